@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schemasWords } from '../test/support/schemas-words.ts';
 import { readConfig } from './config.ts';
 import { settings } from './settings.ts';
@@ -30,6 +33,66 @@ describe('ACCESS-12: a weak token', () => {
     ['a proxy on loopback', { BOOCODE_PUBLIC_ORIGIN: 'http://[::1]:8080,http://localhost' }],
   ])('is accepted with %s', (_what, where) => {
     expect(read(weak, where).token).toBe(weak);
+  });
+});
+
+describe('HOST-17: the mapping of workspaces', () => {
+  let root: string;
+  beforeAll(() => {
+    root = realpathSync(mkdtempSync(join(tmpdir(), 'boocode-config-')));
+    mkdirSync(join(root, 'data'));
+    symlinkSync(join(root, 'data'), join(root, 'link'));
+  });
+  afterAll(() => rmSync(root, { recursive: true }));
+
+  const mapped = (text: string) =>
+    readConfig({ env: { BOOCODE_DATA_DIR: join(root, 'data'), BOOCODE_WORKSPACES: text } }).workspaces;
+  const written = (content: string): string => {
+    writeFileSync(join(root, 'map.json'), content);
+    return join(root, 'map.json');
+  };
+
+  it('is read from pairs and from a file', () => {
+    const workspaces = [
+      { from: '/home/a', to: '/srv/a' },
+      { from: 'https://example.org/a/b.git', to: '/srv/b' },
+    ];
+    expect(mapped('/home/a/=/srv/x/../a, https://me:pw@example.org/a/b.git=/srv/b,')).toEqual(workspaces);
+    expect(mapped(written('{"/home/a": "/srv/a", "https://me:pw@example.org/a/b.git": "/srv/b"}'))).toEqual(workspaces);
+    expect(readConfig({ env: { HOME: '/nowhere' } })).toMatchObject({ workspaces: [], clones: false });
+  });
+
+  it('may map to a directory that holds the data directory, and to one that does not exist', () => {
+    expect(mapped(`/home/a=${root}`)).toHaveLength(1);
+  });
+
+  it.each([
+    ['/home/a=srv', 'must map /home/a to an absolute path'],
+    ['home/a=/srv', 'must map absolute paths or addresses of git remotes'],
+    ['ext::sh=/srv', 'must map absolute paths or addresses of git remotes'],
+    ['/a=/b,c', 'must be pairs such as /home/a=/srv/a, separated by commas, or the path of a JSON file'],
+    ['/a=/b,/a/=/c', 'maps /a twice'],
+    ['https://e.org/a=/b,git@e.org:a.git=/c', 'maps git@e.org:a.git twice'],
+    ['/no/such/file', 'must name a file that can be read, or be pairs such as /home/a=/srv/a'],
+    ['https://me:secret@e.org/a', 'must name a file that can be read, or be pairs such as /home/a=/srv/a'],
+  ])('%s is refused', (text, why) => {
+    expect(() => mapped(text)).toThrow(
+      expect.objectContaining({ code: 'config_invalid', message: `BOOCODE_WORKSPACES: ${why}.` }),
+    );
+  });
+
+  it.each([
+    ['{', 'must name a file with JSON'],
+    ['["/a"]', 'must name a JSON file such as {"/home/a": "/srv/a"}'],
+    ['{"/a": 1}', 'must name a JSON file such as {"/home/a": "/srv/a"}'],
+  ])('a file with %s is refused', (content, why) => {
+    expect(() => mapped(written(content))).toThrow(`BOOCODE_WORKSPACES: ${why}.`);
+  });
+
+  it('is refused inside the data directory, through links too', () => {
+    for (const to of ['data', 'data/below/that', 'link/x']) {
+      expect(() => mapped(`/a=${join(root, to)}`)).toThrow('inside the data directory, where no agent may work.');
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { agentEnvironment, isServersOwn, modelKeys } from './agents/claude/agent-environment.ts';
 import { hostName } from './protocol/chat.ts';
+import { readWorkspaceMap, type WorkspaceMapping } from './chats/workspaces/workspace-map.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import {
   defaultDataDir,
@@ -36,6 +37,10 @@ export interface Config {
   readonly hostName: string | null;
   /** How long running turns may take to finish when the server stops or drains. */
   readonly drainMs: number;
+  /** Where directories and repositories of other hosts are here. */
+  readonly workspaces: readonly WorkspaceMapping[];
+  /** Whether this host clones what it lacks. */
+  readonly clones: boolean;
   readonly idleTimeoutMs: number;
   readonly quietMs: number;
   /** 0: never. */
@@ -134,6 +139,8 @@ const schemas = {
   'advertise-url': advertised,
   'host-name': hostName,
   'drain-seconds': whole(0, 24 * 3600),
+  workspaces: z.string().trim().min(1, 'must not be empty'),
+  clone: z.enum(['on', 'off'], 'must be on or off'),
   'idle-seconds': whole(1, 7 * 24 * 3600),
   'quiet-seconds': whole(1, 24 * 3600),
   'agent-answer-seconds': whole(0, 24 * 3600),
@@ -191,16 +198,23 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
       );
     }
   }
+  const dataDir = resolve(read('data-dir') ?? source.defaultDataDir ?? defaultDataDir(env));
   return Object.freeze({
     host,
     port: read('port') as number,
-    dataDir: resolve(read('data-dir') ?? source.defaultDataDir ?? defaultDataDir(env)),
+    dataDir,
     databaseUrl: read('database-url'),
     token,
     publicOrigins,
     advertiseUrl: read('advertise-url'),
     hostName: read('host-name'),
     drainMs: (read('drain-seconds') as number) * 1000,
+    workspaces: mappings(
+      read('workspaces'),
+      flags.workspaces === undefined ? 'BOOCODE_WORKSPACES' : '--workspaces',
+      dataDir,
+    ),
+    clones: read('clone') === 'on',
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
     quietMs: (read('quiet-seconds') as number) * 1000,
     agentAnswerMs: (read('agent-answer-seconds') as number) * 1000,
@@ -222,6 +236,15 @@ export function isLoopback(host: string): boolean {
 
 function isLoopbackOrigin(origin: string): boolean {
   return isLoopback(new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1'));
+}
+
+/** The text may contain a password, and is not repeated. */
+function mappings(text: string | null, name: string, dataDir: string): WorkspaceMapping[] {
+  try {
+    return text === null ? [] : readWorkspaceMap(text, dataDir);
+  } catch (cause) {
+    throw new BooError('config_invalid', `${name}: ${toBooError(cause).message}.`, { cause });
+  }
 }
 
 function readToken(env: Environment, file: string | null): string | null {

@@ -29,6 +29,8 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     advertiseUrl: null,
     hostName: null,
     drainMs: 0,
+    workspaces: [],
+    clones: false,
     idleTimeoutMs: 1,
     quietMs: 10_000,
     agentAnswerMs: 60_000,
@@ -89,4 +91,28 @@ test('AGENT-13: reports which provider agents use and which variables they get, 
     message: expect.stringMatching(/in HTTPS_PROXY contains a password/) as string,
   });
   expect(JSON.stringify([plain, warned])).not.toContain('the-secret');
+});
+
+test('HOST-17: reports which of the mapped directories are here, and whether git is', async () => {
+  const PATH = process.env['PATH'] ?? '';
+  const agentEnv = { HOME: dataDir, PATH, ANTHROPIC_API_KEY: 'key' };
+  const mappings = [
+    { from: '/home/a', to: '/' },
+    { from: '/home/b', to: join(dataDir, 'none') },
+  ];
+  const about = async (changes: Partial<Config>) => (await findings({ agentEnv, ...changes })).get('workspaces');
+  expect(await about({})).toBeUndefined();
+  expect(await about({ workspaces: mappings.slice(0, 1) })).toMatchObject({ status: 'ok', message: 'Here: /home/a.' });
+  expect(await about({ workspaces: mappings })).toMatchObject({
+    status: 'warn',
+    message: `Here: /home/a; not here: ${join(dataDir, 'none')}.`,
+  });
+  expect(await about({ workspaces: mappings.slice(1), clones: true })).toMatchObject({
+    status: 'ok',
+    message: `None of the mapped directories is here; not here: ${join(dataDir, 'none')}. What is not here is cloned.`,
+  });
+  expect(await about({ clones: true, agentEnv: { ...agentEnv, PATH: dataDir } })).toMatchObject({
+    status: 'fail',
+    fix: 'Install git.',
+  });
 });

@@ -4,6 +4,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { declaredAgents } from './agents/agents.ts';
+import { git, gitEnvironment } from './chats/workspaces/git.ts';
+import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { isBooCode } from './http/is-boocode.ts';
@@ -21,6 +23,7 @@ export async function diagnose(config: Config): Promise<Finding[]> {
     ...checkDeathSignal(),
     ...agents.flat(),
     checkAgentEnvironment(config),
+    ...(await checkWorkspaces(config)),
     checkDataDir(config),
     await checkDatabase(config),
     await checkPort(config),
@@ -57,6 +60,34 @@ function checkAgentEnvironment({ agentEnv, agentEnvNames }: Config): Finding {
   }
   const more = ' Add others by name with --agent-env: SSH_AUTH_SOCK, for instance, lends them your SSH keys.';
   return finding(name, 'ok', agentEnvNames.length > 0 ? message : message + more);
+}
+
+/** Only where something is set: without it, a directory is where it is. */
+async function checkWorkspaces({ dataDir, agentEnv: env, workspaces: mappings, clones }: Config): Promise<Finding[]> {
+  if (mappings.length === 0 && !clones) return [];
+  const name = 'workspaces';
+  const hasGit = await git(['--version'], { cwd: '/', env: gitEnvironment(env) }).then(
+    ({ code }) => code === 0,
+    () => false,
+  );
+  if (!hasGit) {
+    const problem = 'There is no git, so nothing tells whether a directory is the same repository as on another host.';
+    return [finding(name, 'fail', problem, 'Install git.')];
+  }
+  const present = await new Workspaces({ dataDir, env, mappings }).present();
+  const absent = mappings.filter(({ from }) => !present.includes(from));
+  const here = present.length === 0 ? 'None of the mapped directories is here' : `Here: ${present.join(', ')}`;
+  const message = absent.length === 0 ? `${here}.` : `${here}; not here: ${absent.map(({ to }) => to).join(', ')}.`;
+  if (clones) return [finding(name, 'ok', `${mappings.length === 0 ? '' : `${message} `}What is not here is cloned.`)];
+  if (absent.length === 0) return [finding(name, 'ok', message)];
+  return [
+    finding(
+      name,
+      'warn',
+      message,
+      'Create or clone them, or set --clone: until then chats that work there stay on other hosts.',
+    ),
+  ];
 }
 
 function checkDataDir({ dataDir }: Config): Finding {

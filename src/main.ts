@@ -12,6 +12,7 @@ import { registerHost } from './chats/register-host.ts';
 import { Host } from './chats/host.ts';
 import { SearchIndexer } from './chats/search-indexer.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
+import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { demoEnvironment } from './demo-environment.ts';
@@ -130,7 +131,12 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => agents.dispose());
 
     const { backends } = agents.describe();
-    const offers = { backends: backends.filter(({ available }) => available).map(({ name }) => name) };
+    const { dataDir, workspaces: mappings, clones } = config;
+    const workspaces = new Workspaces({ dataDir, env: config.agentEnv, mappings, clones });
+    const offers = {
+      backends: backends.filter(({ available }) => available).map(({ name }) => name),
+      workspaces: await workspaces.present(),
+    };
     // Port 0 is whichever one was free.
     const address = config.advertiseUrl?.replace(/:0(?=\/|$)/, `:${server.port}`) ?? null;
     const hostId = await registerHost(sql, { name: config.hostName, version, address, offers }, logger);
@@ -147,6 +153,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       clock: systemClock,
       logger,
       idleTimeoutMs: config.idleTimeoutMs,
+      workspaces,
       waitLimits: { quietMs: config.quietMs, modelSilenceMs: config.modelSilenceMs },
       dataDir: config.dataDir,
       drainMs: config.drainMs,
@@ -166,12 +173,15 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     heartbeat.start();
     closers.push(() => heartbeat.stop());
     closers.push(() => drain(host, [leaseSql, sql]));
+    // Before that: who waits for a clone waits no longer.
+    closers.push(() => workspaces.close());
     const startedAt = new Date().toISOString();
     const chats = new HostedChats({
       sql,
       slow,
       host,
       dataDir: config.dataDir,
+      workspaces,
       resumeAtReset: config.resumeAtReset,
       logger,
       agents,

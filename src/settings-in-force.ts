@@ -19,6 +19,8 @@ export function settingsInForce(config: Config, { demo }: { demo: boolean }): ob
     advertiseUrl: config.advertiseUrl,
     hostName: config.hostName,
     drainMs: config.drainMs,
+    workspaces: config.workspaces,
+    clones: config.clones,
     idleTimeoutMs: config.idleTimeoutMs,
     quietMs: config.quietMs,
     agentAnswerMs: config.agentAnswerMs,

@@ -69,6 +69,20 @@ export const settings = [
     fallback: '0',
   },
   {
+    flag: 'workspaces',
+    env: 'BOOCODE_WORKSPACES',
+    value: '<pairs|file>',
+    about: 'where directories and repositories of other hosts are here: <path or remote>=<path>, …; or a JSON file',
+    fallback: null,
+  },
+  {
+    flag: 'clone',
+    env: 'BOOCODE_CLONE',
+    value: '[on|off]',
+    about: 'whether this host clones the repository of a chat whose directory it does not have',
+    fallback: 'off',
+  },
+  {
     flag: 'idle-seconds',
     env: 'BOOCODE_IDLE_SECONDS',
     value: '<number>',

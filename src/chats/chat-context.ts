@@ -8,6 +8,7 @@ import type { ChatSettings } from './chat-settings.ts';
 import type { ChatStateMachine } from './chat-state-machine.ts';
 import type { Waits } from './waits.ts';
 import type { WorkQueue } from './work-queue.ts';
+import type { Workspaces } from './workspaces/workspaces.ts';
 
 /** What a chat gets from its host. */
 export interface ChatEnvironment {
@@ -18,6 +19,7 @@ export interface ChatEnvironment {
   readonly idleTimeoutMs: number;
   /** No agent is started in a directory that overlaps it. */
   readonly dataDir: string;
+  readonly workspaces: Workspaces;
   /** Starting agent processes is heavy: only a few at once. */
   readonly warmLimiter: Limiter;
   /** Resolves when the session that this host released earlier has ended. */

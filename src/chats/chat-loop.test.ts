@@ -21,6 +21,8 @@ let closing: Promise<void>;
 /** Prompts that wait in the database. */
 let stored: string[];
 let hold: { isHeld: boolean };
+/** Set when the host does not have the chat's directory. */
+let settings: { missing?: Error };
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -42,6 +44,7 @@ beforeEach(() => {
         await closing;
         state.moveSession({ is: 'cold' });
       },
+      noteBranch: () => Promise.resolve(),
     },
     hold,
     decisions: { isWaiting: false },
@@ -51,7 +54,8 @@ beforeEach(() => {
     },
     onRest: () => void seen.push('rest'),
   };
-  const context = { clock, queue, state, log, idleTimeoutMs, fail };
+  settings = {};
+  const context = { settings, clock, queue, state, log, idleTimeoutMs, fail };
   loop = new ChatLoop(context as unknown as ChatContext, parts as unknown as ChatLoopParts);
 });
 
@@ -108,6 +112,17 @@ test('takes no prompt while the queue is held', async () => {
   queue.wake();
   await ticks();
   expect(seen).toEqual(['task', 'prompt']);
+});
+
+test('HOST-18: without the chat’s directory takes no prompt, and rests at once', async () => {
+  stored = ['prompt'];
+  settings.missing = new Error('It is not here.');
+  await add('task');
+  await ticks();
+  expect([seen, clock.nextMs]).toEqual([['task'], 0]);
+  clock.advance(0);
+  await ticks();
+  expect(seen).toEqual(['task', 'rest']);
 });
 
 test('work that arrives at any moment while the loop comes to rest still runs', async () => {

@@ -31,7 +31,11 @@ export class ChatLoop {
   constructor(context: ChatContext, parts: ChatLoopParts) {
     this.#context = context;
     this.#parts = parts;
-    this.#pauses = { isHeld: () => parts.hold.isHeld, isSuspended: () => parts.decisions.isWaiting };
+    this.#pauses = {
+      isHeld: () => parts.hold.isHeld,
+      isSuspended: () => parts.decisions.isWaiting,
+      isAway: () => context.settings.missing !== undefined,
+    };
     context.queue.consume(() => this.#wake());
   }
 
@@ -42,7 +46,7 @@ export class ChatLoop {
   /** Runs this before everything in the queue. Only while the loop is not running. */
   startWith(first: () => Promise<void>): void {
     this.#isWoken = true;
-    this.#start(first);
+    this.#start(() => this.#turn(first));
   }
 
   /** For an item that waits for something outside: resolves after `ms`, when the queue is woken, or when aborted. */
@@ -98,17 +102,23 @@ export class ChatLoop {
   #do(item: WorkItem): Promise<void> {
     switch (item.is) {
       case 'unprompted':
-        return this.#parts.turns.runUnprompted(item.events);
+        return this.#turn(() => this.#parts.turns.runUnprompted(item.events));
       case 'task':
         return item.run();
       case 'prompt':
-        return this.#parts.turns.runPrompt(item.prompt);
+        return this.#turn(() => this.#parts.turns.runPrompt(item.prompt));
     }
   }
 
+  async #turn(run: () => Promise<void>): Promise<void> {
+    await run();
+    await this.#parts.session.noteBranch();
+  }
+
   #armIdle(): void {
-    const { clock, idleTimeoutMs, state } = this.#context;
-    this.#cancelIdle = clock.after(idleTimeoutMs, () => {
+    const { clock, idleTimeoutMs, state, settings } = this.#context;
+    // A host without the chat's directory keeps it from no other.
+    this.#cancelIdle = clock.after(settings.missing ? 0 : idleTimeoutMs, () => {
       // The agent still has work that would end with its process.
       if (state.handle?.isBusy) this.#armIdle();
       else this.#start(() => this.#idle());

@@ -21,6 +21,7 @@ import type { ChatSettings } from './chat-settings.ts';
 import { ChatStateMachine } from './chat-state-machine.ts';
 import { Waits } from './waits.ts';
 import { WorkQueue } from './work-queue.ts';
+import { Workspaces } from './workspaces/workspaces.ts';
 
 let database: TestDatabase;
 let log: ChatLog;
@@ -74,6 +75,7 @@ beforeEach(async () => {
     agents,
     logger: { ...silentLog, warn: (...line: unknown[]) => void warnings.push(line) },
     dataDir: '/nonexistent',
+    workspaces: new Workspaces({ dataDir: '/nonexistent', env: {} }),
     warmLimiter: <T>(task: () => Promise<T>) => task(),
     fail: (error: unknown) => void failures.push(error),
   } as unknown as ChatContext);

@@ -12,6 +12,7 @@ import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
 import { agentWrite } from './turn.ts';
 import { assertApart } from './working-directory.ts';
+import { arrive, noteBranch } from './arrival.ts';
 
 /** What a new process begins with by itself. */
 type SessionBegins = Pick<AgentSessionSpec, 'continues' | 'continuesTurn'>;
@@ -23,6 +24,7 @@ export class ChatSession {
   #keptRules: string[] = [];
   /** The content that a notice has reported as not trusted. */
   #reportedDigest: string | undefined;
+  #gitDirectory: string | undefined;
 
   constructor(context: ChatContext) {
     this.#context = context;
@@ -122,6 +124,11 @@ export class ChatSession {
     if (state.session.is === 'closing') await state.session.done;
   }
 
+  /** The branch may have changed. */
+  async noteBranch(): Promise<void> {
+    if (this.#gitDirectory !== undefined) await noteBranch(this.#context, this.#gitDirectory);
+  }
+
   /** The reason why it did not open may be gone. */
   forgetFailure(): void {
     if (this.#context.state.session.is === 'cold') this.#end();
@@ -140,7 +147,7 @@ export class ChatSession {
 
   async #look(): ReturnType<typeof lookAtDirectory> {
     const { sql, log, settings, agents } = this.#context;
-    const { agent, cwd } = settings.row;
+    const { agent, cwd } = settings.rowHere;
     const found = await lookAtDirectory(sql, agents.agentFor(agent), cwd, {
       keptRules: this.#keptRules,
       ask: (statement) => log.ask(statement),
@@ -156,7 +163,7 @@ export class ChatSession {
       id: chatId,
       agent,
       backend: name,
-      cwd,
+      cwd: own,
       agentDirectory,
       model,
       effort,
@@ -164,12 +171,16 @@ export class ChatSession {
       trusted,
       acceptsAgentMessages,
     } = settings.row;
+    const { directory: cwd, missing } = settings;
+    if (missing) throw missing;
     const backend = agents.backendFor(name);
     await assertApart(cwd, this.#context.dataDir);
     const wanted = { agent, backend: name, sessionId: randomUUID() };
     const session = await log.ask(() => openAgentSession(sql, log.lease, wanted));
     if (!session) throw new FencedError(chatId);
     // The chat may have been released or dropped in the meantime.
+    queue.assertOpen();
+    this.#gitDirectory = await arrive(this.#context);
     queue.assertOpen();
     const directory = trusted ? await this.#look() : undefined;
     if (directory?.reason) await this.#report(directory.reason, directory.content?.digest ?? '');
@@ -181,7 +192,8 @@ export class ChatSession {
       chatId,
       sessionId: session.sessionId,
       cwd,
-      agentDirectory,
+      // Elsewhere it was in the chat's own directory.
+      agentDirectory: agentDirectory ?? (cwd === own ? null : { cwd: own, worktree: null }),
       model,
       effort,
       permissionMode,

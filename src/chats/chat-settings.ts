@@ -1,14 +1,33 @@
 import { dropUndefined } from '../lib/drop-undefined.ts';
+import type { BooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
-import type { ChatChanges, ChatRow } from '../store/chats.ts';
+import type { ChatChanges, ChatRow, StoredWorkspace } from '../store/chats.ts';
 import { afterEvent } from './chat-view.ts';
+import type { Place } from './workspaces/workspaces.ts';
 
 /** A chat's row as this host knows it: only the holder of the lease changes it. */
 export class ChatSettings {
   #row: ChatRow;
+  #place: Place;
 
-  constructor(row: ChatRow) {
+  constructor(row: ChatRow, place: Place = { directory: row.cwd }) {
     this.#row = row;
+    this.#place = place;
+  }
+
+  /** Where the chat's directory is on this host; its `cwd` if it is not here. */
+  get directory(): string {
+    return this.#place.directory;
+  }
+
+  /** Why no agent can work here: this host does not have the directory. */
+  get missing(): BooError | undefined {
+    return this.#place.missing;
+  }
+
+  /** The row with the directory on this host as its `cwd`. */
+  get rowHere(): ChatRow {
+    return { ...this.#row, cwd: this.directory };
   }
 
   get row(): Readonly<ChatRow> {
@@ -26,7 +45,9 @@ export class ChatSettings {
   }
 
   /** Changes were stored. */
-  stored(changes: ChatChanges): void {
+  stored(changes: ChatChanges & { workspace?: StoredWorkspace | null }): void {
+    // A chat is moved to a directory of this host.
+    if (changes.cwd !== undefined) this.#place = { directory: changes.cwd };
     this.#row = { ...this.#row, ...dropUndefined(changes) };
   }
 }

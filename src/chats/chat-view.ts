@@ -2,10 +2,14 @@ import { basename } from 'node:path';
 import type { Chat, ChatState } from '../protocol/chat.ts';
 import type { AgentDirectory, Event, Usage } from '../protocol/event.ts';
 import { noUsage, tokensIn } from '../protocol/usage.ts';
+import type { Workspace } from '../protocol/workspace.ts';
 import type { ChatRow, StoredHold } from '../store/chats.ts';
 
 /** What only the host that holds the chat knows. */
-export type LiveState = Pick<Chat, 'state' | 'waitsFor' | 'mcpServers'>;
+export interface LiveState extends Pick<Chat, 'state' | 'waitsFor' | 'mcpServers'> {
+  /** Where the chat's directory is on that host. */
+  directory?: string;
+}
 
 /** The state of a chat that no host holds. It may wait for a person all the same. */
 export function atRest({ isAsking }: Pick<ChatRow, 'isAsking'>): LiveState {
@@ -22,18 +26,25 @@ export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
     isAsking: _isAsking,
     hasAnswer: _hasAnswer,
     continuation: _continuation,
+    workspace,
     ...rest
   } = row;
+  const { directory = row.cwd, ...state } = live;
   return {
     ...rest,
+    workspace: workspace && pickShown(workspace),
     waiting: waitingPrompts,
     hold: hold && { ...hold, resumesAt: row.resumeAtReset ? hold.resetsAt : null },
-    currentDirectory: currentDirectory(agentDirectory, live.state) ?? row.cwd,
+    currentDirectory: currentDirectory(agentDirectory, live.state) ?? directory,
     title: row.title ?? (basename(row.cwd) || row.cwd),
-    ...live,
+    ...state,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };
+}
+
+function pickShown({ remote, branch, path }: Workspace): Workspace {
+  return { remote, branch, path };
 }
 
 /** A `cd` ends with the agent's process; a worktree is where the next one starts. */

@@ -37,6 +37,7 @@ import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
 import { type WaitLimits, Waits } from './waits.ts';
 import { WorkQueue } from './work-queue.ts';
+import type { Place } from './workspaces/workspaces.ts';
 import { pause } from '../lib/clock.ts';
 
 /** How often a chat that winds down is asked whether anything still runs. */
@@ -44,6 +45,7 @@ const lookAgainMs = 100;
 
 export interface ChatParts extends ChatEnvironment {
   row: ChatRow;
+  place: Place;
   /** What its last holder left open. */
   openDecisions: readonly OpenDecision[];
   waitLimits: WaitLimits;
@@ -78,7 +80,7 @@ export class Chat {
     const context: ChatContext = {
       ...parts,
       fail,
-      settings: new ChatSettings(row),
+      settings: new ChatSettings(row, parts.place),
       state: new ChatStateMachine(onChanged),
       queue: new WorkQueue(() => log.ask(() => nextPrompt(sql, row.id))),
       waits: new Waits({
@@ -110,8 +112,9 @@ export class Chat {
   }
 
   get live(): LiveState {
-    const { state, waits } = this.#context;
-    return { state: this.state, waitsFor: waits.now, mcpServers: state.mcpServers };
+    const { state, waits, settings } = this.#context;
+    const { directory } = settings;
+    return { state: this.state, waitsFor: waits.now, mcpServers: state.mcpServers, directory };
   }
 
   /** It waits for a person, also while no process does. */
@@ -126,6 +129,11 @@ export class Chat {
   /** It accepts nothing any more, and is about to leave this host. */
   get isStopped(): boolean {
     return this.#context.queue.isClosed;
+  }
+
+  /** Why no agent of the chat can work here: this host does not have its directory. */
+  get missing(): BooError | undefined {
+    return this.#context.settings.missing;
   }
 
   get isWarm(): boolean {

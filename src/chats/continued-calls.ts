@@ -24,7 +24,12 @@ export const hasCall = ({ kind, toolCallId }: Pick<Decision, 'kind' | 'toolCallI
 
 /** Whether another process of the chat's session can continue the call: it has not run. */
 export async function canContinue(
-  { sql, log, agents, settings: { row } }: Pick<ChatContext, 'sql' | 'agents' | 'log'> & { settings: { row: ChatRow } },
+  {
+    sql,
+    log,
+    agents,
+    settings: { rowHere: row },
+  }: Pick<ChatContext, 'sql' | 'agents' | 'log'> & { settings: { rowHere: ChatRow } },
   { kind, toolCallId, subagentCallId }: Pick<Decision, 'kind' | 'toolCallId' | 'subagentCallId'>,
 ): Promise<boolean> {
   const backend = agents.backendFor(row.backend);

@@ -9,11 +9,12 @@
 import type { BackendName, RunningChoice } from '../protocol/chat.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import { setSessionBackend } from '../store/agent-sessions.ts';
-import type { ChatChanges, ChatRow } from '../store/chats.ts';
+import type { ChatChanges, ChatRow, StoredWorkspace } from '../store/chats.ts';
 import type { Write } from '../store/events.ts';
 import { assertIdle, betweenTurns, type BusyChat, untilIdle, type Verb } from './between-turns.ts';
 import { changeSettings } from './change-settings.ts';
 import type { ChatLog } from './chat-log.ts';
+import type { ChatSettings } from './chat-settings.ts';
 import { leaveDirectory } from './kept-sessions.ts';
 
 /** What cannot change while the session is open. */
@@ -37,7 +38,7 @@ export interface FlipRequest extends FlipTarget {
 /** Throws `backend_unavailable`, or `chat_busy` when something runs and the request does not say what happens to it. */
 export async function flipChat(chat: BusyChat, request: FlipRequest): Promise<void> {
   const { settings, queue } = chat;
-  const target = changesOf(request, settings.row);
+  const target = changesOf(request, settings);
   if (!queue.hasFlip && !target) return changeSettings(chat, request.changes, request.actor);
   // Before anything is touched.
   request.signal?.throwIfAborted();
@@ -50,10 +51,11 @@ export async function flipChat(chat: BusyChat, request: FlipRequest): Promise<vo
 const verbOf = (target: FlipTarget | undefined): Verb => (target?.cwd === undefined ? 'flip' : 'move');
 
 /** What the request changes about the chat; undefined when it changes nothing. */
-function changesOf({ backend, cwd }: FlipTarget, row: Readonly<ChatRow>): FlipTarget | undefined {
+function changesOf({ backend, cwd }: FlipTarget, { row, directory, missing }: ChatSettings): FlipTarget | undefined {
   const target = {
     ...(backend === undefined || backend === row.backend ? {} : { backend }),
-    ...(cwd === undefined || cwd === row.cwd ? {} : { cwd }),
+    // The directory at its path may be another one here: then this says that it is the right one.
+    ...(cwd === undefined || (cwd === row.cwd && cwd === directory && !missing) ? {} : { cwd }),
   };
   return Object.keys(target).length === 0 ? undefined : target;
 }
@@ -63,7 +65,7 @@ async function flipNow(chat: BusyChat, { running, changes, actor, signal, ...req
   const { log, session, settings, queue, turns } = chat;
   const { agent, trusted } = settings.row;
   // Another flip may have been first.
-  const target = changesOf(request, settings.row);
+  const target = changesOf(request, settings);
   if (!target) return changeSettings(chat, changes, actor);
 
   if (running === 'refuse') assertIdle(false, session, verbOf(target));
@@ -76,20 +78,28 @@ async function flipNow(chat: BusyChat, { running, changes, actor, signal, ...req
   // Trust belongs to a directory: whoever reviewed the old one has not reviewed this one.
   const untrusted = target.cwd !== undefined && trusted ? { trusted: false } : {};
   const all = { ...untrusted, ...changes, ...target };
-  await log.append(flipped(log, agent, all, actor)).catch((error: unknown) => {
+  const workspace =
+    target.cwd === undefined ? undefined : ((await chat.workspaces.look(target.cwd))?.workspace ?? null);
+  await log.append(flipped(log, agent, all, actor, workspace)).catch((error: unknown) => {
     // It may or may not be stored, so the chat has to be read again.
     chat.fail(error);
     throw error;
   });
-  settings.stored(all);
+  settings.stored({ ...all, ...(workspace === undefined ? {} : { workspace }) });
   session.forgetFailure();
 }
 
-function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges, actor: Actor): Write {
+function flipped(
+  log: ChatLog,
+  agent: ChatRow['agent'],
+  changes: ChatChanges,
+  actor: Actor,
+  workspace: StoredWorkspace | null | undefined,
+): Write {
   const { backend } = changes;
   return {
     events: [{ body: { type: 'chat_updated', ...changes, ...doneByActor(actor) } }],
     ...(backend === undefined ? {} : { side: (db) => [setSessionBackend(db, log.lease, agent, backend)] }),
-    chat: changes,
+    chat: { ...changes, ...(workspace === undefined ? {} : { workspace }) },
   };
 }

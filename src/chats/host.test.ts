@@ -12,6 +12,7 @@ import { BooError } from '../protocol/error.ts';
 import { stopHost } from '../store/hosts.ts';
 import type { ChatNotification, Reader } from './chats.ts';
 import { Host } from './host.ts';
+import { Workspaces } from './workspaces/workspaces.ts';
 
 const idleTimeoutMs = 1_000;
 let database: TestDatabase;
@@ -205,6 +206,7 @@ test('a host whose start is aborted drains, and one that has started does not', 
       warmingAtOnce: 1,
       readerBacklogBytes: 1_000,
       dataDir: '/nonexistent',
+      workspaces: new Workspaces({ dataDir: '/nonexistent', env: {} }),
       agents: { agentFor: () => here.agent } as never,
     });
   const { id } = await here.createChat();

@@ -21,6 +21,7 @@ import { claimLease, releaseLease } from '../store/leases.ts';
 import { probeWrites } from '../store/probe-writes.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { toStorageError } from '../store/storage-error.ts';
+import { assertHere } from './assert-here.ts';
 import { Chat } from './chat.ts';
 import { atRest } from './chat-view.ts';
 import { ChatLog } from './chat-log.ts';
@@ -35,6 +36,7 @@ import { OrphanedWork } from './orphaned-work.ts';
 import { ask, databaseLost, draining, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import { takeOver } from './take-over.ts';
 import type { WaitLimits } from './waits.ts';
+import type { Workspaces } from './workspaces/workspaces.ts';
 
 export interface HostParts
   extends Pick<LeaseKeeperParts, 'onRenewed'>, Pick<FeedsParts, 'readerBacklogBytes' | 'followHolder'> {
@@ -52,6 +54,7 @@ export interface HostParts
   dataDir: string;
   /** How long running turns may take to finish when the host is drained. */
   drainMs: number;
+  readonly workspaces: Workspaces;
   /** How many agent processes may start at the same time. */
   warmingAtOnce: number;
   readonly agents: AgentDirectory;
@@ -102,7 +105,7 @@ export class Host {
     this.#orphanedWork = new OrphanedWork({
       ...parts,
       isTaking: () => !this.draining.isOn,
-      take: (chatId) => this.#hold(chatId),
+      take: (chatId) => this.use(chatId, () => Promise.resolve(), { needsDirectory: true }),
     });
     this.#health = new Health({
       clock: parts.clock,
@@ -163,13 +166,27 @@ export class Host {
     return this.#chats.get(chatId);
   }
 
-  /** Claims the chat if nobody has it, to do one thing with it. */
-  async use<T>(chatId: string, task: (chat: Chat) => Promise<T>): Promise<T> {
+  /**
+   * Claims the chat if nobody has it, to do one thing with it. Throws `workspace_missing` if that needs the chat's
+   * directory and this host does not have it.
+   */
+  async use<T>(
+    chatId: string,
+    task: (chat: Chat) => Promise<T>,
+    { needsDirectory = false }: { needsDirectory?: boolean } = {},
+  ): Promise<T> {
     for (;;) {
+      // Before it is claimed, so that another host can.
+      if (needsDirectory && !this.#held.has(chatId) && !this.#isTurningAway) await assertHere(this.#parts, chatId);
       const { chat } = await this.#hold(chatId);
+      if (needsDirectory && chat.missing) throw chat.missing;
       // It may have been released in this very moment: then it is claimed again.
       if (!chat.isStopped || this.#chats.get(chatId) === chat) return write(() => task(chat));
     }
+  }
+
+  get #isTurningAway(): boolean {
+    return this.#isStopping || this.draining.isOn;
   }
 
   /** It holds the chat, or is claiming it. */
@@ -283,7 +300,9 @@ export class Host {
       logger,
       idleTimeoutMs,
       waitLimits,
+      place: await this.#parts.workspaces.locate(row),
       dataDir: this.#parts.dataDir,
+      workspaces: this.#parts.workspaces,
       agents: this.#parts.agents,
       warmLimiter: this.#limit,
       before: this.#endings.get(chatId),

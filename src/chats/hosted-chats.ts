@@ -39,6 +39,7 @@ import { findPrompt, type FoundPrompt, hashContent, readWaitingPrompts } from '.
 import { findHolder } from '../store/hosts.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
+import type { Chat as HeldChat } from './chat.ts';
 import { atRest, chatView } from './chat-view.ts';
 import type {
   AgentTerminal,
@@ -62,6 +63,7 @@ import { ask, elsewhere, unknownChat } from './storage.ts';
 import { findHeldElsewhere } from '../store/leases.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
+import type { Workspaces } from './workspaces/workspaces.ts';
 
 export interface HostedChatsParts {
   sql: Sql;
@@ -69,6 +71,7 @@ export interface HostedChatsParts {
   host: Host;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
+  readonly workspaces: Workspaces;
   agents: AgentDirectory;
   logger: Log;
   /** Whether a new chat resumes by itself when a limit resets, unless it says otherwise. */
@@ -82,6 +85,7 @@ export class HostedChats implements Chats {
   readonly #slow: SlowLane;
   readonly #host: Host;
   readonly #dataDir: string;
+  readonly #workspaces: Workspaces;
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
   readonly #hostMoves: HostMoves;
@@ -93,6 +97,7 @@ export class HostedChats implements Chats {
     this.#slow = parts.slow;
     this.#host = parts.host;
     this.#dataDir = parts.dataDir;
+    this.#workspaces = parts.workspaces;
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
     this.#hostMoves = new HostMoves(parts);
@@ -119,7 +124,8 @@ export class HostedChats implements Chats {
     await this.#assertOffered(agent, input);
     if (input.host !== undefined) await this.#hostMoves.assertKnown(input.host);
     const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset };
-    return { ...defaults, ...dropUndefined(input), id: randomUUID(), cwd, agent, backend };
+    const workspace = (await this.#workspaces.look(cwd))?.workspace ?? null;
+    return { ...defaults, ...dropUndefined(input), id: randomUUID(), cwd, workspace, agent, backend };
   }
 
   async listChats({ after, signal, ...page }: ChatQuery): Promise<ChatPage> {
@@ -149,7 +155,10 @@ export class HostedChats implements Chats {
     const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#dataDir) };
     const patch = { ...rest, ...place };
     if (patch.model || patch.permissionMode) await this.#assertOffered((await this.#row(chatId)).agent, patch);
-    if (patch.trusted === true) await this.#trust({ ...(await this.#row(chatId)), ...place });
+    if (patch.trusted === true) {
+      const row = await this.#row(chatId);
+      await this.#trust(given === undefined ? await this.#here(row) : { ...row, ...place });
+    }
     if (patch.host) await this.#hostMoves.assertKnown(patch.host);
     const { host, ...others } = patch;
     // Also if only another host may take the chat up.
@@ -171,14 +180,21 @@ export class HostedChats implements Chats {
   }
 
   async readTrust(chatId: string): Promise<ChatTrust> {
-    const row = await this.#row(chatId);
+    const row = await this.#here(await this.#row(chatId));
     return describeTrust(this.#sql, this.#agents.agentFor(row.agent), row);
   }
 
   async giveTrust(actor: Actor, chatId: string, { digest }: GiveTrust): Promise<ChatTrust> {
-    await this.#trust(await this.#row(chatId), digest);
+    await this.#trust(await this.#here(await this.#row(chatId)), digest);
     await this.#host.use(chatId, (chat) => chat.patch({ trusted: true }, actor));
     return this.readTrust(chatId);
+  }
+
+  /** With the directory's path on this host. Throws `workspace_missing`. */
+  async #here(row: ChatRow): Promise<ChatRow> {
+    const { directory, missing } = await this.#workspaces.locate(row);
+    if (missing) throw missing;
+    return { ...row, cwd: directory };
   }
 
   async #trust(chat: Pick<ChatRow, 'agent' | 'cwd'> & { id?: string }, digest?: string): Promise<void> {
@@ -211,7 +227,8 @@ export class HostedChats implements Chats {
       if (before) return before;
     }
     try {
-      const seq = await this.#host.use(chatId, (chat) => chat.submit({ id: promptId, content, actor }));
+      const submit = (chat: HeldChat): Promise<number> => chat.submit({ id: promptId, content, actor });
+      const seq = await this.#host.use(chatId, submit, { needsDirectory: true });
       const held = this.#host.find(chatId)?.view.hold ? { held: true as const } : {};
       return { receipt: { promptId, chatId, seq, ...held }, created: true };
     } catch (error) {
@@ -280,7 +297,7 @@ export class HostedChats implements Chats {
   }
 
   async openTerminal(chatId: string): Promise<AgentTerminal> {
-    return this.#host.use(chatId, (chat) => chat.openTerminal());
+    return this.#host.use(chatId, (chat) => chat.openTerminal(), { needsDirectory: true });
   }
 
   async follow(chatId: string, cursor: FollowFrom): Promise<Reader> {

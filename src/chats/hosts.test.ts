@@ -26,7 +26,12 @@ const address = 'http://10.0.0.5:4127';
 const register = () =>
   registerHost(
     database.sql,
-    { name: null, version: '1.2.3', address, offers: { backends: ['claude_sdk', 'claude_pty'] } },
+    {
+      name: null,
+      version: '1.2.3',
+      address,
+      offers: { backends: ['claude_sdk', 'claude_pty'], workspaces: ['/elsewhere'] },
+    },
     silentLog,
   );
 const ago = (id: string, seconds: number) =>
@@ -52,6 +57,7 @@ test('HOST-1: a host shows its address, version, backends, load, and the chats t
     startedAt: expect.stringMatching(/Z$/) as string,
     seenAt: expect.stringMatching(/Z$/) as string,
     backends: ['claude_sdk', 'claude_pty'],
+    workspaces: ['/elsewhere'],
     chats: 2,
     warmChats: 2,
     memoryBytes: 8,

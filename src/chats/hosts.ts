@@ -24,6 +24,7 @@ function describe(
     startedAt: startedAt.toISOString(),
     seenAt: seenAt?.toISOString() ?? null,
     backends: offers?.backends ?? [],
+    workspaces: offers?.workspaces ?? [],
     chats: host.chats,
     warmChats,
     memoryBytes,

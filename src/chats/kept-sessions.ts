@@ -23,7 +23,7 @@ async function ofEach(
   task: (agent: Agent, session: NativeSession, store: ChatSessionStore) => Promise<void> | undefined,
 ): Promise<void> {
   const { lease } = log;
-  const { cwd, agent: name } = settings.row;
+  const { cwd, agent: name } = settings.rowHere;
   const agent = agents.agentFor(name);
   const store = chatSessionStore(sql, lease, agent.foldSummary);
   const current = await findAgentSessions(sql, lease.chatId);

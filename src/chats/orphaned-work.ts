@@ -1,4 +1,7 @@
-/** Looks for chats with work that nobody holds, and has each of them taken: on start, and every few seconds. */
+/**
+ * Looks for chats with work that nobody holds, and has each of them taken: on start, and every few seconds. One whose directory
+ * this host does not have is left to others; now and then it is tried again.
+ */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
@@ -6,8 +9,9 @@ import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
 import { findOrphanedWork } from '../store/leases.ts';
 
-/** Often enough that a lease that has run out is noticed well within five seconds. */
-const lookEveryMs = 3_000;
+const lookEveryMs = 5_000;
+/** How many looks a chat is left out of whose directory was not here. */
+const looksWithout = 12;
 
 export interface OrphanedWorkParts {
   sql: Sql;
@@ -25,6 +29,8 @@ export class OrphanedWork {
   #cancel: (() => void) | undefined;
   #looking: Promise<void> | undefined;
   #isStopped = false;
+  /** Chats whose directory was not here, with the number of looks they are left out of. */
+  readonly #missing = new Map<string, number>();
 
   constructor(parts: OrphanedWorkParts) {
     this.#parts = parts;
@@ -44,12 +50,12 @@ export class OrphanedWork {
   async #look(): Promise<void> {
     const { sql, hostId, clock, logger, isTaking, take } = this.#parts;
     try {
-      for (const chatId of isTaking() ? await inTime(findOrphanedWork(sql, hostId, 100)) : []) {
+      for (const chatId of isTaking() ? await inTime(findOrphanedWork(sql, hostId, 100, this.#leftOut())) : []) {
         if (this.#isStopped || !isTaking()) break;
-        // Another host may be quicker, which is just as good.
-        await take(chatId).catch((error: unknown) => {
-          if (!(error instanceof BooError)) logger.error({ chatId, err: error }, 'A chat could not be claimed.');
-        });
+        await take(chatId).then(
+          () => this.#missing.delete(chatId),
+          (error: unknown) => this.#refused(chatId, error),
+        );
       }
     } catch (error) {
       logger.warn({ err: error }, 'The search for unclaimed work failed.');
@@ -58,5 +64,28 @@ export class OrphanedWork {
     this.#cancel = clock.after(lookEveryMs, () => {
       this.#looking = this.#look();
     });
+  }
+
+  #leftOut(): string[] {
+    const out: string[] = [];
+    for (const [chatId, looks] of this.#missing) {
+      this.#missing.set(chatId, looks - 1);
+      if (looks > 0) out.push(chatId);
+    }
+    return out;
+  }
+
+  #refused(chatId: string, error: unknown): void {
+    const { logger } = this.#parts;
+    if (!(error instanceof BooError)) return logger.error({ chatId, err: error }, 'A chat could not be claimed.');
+    // Another host may be quicker, which is just as good.
+    if (error.code !== 'workspace_missing' || error.details['isCloning'] === true) return;
+    if (!this.#missing.has(chatId)) {
+      logger.warn(
+        { chatId, cause: error.message },
+        'A chat with work is left to other hosts: its directory is not here.',
+      );
+    }
+    this.#missing.set(chatId, looksWithout);
   }
 }

@@ -20,7 +20,7 @@ export async function rewindChat(
   given: string | undefined,
   actor: Actor,
 ): Promise<RewindResult> {
-  const { id: chatId, agent, cwd, agentDirectory: before } = settings.row;
+  const { id: chatId, agent, cwd, agentDirectory: before } = settings.rowHere;
   const own = agents.agentFor(agent);
   const promptId = given ?? (await log.ask(() => findTooLongPrompt(sql, chatId)));
   if (promptId === null) {

@@ -2,7 +2,7 @@ import type { AgentDirectory } from '../agents/agent.ts';
 import type { Log } from '../lib/log.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { Decision } from '../protocol/decision.ts';
-import { findChat } from '../store/chats.ts';
+import { type ChatRow, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { afterInterruption } from './after-interruption.ts';
 import type { ChatLog } from './chat-log.ts';
@@ -10,12 +10,14 @@ import { canContinue } from './continued-calls.ts';
 import { recoverChat } from './recovery.ts';
 import { ask, unknownChat } from './storage.ts';
 import { wasAsked } from './unasked.ts';
+import type { Workspaces } from './workspaces/workspaces.ts';
 
 export interface TakeOverParts {
   sql: Sql;
   logger: Log;
   hostId: string;
   readonly agents: AgentDirectory;
+  readonly workspaces: Pick<Workspaces, 'locate'>;
   log: ChatLog;
   /** Why this host itself dropped the chat in the middle of a turn. */
   cause: BooError | undefined;
@@ -24,9 +26,21 @@ export interface TakeOverParts {
 }
 
 /** Finishes what the last holder of a chat left open; what only its agent knows about that is looked up as it is needed. */
-export function takeOver({ sql, logger, hostId, agents, log, cause, onLeft }: TakeOverParts): Promise<void> {
+export function takeOver({
+  sql,
+  logger,
+  hostId,
+  agents,
+  workspaces,
+  log,
+  cause,
+  onLeft,
+}: TakeOverParts): Promise<void> {
   const { lease } = log;
-  const find = () => ask(() => findChat(sql, lease.chatId));
+  const find = async (): Promise<ChatRow | null> => {
+    const row = await ask(() => findChat(sql, lease.chatId));
+    return row && { ...row, cwd: (await workspaces.locate(row)).directory };
+  };
   return recoverChat({
     sql,
     log,
@@ -39,7 +53,7 @@ export function takeOver({ sql, logger, hostId, agents, log, cause, onLeft }: Ta
     },
     canContinue: async (decision) => {
       const row = await find();
-      return row !== null && canContinue({ sql, log, agents, settings: { row } }, decision);
+      return row !== null && canContinue({ sql, log, agents, settings: { rowHere: row } }, decision);
     },
     afterInterruption: async (turnId) => {
       const row = await find();

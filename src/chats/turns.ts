@@ -260,7 +260,7 @@ export class Turns {
     if (signs.isTaken || end.isTaken || !mayBeUnasked(end, state.turn?.interruption !== undefined)) return false;
     // After a clean close it has written everything, and the next try gets a fresh process.
     await this.#parts.session.close();
-    return !(await wasAsked({ ...this.#context, lease: log.lease, chat: settings.row }, turnId, prompt));
+    return !(await wasAsked({ ...this.#context, lease: log.lease, chat: settings.rowHere }, turnId, prompt));
   }
 
   /** The prompt waits again; the queue is held if that has happened before. */

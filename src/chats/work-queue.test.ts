@@ -100,8 +100,8 @@ test('LOG-8: after a write whose answer was lost, the queue is not known to be e
 });
 
 describe('what is next', () => {
-  const free = { isHeld: () => false, isSuspended: () => false };
-  const held = { isHeld: () => true, isSuspended: () => false };
+  const free = { isHeld: () => false, isSuspended: () => false, isAway: () => false };
+  const held = { isHeld: () => true, isSuspended: () => false, isAway: () => false };
   const turn = async function* () {};
   const row: PromptRow = { id: 'p', seq: 1, content, starts: 0 };
 
@@ -145,6 +145,19 @@ describe('what is next', () => {
     expect(await drain(held)).toEqual(['unprompted', 'task']);
     expect(questions).toEqual([]);
     expect(await drain()).toEqual(['prompt']);
+  });
+
+  test('HOST-18: without the chat’s directory only tasks run that need none', async () => {
+    const ran: string[] = [];
+    stored.push(row);
+    for (const kind of ['continuation', 'terminal', 'flip', 'rewind'] as const) {
+      void queue.addTask(kind, () => Promise.resolve(ran.push(kind)));
+    }
+    const away = { ...free, isAway: () => true };
+    expect(await drain(away)).toEqual(['task', 'task']);
+    expect(await drain({ ...away, isSuspended: () => true })).toEqual([]);
+    expect(ran).toEqual(['flip', 'rewind']);
+    expect(await drain()).toEqual(['task', 'task', 'prompt']);
   });
 
   test('a task that arrives while the next prompt is looked up goes first', async () => {

@@ -19,6 +19,13 @@ import { lettingGo } from './storage.ts';
 
 export type TaskKind = 'continuation' | 'flip' | 'rewind' | 'terminal';
 
+const needsDirectory: Readonly<Record<TaskKind, boolean>> = {
+  continuation: true,
+  flip: false,
+  rewind: false,
+  terminal: true,
+};
+
 export interface TaskOptions {
   /** Goes before turns that the agent started by itself. Tasks keep their order among each other. */
   isUrgent?: boolean;
@@ -51,6 +58,8 @@ export interface Pauses {
   readonly isHeld: () => boolean;
   /** A turn is suspended until a decision is answered. */
   readonly isSuspended: () => boolean;
+  /** This host does not have the chat's directory: only what needs none happens here. */
+  readonly isAway: () => boolean;
 }
 
 /** What the database last said about the waiting prompts, and how far that still holds. */
@@ -217,8 +226,10 @@ export class WorkQueue {
     return this.#answer.isNext;
   }
 
-  #takeWhileSuspended(): Task | undefined {
-    const index = this.#tasks.findIndex(({ runsSuspended }) => runsSuspended);
+  #takeTask(isSuspended: boolean, isAway: boolean): Task | undefined {
+    const index = this.#tasks.findIndex(
+      ({ kind, runsSuspended }) => (!isSuspended || runsSuspended) && !(isAway && needsDirectory[kind]),
+    );
     return index < 0 ? undefined : this.#tasks.splice(index, 1)[0];
   }
 
@@ -230,18 +241,18 @@ export class WorkQueue {
   }
 
   /** Takes the next item; null when there is nothing to do. */
-  async next({ isHeld, isSuspended }: Pauses): Promise<WorkItem | null> {
+  async next({ isHeld, isSuspended, isAway }: Pauses): Promise<WorkItem | null> {
     for (;;) {
       const events = this.isUrgent && !this.#isClosed ? undefined : this.takeUnprompted();
       if (events) return { is: 'unprompted', events };
       if (this.#isClosed) return null;
-      const task = isSuspended() ? this.#takeWhileSuspended() : this.#tasks.shift();
+      const task = this.#takeTask(isSuspended(), isAway());
       if (task) {
         task.begin();
         this.#runningTask = task;
         return { is: 'task', run: () => task.run() };
       }
-      if (isHeld() || isSuspended()) return null;
+      if (isHeld() || isSuspended() || isAway()) return null;
       const prompt = await this.nextPrompt();
       // A task that arrived in the meantime goes first.
       if (!prompt || !this.hasTask) return prompt && { is: 'prompt', prompt };

@@ -466,9 +466,11 @@ describe('ls, show, interrupt', () => {
   it('HOST-1: lists the hosts with their load, as plain lines and as JSON', async () => {
     const { out } = await run(['hosts']);
     const [head, first, second] = out.split('\n');
-    expect(head).toMatch(/^ID +STATE +NAME +ADDRESS +CHATS +WARM +FREE MEMORY +VERSION +UP FOR$/);
-    expect(first).toMatch(/^00000000  up +box +http:\/\/10\.0\.0\.5:4127  3 +2 +2\.5 of 8\.0 GB  0\.0\.0 +\d+d$/);
-    expect(second).toMatch(/^11111111  unknown  old␛box  - +0 +0 +- +0\.0\.0 +\d+d$/);
+    expect(head).toMatch(/^ID +STATE +NAME +ADDRESS +CHATS +WARM +FREE MEMORY +VERSION +UP FOR +WORKSPACES$/);
+    expect(first).toMatch(
+      /^00000000  up +box +http:\/\/10\.0\.0\.5:4127  3 +2 +2\.5 of 8\.0 GB  0\.0\.0 +\d+d +\/home\/a$/,
+    );
+    expect(second).toMatch(/^11111111  unknown  old␛box  - +0 +0 +- +0\.0\.0 +\d+d +-$/);
     expect(JSON.parse((await run(['hosts', '--json'])).out)).toHaveLength(2);
   });
 

@@ -23,7 +23,7 @@ export function addHosts(program: Command, cli: Cli): void {
 function hostTable(hosts: readonly HostInfo[], { terminal }: Cli): string {
   const short = shortIds(hosts.map(({ id }) => id));
   const nowMs = Date.now();
-  const names = ['ID', 'STATE', 'NAME', 'ADDRESS', 'CHATS', 'WARM', 'FREE MEMORY', 'VERSION', 'UP FOR'];
+  const names = ['ID', 'STATE', 'NAME', 'ADDRESS', 'CHATS', 'WARM', 'FREE MEMORY', 'VERSION', 'UP FOR', 'WORKSPACES'];
   const head = names.map((text): Cell => ({ text, format: 'dim' }));
   const rows = hosts.map((host): Cell[] => [
     { text: short.get(host.id) ?? host.id, ...(host.isThis ? { format: 'bold' } : {}) },
@@ -35,6 +35,7 @@ function hostTable(hosts: readonly HostInfo[], { terminal }: Cli): string {
     { text: host.memoryBytes === 0 ? '-' : `${gigabytes(host.freeMemoryBytes)} of ${gigabytes(host.memoryBytes)} GB` },
     { text: plainLine(host.version, 20) },
     { text: ageText(host.startedAt, nowMs) },
+    { text: host.workspaces.length === 0 ? '-' : plainLine(host.workspaces.join(', '), 60) },
   ]);
   return tableText([head, ...rows], terminal.outStyle);
 }

@@ -30,6 +30,8 @@ export function settingFlags(options: Record<string, unknown>): Record<string, s
   for (const { flag } of settings) {
     const value = options[flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
     if (typeof value === 'string') flags[flag] = value;
+    // Named without a value.
+    if (value === true) flags[flag] = 'on';
   }
   return flags;
 }

@@ -82,7 +82,14 @@ export function chatRoutes(chats: Chats): Route[] {
         policy: 'bearer',
         byHolder: true,
         summary: 'Change a chat’s title, model, permission mode, trust or pin, or flip it to another backend',
-        errors: ['chat_busy', 'chat_elsewhere', 'backend_unavailable', 'trust_refused', 'cwd_invalid'],
+        errors: [
+          'chat_busy',
+          'chat_elsewhere',
+          'backend_unavailable',
+          'trust_refused',
+          'cwd_invalid',
+          'workspace_missing',
+        ],
         responses: {
           200: {
             description:
@@ -105,7 +112,7 @@ export function chatRoutes(chats: Chats): Route[] {
         policy: 'bearer',
         byHolder: true,
         summary: 'Show what the chat’s directory turns on when it is trusted, and what has changed since it was',
-        errors: ['cwd_invalid'],
+        errors: ['cwd_invalid', 'workspace_missing'],
         responses: { 200: { description: 'All relevant files, with their texts.', schema: chatTrust } },
       },
       { params: chatPath },
@@ -119,7 +126,7 @@ export function chatRoutes(chats: Chats): Route[] {
         policy: 'bearer',
         byHolder: true,
         summary: 'Trust exactly this content of the chat’s directory',
-        errors: ['trust_refused', 'cwd_invalid', 'chat_elsewhere'],
+        errors: ['trust_refused', 'cwd_invalid', 'chat_elsewhere', 'workspace_missing'],
         responses: { 200: { description: 'The directory is trusted from the next turn on.', schema: chatTrust } },
       },
       { params: chatPath, body: giveTrust },

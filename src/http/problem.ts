@@ -17,6 +17,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   upgrade_required: { status: 426, title: 'This path is a WebSocket' },
   cwd_invalid: { status: 400, title: 'The working directory cannot be used' },
+  workspace_missing: { status: 409, title: 'This host does not have the chat’s directory' },
   prompt_conflict: { status: 409, title: 'This prompt id was used with another body' },
   prompt_taken: { status: 409, title: 'The prompt is no longer waiting' },
   session_taken: { status: 409, title: 'A chat already has this session' },

@@ -26,7 +26,7 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         policy: 'bearer',
         byHolder: true,
         summary: 'Send a prompt; with a client-chosen id it can safely be sent again',
-        errors: ['prompt_conflict', 'chat_elsewhere'],
+        errors: ['prompt_conflict', 'chat_elsewhere', 'workspace_missing'],
         bodyLimitBytes: largeBodyBytes,
         responses: {
           202: { description: 'The prompt is stored and will run in its turn.', schema: receipt },

@@ -34,7 +34,14 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         path: '/v1/chats/{chatId}/terminal',
         policy: 'ticket',
         summary: 'Attach to the terminal of a chat’s agent: a WebSocket',
-        errors: ['upgrade_required', 'terminal_unavailable', 'chat_elsewhere', 'cwd_invalid', 'backend_unavailable'],
+        errors: [
+          'upgrade_required',
+          'terminal_unavailable',
+          'chat_elsewhere',
+          'cwd_invalid',
+          'workspace_missing',
+          'backend_unavailable',
+        ],
         responses: {
           101: {
             description:
@@ -86,7 +93,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         path: '/v1/chats/{chatId}/terminal/tickets',
         policy: 'bearer',
         summary: 'Start a chat’s terminal, and create a ticket that opens it once, within 30 seconds',
-        errors: ['terminal_unavailable', 'chat_elsewhere', 'cwd_invalid', 'backend_unavailable'],
+        errors: ['terminal_unavailable', 'chat_elsewhere', 'cwd_invalid', 'workspace_missing', 'backend_unavailable'],
         responses: { 201: { description: 'The ticket.', schema: terminalTicket } },
       },
       { params: chatPath, body: createTerminalTicket },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { hold } from './hold.ts';
+import { workspace } from './workspace.ts';
 
 /** Of an agent or a backend: which there are is in `GET /v1/info`. */
 export const registeredName = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be a name as in GET /v1/info');
@@ -156,7 +157,12 @@ export const chat = z
     id: z.uuid(),
     ...shownSettings.shape,
     agent: registeredName,
-    /** The agent's current working directory; if the agent is not running, where it will resume. Absolute path. */
+    /** What the directory is called on every host. Null for a chat of an earlier version until its agent starts again. */
+    workspace: workspace.nullable(),
+    /**
+     * The agent's current working directory; if the agent is not running, where it will resume. Absolute path. On a host
+     * where the chat's directory is somewhere else, that is not below `cwd`.
+     */
     currentDirectory: z.string(),
     state: z.enum(chatStates),
     /** Null while the chat is making progress, and when it has nothing to do. */

@@ -15,6 +15,7 @@ export const errorCodes = [
   'not_found',
   'method_not_allowed',
   'cwd_invalid', // the working directory is missing, not a directory or not readable
+  'workspace_missing', // this host does not have the chat's directory, or has something else in its place
   'prompt_conflict', // this prompt id was used with a different body
   'prompt_taken', // the prompt is no longer waiting: its turn has started, or it was cancelled
   'session_taken', // a chat already has this session; `chatId` names it

@@ -23,6 +23,8 @@ export const hostInfo = z
     seenAt: z.iso.datetime().nullable(),
     /** Backends that can run there. */
     backends: z.array(registeredName),
+    /** The paths and remotes that its setting `workspaces` maps to a directory which existed there when it started. */
+    workspaces: z.array(z.string()),
     /** Chats that it holds. */
     chats: z.int(),
     /** Those of them whose agent process is alive. */

@@ -3,6 +3,7 @@ import { dropUndefined } from '../lib/drop-undefined.ts';
 import type { AgentName, PatchChat, SettingName, StoredSettings } from '../protocol/chat.ts';
 import type { AgentDirectory, Usage } from '../protocol/event.ts';
 import type { Hold } from '../protocol/hold.ts';
+import type { Workspace } from '../protocol/workspace.ts';
 import { mentions } from './chat-search.ts';
 import type { Sql } from './database.ts';
 import type { Holder } from './hosts.ts';
@@ -18,11 +19,21 @@ export interface Continuation {
   starts: number;
 }
 
+/** A chat's workspace as stored, with what only hosts need to know. */
+export interface StoredWorkspace extends Workspace {
+  /** Equal only for the very same directory of a file system; null where those tell nothing. */
+  directoryId: string | null;
+  /** The host that last had the directory: its machine and data directory. */
+  seenBy: string;
+}
+
 /** A chat as stored: everything but the state, which only the host that holds it knows. */
 export interface ChatRow extends StoredSettings {
   id: string;
   /** The agent's last reported working directory; null while that is `cwd`. */
   agentDirectory: AgentDirectory | null;
+  /** Null for a chat of an earlier version until its agent starts again. */
+  workspace: StoredWorkspace | null;
   agent: AgentName;
   /** How many prompts wait. */
   waitingPrompts: number;
@@ -71,7 +82,7 @@ const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
     where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
 
 const columns = (db: Sql) => db`
-  ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold, continuation,
+  ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold, continuation, workspace,
   agent_directory as "agentDirectory", next_seq - 1 as head,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
   exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
@@ -84,22 +95,29 @@ const columns = (db: Sql) => db`
 export interface NewChat extends StoredSettings {
   id: string;
   agent: AgentName;
+  workspace?: StoredWorkspace | null;
 }
 
-/** What is stored of a new chat, by column. */
-export function newChatColumns({ id, agent, ...rest }: NewChat) {
-  return { id, agent, ...bySettingColumn(rest) };
+/** What is stored of a new chat, by column. The driver takes a part of a statement for a value, too. */
+export function newChatColumns(db: Sql, { id, agent, workspace = null, ...rest }: NewChat) {
+  return {
+    id,
+    agent,
+    ...bySettingColumn(rest),
+    ...(workspace && { workspace: json(db, workspace) as unknown as string }),
+  };
 }
 
-type JsonField = 'hold' | 'agentDirectory' | 'continuation';
+type JsonField = 'hold' | 'agentDirectory' | 'continuation' | 'workspace';
 type RawRow = Omit<ChatRow, JsonField> & Record<JsonField, string | null>;
 
-function toRow({ hold, agentDirectory, continuation, ...row }: RawRow): ChatRow {
+function toRow({ hold, agentDirectory, continuation, workspace, ...row }: RawRow): ChatRow {
   return {
     ...row,
     hold: parsed<StoredHold>(hold),
     agentDirectory: parsed<AgentDirectory>(agentDirectory),
     continuation: parsed<Continuation>(continuation),
+    workspace: parsed<StoredWorkspace>(workspace),
   };
 }
 
@@ -110,7 +128,7 @@ function parsed<T>(json: string | null): T | null {
 /** Safe to repeat under the same id. */
 export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   const [row] = await db<RawRow[]>`
-    insert into boocode.chats ${db(newChatColumns(chat))}
+    insert into boocode.chats ${db(newChatColumns(db, chat))}
     on conflict (id) do update set updated_at = clock_timestamp()
     returning ${columns(db)}`;
   return toRow(row as RawRow);
@@ -179,16 +197,21 @@ export type RowChanges = ChatChanges & {
   continuation?: Continuation | null;
   /** The id of the host that is to take the chat next. */
   nextHost?: string;
+  workspace?: StoredWorkspace | null;
 };
 
 /** What an update of the chat's row sets. */
-export function chatChanges(db: Sql, { hold, agentDirectory, continuation, nextHost, ...changes }: RowChanges) {
+export function chatChanges(
+  db: Sql,
+  { hold, agentDirectory, continuation, nextHost, workspace, ...changes }: RowChanges,
+) {
   const columns = {
     ...bySettingColumn(changes),
     ...(hold === undefined ? {} : { hold: hold && json(db, hold) }),
     ...(continuation === undefined ? {} : { continuation: continuation && json(db, continuation) }),
     // A pin has the last word.
     ...(nextHost === undefined && !changes.host ? {} : { next_host: nextHost ?? null }),
+    ...(workspace === undefined ? {} : { workspace: workspace && json(db, workspace) }),
     // In another directory the agent has not been anywhere yet.
     ...(changes.cwd === undefined ? {} : { agent_directory: null }),
     ...(agentDirectory ? { agent_directory: json(db, agentDirectory) } : {}),

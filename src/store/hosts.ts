@@ -9,9 +9,11 @@ export interface HostRow {
   version: string;
 }
 
-/** What a host can run: names of backends. */
+/** What a host can run. */
 export interface HostOffers {
   backends: string[];
+  /** The mapped directories that exist there, by their names elsewhere. A version without mappings has stored none. */
+  workspaces?: string[];
 }
 
 export interface HostLoad {

@@ -29,7 +29,7 @@ export async function findChatOfSession(
 
 /** Throws a violation of `chats_importing_session_key` while another import is in progress. */
 export async function insertImport(db: Sql, chat: NewChat, sessionId: string): Promise<void> {
-  await db`insert into boocode.chats ${db({ ...newChatColumns(chat), importing_session: sessionId })}`;
+  await db`insert into boocode.chats ${db({ ...newChatColumns(db, chat), importing_session: sessionId })}`;
 }
 
 export async function findImport(db: Sql, id: string): Promise<ImportRow | null> {

@@ -60,13 +60,20 @@ export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
 }
 
 /**
- * Chats that nobody holds, that this host may run, and that have work left: a turn that was running or is to continue by itself, an answer that
- * the agent has yet to get, a waiting prompt that neither a hold nor a decision keeps back, or a held queue that is due to resume automatically.
+ * Chats that nobody holds, that this host may run, and that have work left: a turn that was running or is to continue by
+ * itself, an answer that the agent has yet to get, a waiting prompt that neither a hold nor a decision keeps back, or a
+ * held queue that is due to resume automatically. Without those of `except`.
  */
-export async function findOrphanedWork(db: Sql, hostId: string, limit: number): Promise<string[]> {
+export async function findOrphanedWork(
+  db: Sql,
+  hostId: string,
+  limit: number,
+  except: readonly string[] = [],
+): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
     select id from boocode.chats
     where (owner_host is null or lease_until < clock_timestamp()) and ${isFor(db, hostId)}
+      and id <> all(${except as string[]}::uuid[])
       and (exists (select from boocode.turns where chat_id = chats.id and outcome is null)
         or continuation is not null
         or exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is not null)

@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { openChat, openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
+import { initRepository } from '../support/git-repository.ts';
 import { runTurn } from '../support/turns.ts';
 import type { TestServer } from '../support/server.ts';
 
@@ -40,8 +41,11 @@ describeInBrowser('a chat whose directory was moved', (opened) => {
     expect(problems.filter((problem) => !/\b4\d\d\b/.test(problem))).toEqual([]);
   });
 
-  it('WEB-64: shows the agent’s directory while it differs from the chat’s', async () => {
-    const chat = await server.createChat({ permissionMode: 'bypassPermissions' });
+  it('WEB-64 HOST-16: shows the agent’s directory while it differs from the chat’s', async () => {
+    const cwd = join(server.workDir, 'repository');
+    await mkdir(cwd);
+    initRepository(cwd, { remote: 'https://me:secret@example.org/a/repo.git', branch: 'topic' });
+    const chat = await server.createChat({ cwd, permissionMode: 'bypassPermissions' });
     const sub = join(chat.cwd, 'inner');
     const { page, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
@@ -53,7 +57,9 @@ describeInBrowser('a chat whose directory was moved', (opened) => {
     expect(await there.textContent()).toBe('works in inner');
     await page.locator('.page-facts').getByTitle(chat.cwd, { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Model, engine and trust' }).click();
-    await page.getByRole('dialog', { name: 'This chat' }).getByText(`The agent works in: ${sub}`).waitFor();
+    const dialog = page.getByRole('dialog', { name: 'This chat' });
+    await dialog.getByText(`The agent works in: ${sub}`).waitFor();
+    await dialog.getByText('Repository: https://example.org/a/repo.git, branch topic').waitFor();
     await page.keyboard.press('Escape');
     await runTurn(server.client, chat.id, `run: cd ${chat.cwd}`);
     await there.waitFor({ state: 'detached' });

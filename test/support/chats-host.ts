@@ -11,6 +11,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
 import { openDatabase, type Sql } from '../../src/store/database.ts';
+import { Workspaces } from '../../src/chats/workspaces/workspaces.ts';
 import { readEvents } from '../../src/store/events.ts';
 import { insertHost, stopHost } from '../../src/store/hosts.ts';
 import { SlowLane } from '../../src/store/slow-lane.ts';
@@ -72,6 +73,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     resumeAtReset = false,
     name,
     address = null,
+    workspaces = new Workspaces({ dataDir, env: process.env }),
     ...parts
   } = options;
   const id = randomUUID();
@@ -99,6 +101,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     readerBacklogBytes: 1024 * 1024,
     dataDir,
     drainMs: 0,
+    workspaces,
     ...parts,
     hostId: id,
     sql,
@@ -111,6 +114,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     slow,
     host,
     dataDir,
+    workspaces,
     resumeAtReset,
     logger: parts.logger ?? silentLog,
     agents,

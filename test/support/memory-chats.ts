@@ -143,6 +143,7 @@ export function createMemoryChats(): MemoryChats {
         ...dropUndefined(input),
         id: randomUUID(),
         cwd: input.cwd,
+        workspace: null,
         currentDirectory: input.cwd,
         agent: 'claude',
         state: 'cold',

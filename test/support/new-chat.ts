@@ -19,6 +19,7 @@ export function chatRow(rest: Partial<ChatRow> = {}): ChatRow {
   return {
     ...newChat(),
     agentDirectory: null,
+    workspace: null,
     waitingPrompts: 0,
     isAsking: false,
     hasAnswer: false,

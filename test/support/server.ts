@@ -85,6 +85,8 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     advertiseUrl: null,
     hostName: null,
     drainMs: 0,
+    workspaces: [],
+    clones: false,
     idleTimeoutMs: 600_000,
     quietMs: 10_000,
     agentAnswerMs: 60_000,

@@ -7,6 +7,7 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   id,
   title: id,
   cwd: '/',
+  workspace: null,
   currentDirectory: '/',
   agent: 'claude',
   backend: 'claude_sdk',

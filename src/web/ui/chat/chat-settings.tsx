@@ -116,6 +116,16 @@ export function ChatSettings({
               </button>
             )}
           </p>
+          {chat.workspace && chat.workspace.remote !== null && (
+            <p className="quiet">
+              Repository: <bdi>{readableLine(chat.workspace.remote, 1000)}</bdi>
+              {chat.workspace.branch !== null && (
+                <>
+                  , branch <bdi>{readableLine(chat.workspace.branch, 200)}</bdi>
+                </>
+              )}
+            </p>
+          )}
           {chat.currentDirectory !== chat.cwd && (
             <p className="quiet">
               The agent works in: <bdi>{readableLine(chat.currentDirectory, 1000)}</bdi>
