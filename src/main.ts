@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { endOrphans } from './agents/agent-process.ts';
 import { startHostWatcher } from './agents/host-watcher.ts';
+import { ChangesElsewhere } from './chats/changes-elsewhere.ts';
+import { Doorbell } from './chats/doorbell.ts';
 import { drain } from './chats/drain.ts';
 import { Heartbeat } from './chats/heartbeat.ts';
 import { registerHost } from './chats/register-host.ts';
@@ -90,7 +92,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     if (config.token === null) checkToken(config.dataDir);
     signal.throwIfAborted();
 
-    const { sql, leaseSql, slow } = await openStore(config, { logger, closers, signal }, (error) => {
+    const { sql, leaseSql, slow, openListener } = await openStore(config, { logger, closers, signal }, (error) => {
       if (!closing) options.onFatal?.(error);
     });
     signal.throwIfAborted();
@@ -125,6 +127,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const hostId = await registerHost(sql, { version, address: config.advertiseUrl, offers });
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
+    const doorbell = new Doorbell({ sql, hostId, clock: systemClock, logger, openListener });
+    closers.push(() => doorbell.stop());
+    doorbell.start();
     const host = new Host({
       hostId,
       sql,
@@ -139,13 +144,26 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       readerBacklogBytes: 4 * 1024 * 1024,
       agents,
       onRenewed: () => watcher.beat(),
+      doorbell,
     });
+    host.notifier.observe((change) => doorbell.ring(change));
+    const changesElsewhere = new ChangesElsewhere({
+      sql,
+      hostId,
+      clock: systemClock,
+      logger,
+      notifier: host.notifier,
+      isHeld: (chatId) => host.find(chatId) !== undefined,
+      doorbell,
+    });
+    closers.push(() => changesElsewhere.stop());
     const heartbeat = new Heartbeat({
       sql: leaseSql,
       hostId,
       clock: systemClock,
       logger,
       warmChats: () => host.warmCount,
+      onOthers: (areUp) => doorbell.noteOthers(areUp),
     });
     heartbeat.start();
     closers.push(() => heartbeat.stop());
@@ -155,6 +173,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       sql,
       slow,
       host,
+      changesElsewhere,
       dataDir: config.dataDir,
       resumeAtReset: config.resumeAtReset,
       agents,

@@ -43,7 +43,7 @@ export interface ChatQuery {
   signal?: AbortSignal | undefined;
 }
 
-/** What watchers are notified of about the chats of this host. */
+/** What watchers are notified of about the chats, whichever host holds them. */
 export type ChatNotification =
   { type: 'chat'; chat: Chat } | { type: 'chat_deleted'; chatId: string } | { type: 'decision'; decision: Decision };
 
@@ -130,10 +130,12 @@ export interface Chats {
   readEvents(chatId: string, page: { limit: number } & ({ after: number } | { before: number })): Promise<EventPage>;
   /** Readers of one client may share a backlog, which then limits what is queued for all of them. */
   follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader>;
-  /** Calls the listener for every chat that this host creates, changes or deletes, and for every decision. */
+  /** Calls the listener for every chat that is created, changed or deleted, on any host, and for every decision. */
   watch(listener: (notification: ChatNotification) => void): {
-    /** The chats that are not cold, as they are now. */
+    /** The chats of this host that are not cold, as they are now. */
     warm: Chat[];
+    /** Those that other hosts hold. What the listener was told meanwhile is newer. */
+    warmElsewhere(): Promise<Chat[]>;
     /** Idempotent. */
     close(): void;
   };

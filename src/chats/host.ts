@@ -15,20 +15,19 @@ import type { Actor } from '../protocol/principal.ts';
 import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findOpenDecisions, type OpenDecision } from '../store/decisions.ts';
-import { readEvents } from '../store/events.ts';
+import { type Lease, readEvents } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { claimLease, findOrphanedWork, releaseLease } from '../store/leases.ts';
 import { probeWrites } from '../store/probe-writes.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
-import { toStorageError } from '../store/storage-error.ts';
+import { FencedError, toStorageError } from '../store/storage-error.ts';
 import { Chat } from './chat.ts';
-import { atRest } from './chat-view.ts';
 import { ChatLog } from './chat-log.ts';
 import { canContinue } from './continued-calls.ts';
 import { afterInterruption } from './after-interruption.ts';
 import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
-import { HeadsElsewhere } from './heads-elsewhere.ts';
+import { HeadsElsewhere, type HeadsElsewhereParts } from './heads-elsewhere.ts';
 import { Health } from './health.ts';
 import { LeaseKeeper, type LeaseKeeperParts, leaseTtlMs } from './lease-keeper.ts';
 import { ChatNotifier } from './chat-notifier.ts';
@@ -37,7 +36,7 @@ import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from '
 import { wasAsked } from './unasked.ts';
 import type { WaitLimits } from './waits.ts';
 
-export interface HostParts extends Pick<LeaseKeeperParts, 'onRenewed'> {
+export interface HostParts extends Pick<LeaseKeeperParts, 'onRenewed'>, Pick<HeadsElsewhereParts, 'doorbell'> {
   hostId: string;
   sql: Sql;
   /** Connections of the leases' own: they are renewed whatever keeps the others busy. */
@@ -235,6 +234,7 @@ export class Host {
       throw unknownChat();
     }
     logger.info({ chatId, epoch: lease.epoch }, 'A chat was claimed: its lease is ours.');
+    this.notifier.leaseChanged(chatId);
     let chat: Chat | undefined;
     let row: ChatRow | null;
     let openDecisions: OpenDecision[] = [];
@@ -268,7 +268,7 @@ export class Host {
     } catch (error) {
       if (cause) this.#leftFor.set(chatId, { epoch: lease.epoch, cause });
       // A host that cannot write must not keep the chat. If this fails too, the lease expires.
-      this.#track(inTime(releaseLease(sql, lease)));
+      this.#track(this.#giveBack(lease));
       throw error;
     }
     const taken = new Chat({
@@ -284,12 +284,14 @@ export class Host {
       agents: this.#parts.agents,
       warmLimiter: this.#limit,
       before: this.#endings.get(chatId),
-      onChanged: () => this.#tell(taken),
+      // Once it has left, others may have changed it.
+      onChanged: () => this.#chats.get(chatId) === taken && this.notifier.changed(chatId, () => taken.view),
       onRest: () => this.#track(this.#release({ chat: taken, log })),
       onGivenUp: (error) => this.#letGo(taken, error),
     });
     chat = taken;
     this.#chats.set(chatId, taken);
+    this.notifier.tookOver(openDecisions);
     taken.wake();
     return { chat: taken, log };
   }
@@ -328,7 +330,7 @@ export class Host {
     if (!chat.isWarm) this.#forget(chat);
     await chat.stop();
     this.#forget(chat);
-    await inTime(releaseLease(this.#parts.sql, log.lease));
+    await this.#giveBack(log.lease);
     this.#parts.logger.info({ chatId: chat.id, epoch: log.lease.epoch }, 'A chat is cold: its lease was released.');
   }
 
@@ -338,29 +340,28 @@ export class Host {
     this.#parts.logger.warn({ chatId: chat.id, epoch: chat.lease.epoch }, 'A chat was dropped: its lease is lost.');
     const told = toStorageError(cause);
     if (told instanceof BooError) this.#leftFor.set(chat.id, { epoch: chat.lease.epoch, cause: told });
-    this.#forget(chat);
+    // Where another host has taken it, only the database knows how it is.
+    this.#forget(chat, { isTaken: cause === undefined || cause instanceof FencedError });
     const letGo = chat.letGo();
     const ended = Promise.allSettled([this.#endings.get(chat.id), letGo]).then(() => {
       if (this.#endings.get(chat.id) === ended) this.#endings.delete(chat.id);
     });
     this.#endings.set(chat.id, ended);
-    this.#track(letGo.then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
+    this.#track(letGo.then(() => this.#giveBack(chat.lease)));
   }
 
-  #forget(chat: Chat): void {
+  async #giveBack(lease: Lease): Promise<void> {
+    await inTime(releaseLease(this.#parts.sql, lease));
+    this.notifier.leaseChanged(lease.chatId);
+  }
+
+  #forget(chat: Chat, { isTaken = false } = {}): void {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#chats.delete(chat.id);
     this.#held.delete(chat.id);
     this.notifier.forget(chat.id);
     this.#headsElsewhere.arm();
-    this.#tell(chat);
-  }
-
-  #tell(chat: Chat): void {
-    const isHeld = (): boolean => this.#chats.get(chat.id) === chat;
-    // A newer one has taken its place and sends its own notifications.
-    if (!isHeld() && this.#chats.has(chat.id)) return;
-    this.notifier.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest(chat) }));
+    if (!isTaken) this.notifier.changed(chat.id, () => chat.viewAtRest);
   }
 
   async #adopt(): Promise<void> {

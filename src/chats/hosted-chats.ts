@@ -38,6 +38,7 @@ import { findPrompt, type FoundPrompt, hashContent, readWaitingPrompts } from '.
 import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Backlog } from './backlog.ts';
+import type { ChangesElsewhere } from './changes-elsewhere.ts';
 import { atRest, chatView } from './chat-view.ts';
 import type { AgentTerminal, ChatNotification, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
@@ -55,6 +56,7 @@ export interface HostedChatsParts {
   sql: Sql;
   slow: SlowLane;
   host: Host;
+  changesElsewhere: ChangesElsewhere;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
   agents: AgentDirectory;
@@ -72,6 +74,7 @@ export class HostedChats implements Chats {
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
   readonly #imports: Imports;
+  readonly #changesElsewhere: ChangesElsewhere;
   readonly #describe: HostedChatsParts['describe'];
 
   constructor(parts: HostedChatsParts) {
@@ -87,6 +90,7 @@ export class HostedChats implements Chats {
       newChat: (input) => this.#newChat(input),
       trust: (chat) => this.#trust(chat),
     });
+    this.#changesElsewhere = parts.changesElsewhere;
     this.#describe = () => parts.describe();
   }
 
@@ -256,9 +260,9 @@ export class HostedChats implements Chats {
     return this.#host.feed(chatId).follow(cursor);
   }
 
-  watch(listener: (notification: ChatNotification) => void): { warm: ChatView[]; close(): void } {
-    const close = this.#host.notifier.watch(listener);
-    return { warm: this.#host.warm, close };
+  watch(listener: (notification: ChatNotification) => void): ReturnType<Chats['watch']> {
+    const { held, close } = this.#changesElsewhere.watch(listener);
+    return { warm: this.#host.warm, warmElsewhere: () => ask(held), close };
   }
 
   async readTranscript(chatId: string): Promise<StoredTranscript> {
