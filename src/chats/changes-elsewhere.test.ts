@@ -12,6 +12,7 @@ import { silentLog } from '../lib/log.ts';
 import type { Sql } from '../store/database.ts';
 import { ChangesElsewhere, lookEveryMs } from './changes-elsewhere.ts';
 import type { ChatNotification } from './chats.ts';
+import type { Ring } from './doorbell.ts';
 
 let database: TestDatabase;
 let clock: ManualClock;
@@ -49,11 +50,11 @@ function gated(sql: Sql): Sql {
     apply(target, self, given: Parameters<typeof sql>) {
       const query = Reflect.apply(target, self, given) as unknown as Promise<unknown>;
       if (!beforeAnswer || !/::uuid\[\]\) and importing_session/.test(String(given[0]))) return query;
-      const { then } = query;
-      // oxlint-disable-next-line unicorn/no-thenable
-      query.then = (...rest) =>
-        (then.call(query, async (rows: unknown) => (await beforeAnswer?.(), rows)) as Promise<never>).then(...rest);
-      return query;
+      const answer = query.then(async (rows) => {
+        await beforeAnswer?.();
+        return rows;
+      });
+      return answer as never;
     },
   });
 }
@@ -104,7 +105,7 @@ async function turn(host: ChatsHost, id: string, count = 1): Promise<void> {
 }
 async function askingTurn(host: ChatsHost, id: string, title: string, count = 1): Promise<string> {
   host.backend.script = async function* (asked) {
-    yield* asked.ask({ title });
+    yield* asked.ask({ title, toolCallId: 'call' });
     yield finished();
   };
   await host.chats.submitPrompt(id, { content: 'ask' });
@@ -242,6 +243,52 @@ test('HOST-9: a chat that moves between hosts shows each state once, without a s
   expect(await here.chats.getChat(id)).toMatchObject({ state: 'ready' });
 });
 
+test('HOST-9: a chat that this host takes without changing it is shown as it is here', async () => {
+  const { id } = await there.createChat({ title: 'taken' });
+  await turn(there, id);
+  expect(await startWatching()).toMatchObject([{ id, state: 'ready' }]);
+  await runOut(id);
+  await here.host.use(id, () => Promise.resolve());
+  await settled();
+  expect(news()).toEqual([['taken', 'cold']]);
+});
+
+test('HOST-9: decisions that wait in a chat which this host takes before it has looked are told', async () => {
+  for (const { backend } of [here, there]) backend.openCalls = new Set(['call']);
+  const { id } = await there.createChat({ title: 'asks' });
+  await startWatching();
+  await askingTurn(there, id, 'May I?');
+  await there.host.drain();
+  await here.host.use(id, () => Promise.resolve());
+  await settled();
+  expect(news()).toContainEqual(['May I?', 'pending', null]);
+});
+
+test('HOST-9: another host’s ring for a list makes it look at once, and again if it is looking', async () => {
+  const rings: ((ring: Ring) => void)[] = [];
+  const doorbell = { onRing: (listener: (ring: Ring) => void) => void rings.push(listener) };
+  const { notifier } = here.host;
+  const parts = { sql: gated(here.sql), hostId: here.id, clock, logger: silentLog, notifier, isHeld: () => false };
+  changes = new ChangesElsewhere({ ...parts, doorbell });
+  const ring = (inList: boolean) => rings.forEach((each) => each({ chatIds: null, inList }));
+  ring(true);
+  expect(clock.nextMs).toBeNull();
+  await startWatching();
+  const { id } = await there.createChat({ title: 'one' });
+  ring(false);
+  expect(clock.nextMs).toBe(lookEveryMs);
+  const gate = createGate();
+  beforeAnswer = () => gate.pass();
+  ring(true);
+  await gate.reached;
+  await there.chats.patchChat(id, { title: 'two' });
+  ring(true);
+  beforeAnswer = undefined;
+  gate.open();
+  await settled();
+  expect(news().at(-1)).toEqual(['two', 'cold']);
+});
+
 test('HOST-9: what the database answered before this host took the chat is not told after that', async () => {
   const { id } = await there.createChat({ title: 'theirs' });
   await turn(there, id);
@@ -323,22 +370,18 @@ test.each([1, 2, 3])('HOST-9: whatever two hosts do, a watcher ends up with what
         await host.chats.answerDecision(decision, { outcome: 'allow' }).catch(() => undefined);
     } else clock.advance(lookEveryMs);
   }
-  const compare = async (): Promise<[unknown, unknown]> => {
+  let [last, stored]: unknown[] = [];
+  const isTold = async (): Promise<boolean> => {
     clock.advance(lookEveryMs);
     await settled();
     const { items } = await here.chats.listChats({ limit: 100 });
-    const plain = ({ head: _, updatedAt: __, ...chat }: Chat): unknown => chat;
-    const stored = items.filter(({ id }) => ids.includes(id)).map(plain);
-    const last = items.filter(({ id }) => ids.includes(id)).map(({ id }) => seen.get(id) && plain(seen.get(id)!));
-    return [last, stored];
-  };
-  await until(async () => {
-    const [last, stored] = await compare();
+    const plain = (chat: Chat): unknown => ({ ...chat, head: 0, updatedAt: '' });
+    stored = items.filter(({ id }) => ids.includes(id)).map(plain);
+    last = items.flatMap(({ id }) => (ids.includes(id) && seen.has(id) ? [plain(seen.get(id)!)] : []));
     return JSON.stringify(last) === JSON.stringify(stored);
-  }).catch(async () => {
-    const [last, stored] = await compare();
-    expect(last).toEqual(stored);
-  });
+  };
+  await until(isTold, { timeoutMs: 10_000 }).catch(() => undefined);
+  expect(last).toEqual(stored);
   const { items } = await here.chats.listChats({ limit: 100 });
   expect([...seen.keys()].filter((id) => !items.some((chat) => chat.id === id))).toEqual([]);
 });

@@ -24,8 +24,6 @@ import type { ChatNotifier } from './chat-notifier.ts';
 import type { ChatNotification } from './chats.ts';
 
 export const lookEveryMs = 1_000;
-/** Longer than deletions go on being reported. */
-const rememberDeletedMs = 300_000;
 
 export interface ChangesElsewhereParts {
   sql: Sql;
@@ -49,8 +47,6 @@ export class ChangesElsewhere {
   readonly #parts: ChangesElsewhereParts;
   /** The chats that other hosts hold, or held a moment ago. */
   #known = new Map<string, Known>();
-  /** Deletions that watchers know of, by when this host learned of them. */
-  readonly #deleted = new Map<string, number>();
   /** The database's time of the last look; null before the first one. */
   #since: Date | null = null;
   #watchers = 0;
@@ -71,12 +67,11 @@ export class ChangesElsewhere {
    * are not cold; what the listener was told meanwhile is newer. It rejects if the database fails.
    */
   watch(listener: (notification: ChatNotification) => void): { held(): Promise<Chat[]>; close(): void } {
-    const { notifier, clock } = this.#parts;
+    const { notifier } = this.#parts;
     const unwatch = notifier.watch(listener);
     this.#watchers += 1;
     this.#stopObserving ??= notifier.observe(({ type, chatId }) => {
       if (type === 'left') this.#left(chatId);
-      else if (type === 'deleted') this.#deleted.set(chatId, clock.monotonicMs());
     });
     const first = this.#begin();
     first.catch((error: unknown) => this.#report(error));
@@ -141,7 +136,6 @@ export class ChangesElsewhere {
     this.#stopObserving?.();
     this.#stopObserving = undefined;
     this.#known = new Map();
-    this.#deleted.clear();
     this.#since = null;
   }
 
@@ -170,7 +164,7 @@ export class ChangesElsewhere {
     this.#isFailing = false;
     this.#since = at;
     notifier.noteTold(statuses);
-    const isOurs = (id: string): boolean => isHeld(id) || known.get(id) !== before.get(id) || this.#deleted.has(id);
+    const isOurs = (id: string): boolean => isHeld(id) || known.get(id) !== before.get(id);
     const kept = new Set(glances.filter(({ isRecent }) => isRecent).map(({ id }) => id));
     const told = rows.filter(({ row }) => !isOurs(row.id));
     const mayTell = new Set(ids.filter((id) => !isOurs(id)));
@@ -181,18 +175,7 @@ export class ChangesElsewhere {
       notifier.changedElsewhere(chat, !isFirst);
     }
     for (const decision of decisions) if (mayTell.has(decision.chatId)) notifier.decidedElsewhere(decision);
-    this.#tellDeleted(deleted, isFirst);
-  }
-
-  #tellDeleted(chatIds: readonly string[], isFirst: boolean): void {
-    const nowMs = this.#parts.clock.monotonicMs();
-    for (const id of chatIds) {
-      if (this.#deleted.has(id)) continue;
-      this.#deleted.set(id, nowMs);
-      this.#known.delete(id);
-      if (!isFirst) this.#parts.notifier.deletedElsewhere(id);
-    }
-    for (const [id, sinceMs] of this.#deleted) if (nowMs - sinceMs > rememberDeletedMs) this.#deleted.delete(id);
+    for (const id of deleted) notifier.deletedElsewhere(id, !isFirst);
   }
 }
 

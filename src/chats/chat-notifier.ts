@@ -20,6 +20,7 @@ export interface OwnChange {
 }
 
 const maxToldResolved = 1_000;
+const maxDeleted = 10_000;
 
 export class ChatNotifier {
   readonly #watchers = new Set<(notification: ChatNotification) => void>();
@@ -32,6 +33,9 @@ export class ChatNotifier {
   readonly #pending = new Map<string, Decision>();
   /** What watchers know of decisions. */
   readonly #told = new Map<string, { chatId: string; status: Decision['status'] }>();
+
+  /** The latest chats that were deleted: nothing is told of them any more, whoever still believes to hold one. */
+  readonly #deleted = new Set<string>();
 
   watch(listener: (notification: ChatNotification) => void): () => void {
     if (this.#watchers.size === 0) this.#forgetTold();
@@ -87,8 +91,9 @@ export class ChatNotifier {
     for (const decision of decisions) this.#pending.set(decision.id, decision);
   }
 
-  /** This host has taken a chat with what its last holder left open. */
-  tookOver(open: readonly { decision: Decision }[]): void {
+  /** This host has taken a chat, with what its last holder left open. Watchers may know it as that one had it. */
+  tookOver(chat: { readonly id: string; readonly view: Chat }, open: readonly { decision: Decision }[]): void {
+    if (this.#sent.has(chat.id)) this.changed(chat.id, () => chat.view);
     for (const { decision } of open) {
       if (decision.status === 'pending' && !this.#knows(decision)) this.#tellDecision(decision);
     }
@@ -104,16 +109,19 @@ export class ChatNotifier {
   /** A chat as it is now on another host, or at rest. Without `isNews`, watchers know it already. */
   changedElsewhere(chat: Chat, isNews = true): void {
     const content = JSON.stringify({ ...chat, head: 0, updatedAt: '' });
-    if (this.#sent.get(chat.id) === content) return;
+    if (this.#sent.get(chat.id) === content || this.#deleted.has(chat.id)) return;
     this.#sent.set(chat.id, content);
     if (isNews) this.#notify({ type: 'chat', chat });
   }
 
-  deletedElsewhere(chatId: string): void {
-    this.#changed.delete(chatId);
+  /** Without `isNews`, watchers know it already. */
+  deletedElsewhere(chatId: string, isNews = true): void {
+    if (this.#deleted.has(chatId)) return;
+    this.#deleted.add(chatId);
+    for (const oldest of this.#deleted) if (this.#deleted.size > maxDeleted) this.#deleted.delete(oldest);
     this.#sent.delete(chatId);
     for (const [id, told] of this.#told) if (told.chatId === chatId) this.#told.delete(id);
-    this.#notify({ type: 'chat_deleted', chatId });
+    if (isNews) this.#notify({ type: 'chat_deleted', chatId });
   }
 
   /** A decision as another host has stored it. */
@@ -133,7 +141,7 @@ export class ChatNotifier {
       const chat = view();
       const content = JSON.stringify({ ...chat, head: 0, updatedAt: '' });
       const isWatched = this.#watchers.size > 0 || this.#observers.size > 0;
-      if (!isWatched || this.#sent.get(chatId) === content) continue;
+      if (!isWatched || this.#deleted.has(chatId) || this.#sent.get(chatId) === content) continue;
       // Other hosts are rung for every chat: of those at rest, nothing is kept for that alone.
       if (this.#watchers.size === 0 && chat.state === 'cold') this.#sent.delete(chatId);
       else this.#sent.set(chatId, content);

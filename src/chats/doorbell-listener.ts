@@ -94,7 +94,8 @@ export class DoorbellListener {
     listener.ready.catch(() => undefined);
     try {
       await Promise.race([listener.ready, aborted(connection.signal)]);
-      if (connection.signal.aborted) return 'lost';
+      if (this.#isStopped) return 'lost';
+      if (connection.signal.aborted) throw new Error('The connection was closed before it could be used.');
       if (!(await this.#hearsItself())) return connection.signal.aborted ? 'lost' : 'deaf';
       this.#isFailing = false;
       do await this.#pause(testEveryMs);

@@ -291,7 +291,7 @@ export class Host {
     });
     chat = taken;
     this.#chats.set(chatId, taken);
-    this.notifier.tookOver(openDecisions);
+    this.notifier.tookOver(taken, openDecisions);
     taken.wake();
     return { chat: taken, log };
   }

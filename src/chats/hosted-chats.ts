@@ -261,8 +261,12 @@ export class HostedChats implements Chats {
   }
 
   watch(listener: (notification: ChatNotification) => void): ReturnType<Chats['watch']> {
-    const { held, close } = this.#changesElsewhere.watch(listener);
-    return { warm: this.#host.warm, warmElsewhere: () => ask(held), close };
+    const watching = this.#changesElsewhere.watch(listener);
+    return {
+      warm: this.#host.warm,
+      warmElsewhere: () => ask(() => watching.held()),
+      close: () => watching.close(),
+    };
   }
 
   async readTranscript(chatId: string): Promise<StoredTranscript> {

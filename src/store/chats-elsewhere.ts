@@ -47,11 +47,15 @@ export async function findGlances(
       select id from boocode.chats where owner_host is not null
       union select id from boocode.chats where free_since >= ${since}::timestamptz - ${overlap(db)}
       union select unnest(${known as string[]}::uuid[]))
-    select id, next_seq - 1 as head, ${glance(db, hostId)},
-      exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
-      owner_host is not null or coalesce(free_since >= ${since}::timestamptz - ${overlap(db)}, false) as "isRecent"
-    from candidates join boocode.chats using (id)
-    where importing_session is null and (owner_host is distinct from ${hostId} or lease_until < clock_timestamp())`;
+    select chat.* from candidates cross join lateral (
+      select id, next_seq - 1 as head, ${glance(db, hostId)},
+        exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
+        owner_host is not null or coalesce(free_since >= ${since}::timestamptz - ${overlap(db)}, false) as "isRecent"
+      from boocode.chats
+      where chats.id = candidates.id and importing_session is null
+        and (owner_host is distinct from ${hostId} or lease_until < clock_timestamp())
+      -- Keeps the planner from reading all chats.
+      limit 1) as chat`;
 }
 
 /** These chats, as stored. Those that this host holds, or that are gone, are left out. */

@@ -15,9 +15,9 @@ export interface Listener {
 }
 
 export interface ListenerHandlers {
-  onHeard(text: string): void;
+  readonly onHeard: (text: string) => void;
   /** The connection is lost, or was never made: nothing is heard any more. */
-  onLost(): void;
+  readonly onLost: () => void;
 }
 
 export type OpenListener = (handlers: ListenerHandlers) => Listener;
