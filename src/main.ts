@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { endOrphans } from './agents/agent-process.ts';
 import { startHostWatcher } from './agents/host-watcher.ts';
+import { ChangesElsewhere } from './chats/changes-elsewhere.ts';
+import { Doorbell } from './chats/doorbell.ts';
 import { drain } from './chats/drain.ts';
 import { Heartbeat } from './chats/heartbeat.ts';
 import { registerHost } from './chats/register-host.ts';
@@ -100,7 +102,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     if (config.token === null) checkToken(config.dataDir);
     signal.throwIfAborted();
 
-    const { sql, leaseSql, slow } = await openStore(config, { logger, closers, signal }, (error) => {
+    const { sql, leaseSql, slow, openListener } = await openStore(config, { logger, closers, signal }, (error) => {
       if (!closing) options.onFatal?.(error);
     });
     signal.throwIfAborted();
@@ -145,6 +147,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     await peers.start();
     closers.push(() => peers.stop());
 
+    const doorbell = new Doorbell({ sql, hostId, clock: systemClock, logger, openListener });
+    closers.push(() => doorbell.stop());
+    doorbell.start();
     const host = new Host({
       hostId,
       sql,
@@ -162,13 +167,26 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       agents,
       onRenewed: () => watcher.beat(),
       followHolder: (holder, from, gone) => followHolder(peers, holder, from, gone),
+      doorbell,
     });
+    host.notifier.observe((change) => doorbell.ring(change));
+    const changesElsewhere = new ChangesElsewhere({
+      sql,
+      hostId,
+      clock: systemClock,
+      logger,
+      notifier: host.notifier,
+      isHeld: (chatId) => host.find(chatId) !== undefined,
+      doorbell,
+    });
+    closers.push(() => changesElsewhere.stop());
     const heartbeat = new Heartbeat({
       sql: leaseSql,
       hostId,
       clock: systemClock,
       logger,
       warmChats: () => host.warmCount,
+      onOthers: (areUp) => doorbell.noteOthers(areUp),
     });
     heartbeat.start();
     closers.push(() => heartbeat.stop());
@@ -180,6 +198,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       sql,
       slow,
       host,
+      changesElsewhere,
       dataDir: config.dataDir,
       workspaces,
       resumeAtReset: config.resumeAtReset,

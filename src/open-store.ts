@@ -4,6 +4,7 @@ import { openDatabase, type Sql } from './store/database.ts';
 import { poolSizes, readDatabaseFacts } from './store/database-facts.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { removeImports } from './store/imports.ts';
+import { listen, type OpenListener } from './store/notifications.ts';
 import { migrate } from './store/migrate.ts';
 import { reachDatabase } from './store/reach-database.ts';
 import { SlowLane } from './store/slow-lane.ts';
@@ -12,6 +13,8 @@ export interface Store {
   sql: Sql;
   leaseSql: Sql;
   slow: SlowLane;
+  /** Null if there are too few connections. */
+  openListener: OpenListener | null;
 }
 
 /** The database, embedded or external, ready for use. What closes it is added to `closers`, even if this throws. */
@@ -56,7 +59,8 @@ export async function openStore(
     await migrate(sql);
     // Unfinished imports that nobody is waiting for.
     await removeImports(sql, { olderThanHours: 24 });
-    return { sql, leaseSql, slow };
+    const openListener: OpenListener = (handlers) => listen(url, { isPooled: facts.isPooled, ...handlers });
+    return { sql, leaseSql, slow, openListener: sizes.listen === 0 ? null : openListener };
   } finally {
     signal.removeEventListener('abort', cut);
   }

@@ -21,7 +21,7 @@ import { ChatLoop } from './chat-loop.ts';
 import { ChatSession } from './chat-session.ts';
 import { ChatSettings } from './chat-settings.ts';
 import { ChatStateMachine } from './chat-state-machine.ts';
-import { chatView, type LiveState } from './chat-view.ts';
+import { atRest, chatView, type LiveState } from './chat-view.ts';
 import { flipChat } from './flip.ts';
 import { type Departure, leaveHost } from './leave-host.ts';
 import { eraseSessions } from './kept-sessions.ts';
@@ -109,6 +109,11 @@ export class Chat {
   /** The chat as clients see it. */
   get view(): ChatView {
     return chatView(this.#context.settings.row, this.live);
+  }
+
+  /** As it was stored last, without a host that holds it. */
+  get viewAtRest(): ChatView {
+    return chatView(this.#context.settings.row, atRest(this));
   }
 
   get live(): LiveState {

@@ -54,7 +54,7 @@ export interface FollowFrom {
   onlyIfHeld?: boolean | undefined;
 }
 
-/** What watchers are notified of about the chats of this host. */
+/** What watchers are notified of about the chats, whichever host holds them. */
 export type ChatNotification =
   { type: 'chat'; chat: Chat } | { type: 'chat_deleted'; chatId: string } | { type: 'decision'; decision: Decision };
 
@@ -163,10 +163,12 @@ export interface Chats {
   readEvents(chatId: string, page: { limit: number } & ({ after: number } | { before: number })): Promise<EventPage>;
   /** Throws `chat_elsewhere` if only what is held here may be followed, and another host or none holds the chat. */
   follow(chatId: string, cursor: FollowFrom): Promise<Reader>;
-  /** Calls the listener for every chat that this host creates, changes or deletes, and for every decision. */
+  /** Calls the listener for every chat that is created, changed or deleted, on any host, and for every decision. */
   watch(listener: (notification: ChatNotification) => void): {
-    /** The chats that are not cold, as they are now. */
+    /** The chats of this host that are not cold, as they are now. */
     warm: Chat[];
+    /** Those that other hosts hold. What the listener was told meanwhile is newer. */
+    warmElsewhere(): Promise<Chat[]>;
     /** Idempotent. */
     close(): void;
   };

@@ -1,15 +1,12 @@
 /** The feeds of one host: where its chats' events are followed, and those of other hosts' chats that clients follow here. */
 import { findChat } from '../store/chats.ts';
-import type { Sql } from '../store/database.ts';
 import { readEvents } from '../store/events.ts';
 import type { ReaderEnd } from './chats.ts';
 import { Feed } from './feed.ts';
-import { HeadsElsewhere } from './heads-elsewhere.ts';
-import type { RelaysParts } from './relays.ts';
+import { HeadsElsewhere, type HeadsElsewhereParts } from './heads-elsewhere.ts';
 import { ask } from './storage.ts';
 
-export interface FeedsParts extends RelaysParts {
-  sql: Sql;
+export interface FeedsParts extends Omit<HeadsElsewhereParts, 'feeds'> {
   /** Bytes that may wait for one reader before it is cut off. */
   readerBacklogBytes: number;
 }
@@ -36,7 +33,7 @@ export class Feeds {
       feed = new Feed(log, { backlogBytes: readerBacklogBytes });
       this.#feeds.set(chatId, feed);
     }
-    if (!this.#parts.isHeld(chatId)) this.#headsElsewhere.askNow();
+    if (!this.#parts.isHeld(chatId)) this.#headsElsewhere.askSoon();
     return feed;
   }
 

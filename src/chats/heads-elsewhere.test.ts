@@ -138,6 +138,25 @@ describe('what it asks', () => {
     expect(asked.at(-1)).toEqual(['more']);
   });
 
+  test('HOST-10: is asked at once when another host rings for a chat that is followed, and again if it is asking', async () => {
+    follow('other');
+    follow('held-here');
+    heads.askNow(new Set(['unknown', 'held-here']));
+    expect(asked).toEqual([]);
+    heads.askNow(new Set(['unknown', 'other']));
+    heads.askNow(null);
+    heads.askNow(null);
+    expect([asked, clock.nextMs]).toEqual([[['other']], null]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([asked, clock.nextMs]).toEqual([[['other'], ['other']], askEveryMs]);
+    heads.askNow(null);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([asked.length, clock.nextMs]).toEqual([3, askEveryMs]);
+    await heads.stop();
+    heads.askNow(null);
+    expect([asked.length, clock.nextMs]).toEqual([3, null]);
+  });
+
   test('is nothing if nothing is followed, or once it was stopped', async () => {
     heads.arm();
     await pass();
@@ -176,7 +195,7 @@ describe('what it asks', () => {
     heads = new HeadsElsewhere(parts);
     follow('other');
     const feed = feeds.get('other')!;
-    heads.askNow();
+    heads.askNow(null);
     await new Promise((resolve) => setImmediate(resolve));
     await pass();
     expect(feed.heads).toEqual([5, 5]);
@@ -184,7 +203,7 @@ describe('what it asks', () => {
     await pass();
     feed.publishedSeq = 3;
     const before = feed.heads.length;
-    heads.askNow();
+    heads.askNow(null);
     await new Promise((resolve) => setImmediate(resolve));
     feed.publishedSeq = 4;
     await pass();

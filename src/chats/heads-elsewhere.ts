@@ -5,6 +5,7 @@
 import { findHeads, type Head } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
+import type { Doorbell } from './doorbell.ts';
 import type { Feed } from './feed.ts';
 import { Relays, type RelaysParts } from './relays.ts';
 
@@ -13,6 +14,8 @@ export const askEveryMs = 1_000;
 export interface HeadsElsewhereParts extends RelaysParts {
   sql: Sql;
   readonly feeds: ReadonlyMap<string, Feed>;
+  /** Other hosts ring it when they have written. */
+  doorbell?: Pick<Doorbell, 'onRing'> | undefined;
 }
 
 export class HeadsElsewhere {
@@ -22,36 +25,43 @@ export class HeadsElsewhere {
   readonly #behind = new Map<string, { seq: number; sinceMs: number }>();
   #cancel: (() => void) | undefined;
   #asking: Promise<void> | undefined;
-  /** Something was new while the database was being asked. */
-  #isOutdated = false;
   #isFailing = false;
   #isStopped = false;
+  /** Something was written after the database was asked. */
+  #asksAgain = false;
 
   constructor(parts: HeadsElsewhereParts) {
     this.#parts = parts;
     this.#relays = new Relays(parts);
+    parts.doorbell?.onRing(({ chatIds }) => this.askNow(chatIds));
   }
 
   /** Call it when there may be such a feed. */
   arm(): void {
     if (this.#isStopped || this.#cancel || this.#asking) return;
-    this.#cancel = this.#parts.clock.after(askEveryMs, () => this.askNow());
+    this.#cancel = this.#parts.clock.after(askEveryMs, () => this.#start());
   }
 
-  /** Call it when such a feed has got a reader, or when another host has something new. */
-  askNow(): void {
-    if (this.#isStopped) return;
-    if (this.#asking) {
-      this.#isOutdated = true;
-      return;
-    }
+  /** Call it when a chat is about to get a reader in this very step: its holder is looked up at once. */
+  askSoon(): void {
+    queueMicrotask(() => this.askNow(null));
+  }
+
+  /** Another host has written to these chats, or to some if null: asks at once if any is followed. */
+  askNow(chatIds: ReadonlySet<string> | null): void {
+    if (this.#isStopped || ![...this.#followed.keys()].some((id) => !chatIds || chatIds.has(id))) return;
+    if (this.#asking) this.#asksAgain = true;
+    else this.#start();
+  }
+
+  #start(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#isOutdated = false;
     this.#asking = this.#ask().finally(() => {
       this.#asking = undefined;
-      if (this.#isOutdated) this.askNow();
-      else if (this.#followed.size > 0) this.arm();
+      if (this.#followed.size === 0) return;
+      if (this.#asksAgain && !this.#isStopped) this.#start();
+      else this.arm();
     });
   }
 
@@ -72,6 +82,7 @@ export class HeadsElsewhere {
     const asked = this.#followed;
     this.#relays.keepOnly(asked);
     for (const chatId of this.#behind.keys()) if (!asked.has(chatId)) this.#behind.delete(chatId);
+    this.#asksAgain = false;
     if (asked.size === 0) return;
     try {
       const heads = await inTime(findHeads(sql, [...asked.keys()]));

@@ -16,6 +16,8 @@ export interface HeartbeatParts {
   clock: Clock;
   logger: Log;
   readonly warmChats: () => number;
+  /** Called with each heartbeat. */
+  readonly onOthers?: ((areUp: boolean) => void) | undefined;
 }
 
 export class Heartbeat {
@@ -40,9 +42,10 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { sql, hostId, clock, logger, warmChats } = this.#parts;
+    const { sql, hostId, clock, logger, warmChats, onOthers } = this.#parts;
     try {
-      await inTime(beatHost(sql, hostId, { ...memory(), warmChats: warmChats() }));
+      const hasOthers = await inTime(beatHost(sql, hostId, { ...memory(), warmChats: warmChats() }, silentAfterMs));
+      onOthers?.(hasOthers);
       this.#isFailing = false;
     } catch (err) {
       if (!this.#isFailing) logger.warn({ err }, 'The heartbeat could not be stored; trying again.');

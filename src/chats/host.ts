@@ -16,14 +16,14 @@ import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findOpenDecisions, type OpenDecision } from '../store/decisions.ts';
 import { findHolder } from '../store/hosts.ts';
+import type { Lease } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { claimLease, releaseLease } from '../store/leases.ts';
 import { probeWrites } from '../store/probe-writes.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
-import { toStorageError } from '../store/storage-error.ts';
+import { FencedError, toStorageError } from '../store/storage-error.ts';
 import { assertHere } from './assert-here.ts';
 import { Chat } from './chat.ts';
-import { atRest } from './chat-view.ts';
 import { ChatLog } from './chat-log.ts';
 import { EventLines } from './event-lines.ts';
 import type { Feed } from './feed.ts';
@@ -39,7 +39,7 @@ import type { WaitLimits } from './waits.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 
 export interface HostParts
-  extends Pick<LeaseKeeperParts, 'onRenewed'>, Pick<FeedsParts, 'readerBacklogBytes' | 'followHolder'> {
+  extends Pick<LeaseKeeperParts, 'onRenewed'>, Pick<FeedsParts, 'readerBacklogBytes' | 'followHolder' | 'doorbell'> {
   hostId: string;
   sql: Sql;
   /** Connections of the leases' own: they are renewed whatever keeps the others busy. */
@@ -255,6 +255,7 @@ export class Host {
       throw unknownChat();
     }
     logger.info({ chatId, epoch: lease.epoch }, 'A chat was claimed: its lease is ours.');
+    this.notifier.leaseChanged(chatId);
     let chat: Chat | undefined;
     let row: ChatRow | null;
     let openDecisions: OpenDecision[] = [];
@@ -288,7 +289,7 @@ export class Host {
     } catch (error) {
       if (cause) this.#leftFor.set(chatId, { epoch: lease.epoch, cause });
       // A host that cannot write must not keep the chat. If this fails too, the lease expires.
-      void this.#track(inTime(releaseLease(sql, lease)));
+      void this.#track(this.#giveBack(lease));
       throw error;
     }
     const taken = new Chat({
@@ -306,12 +307,14 @@ export class Host {
       agents: this.#parts.agents,
       warmLimiter: this.#limit,
       before: this.#endings.get(chatId),
-      onChanged: () => this.#tell(taken),
+      // Once it has left, others may have changed it.
+      onChanged: () => this.#chats.get(chatId) === taken && this.notifier.changed(chatId, () => taken.view),
       onRest: () => void this.#track(this.#release({ chat: taken, log })),
       onGivenUp: (error) => this.#letGo(taken, error),
     });
     chat = taken;
     this.#chats.set(chatId, taken);
+    this.notifier.tookOver(taken, openDecisions);
     taken.wake();
     return { chat: taken, log };
   }
@@ -322,7 +325,7 @@ export class Host {
     if (!chat.isWarm) this.#forget(chat);
     await chat.stop();
     this.#forget(chat);
-    await inTime(releaseLease(this.#parts.sql, log.lease));
+    await this.#giveBack(log.lease);
     this.#parts.logger.info({ chatId: chat.id, epoch: log.lease.epoch }, 'A chat is cold: its lease was released.');
   }
 
@@ -332,29 +335,28 @@ export class Host {
     this.#parts.logger.warn({ chatId: chat.id, epoch: chat.lease.epoch }, 'A chat was dropped: its lease is lost.');
     const told = toStorageError(cause);
     if (told instanceof BooError) this.#leftFor.set(chat.id, { epoch: chat.lease.epoch, cause: told });
-    this.#forget(chat);
+    // Where another host has taken it, only the database knows how it is.
+    this.#forget(chat, { isTaken: cause === undefined || cause instanceof FencedError });
     const letGo = chat.letGo();
     const ended = Promise.allSettled([this.#endings.get(chat.id), letGo]).then(() => {
       if (this.#endings.get(chat.id) === ended) this.#endings.delete(chat.id);
     });
     this.#endings.set(chat.id, ended);
-    void this.#track(letGo.then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
+    void this.#track(letGo.then(() => this.#giveBack(chat.lease)));
   }
 
-  #forget(chat: Chat): void {
+  async #giveBack(lease: Lease): Promise<void> {
+    await inTime(releaseLease(this.#parts.sql, lease));
+    this.notifier.leaseChanged(lease.chatId);
+  }
+
+  #forget(chat: Chat, { isTaken = false } = {}): void {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#chats.delete(chat.id);
     this.#held.delete(chat.id);
     this.notifier.forget(chat.id);
     this.#feeds.released();
-    this.#tell(chat);
-  }
-
-  #tell(chat: Chat): void {
-    const isHeld = (): boolean => this.#chats.get(chat.id) === chat;
-    // A newer one has taken its place and sends its own notifications.
-    if (!isHeld() && this.#chats.has(chat.id)) return;
-    this.notifier.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest(chat) }));
+    if (!isTaken) this.notifier.changed(chat.id, () => chat.viewAtRest);
   }
 
   /** Waits before a write is tried again; false once the leases may not be trusted any more. */

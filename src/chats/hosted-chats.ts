@@ -40,6 +40,7 @@ import { findHolder } from '../store/hosts.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Chat as HeldChat } from './chat.ts';
+import type { ChangesElsewhere } from './changes-elsewhere.ts';
 import { atRest, chatView } from './chat-view.ts';
 import type {
   AgentTerminal,
@@ -69,6 +70,7 @@ export interface HostedChatsParts {
   sql: Sql;
   slow: SlowLane;
   host: Host;
+  changesElsewhere: ChangesElsewhere;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
   readonly workspaces: Workspaces;
@@ -90,6 +92,7 @@ export class HostedChats implements Chats {
   readonly #resumeAtReset: boolean;
   readonly #hostMoves: HostMoves;
   readonly #imports: Imports;
+  readonly #changesElsewhere: ChangesElsewhere;
   readonly #describe: HostedChatsParts['describe'];
 
   constructor(parts: HostedChatsParts) {
@@ -107,6 +110,7 @@ export class HostedChats implements Chats {
       newChat: (input) => this.#newChat(input),
       trust: (chat) => this.#trust(chat),
     });
+    this.#changesElsewhere = parts.changesElsewhere;
     this.#describe = () => parts.describe();
   }
 
@@ -306,9 +310,13 @@ export class HostedChats implements Chats {
     return this.#host.feed(chatId).follow(cursor);
   }
 
-  watch(listener: (notification: ChatNotification) => void): { warm: ChatView[]; close(): void } {
-    const close = this.#host.notifier.watch(listener);
-    return { warm: this.#host.warm, close };
+  watch(listener: (notification: ChatNotification) => void): ReturnType<Chats['watch']> {
+    const watching = this.#changesElsewhere.watch(listener);
+    return {
+      warm: this.#host.warm,
+      warmElsewhere: () => ask(() => watching.held()),
+      close: () => watching.close(),
+    };
   }
 
   async readTranscript(chatId: string): Promise<StoredTranscript> {

@@ -15,7 +15,7 @@ export interface LiveNotificationsParts {
 }
 
 export interface LiveNotifications {
-  /** Sends the warm chats and the pending decisions, then every change. Rejects if the database fails. */
+  /** Sends the warm chats of all hosts and the pending decisions, then every change. Rejects if the database fails. */
   start(): Promise<void>;
   close(): void;
 }
@@ -63,19 +63,24 @@ export function createLiveNotifications({
       const isSent = new Set<string>();
       let isReading = true;
       const started = chats.watch((notification) => {
-        if (isReading && notification.type === 'decision') isSent.add(notification.decision.id);
-        put(subjectOf(notification), notification);
+        const subject = subjectOf(notification);
+        if (isReading) isSent.add(subject);
+        put(subject, notification);
       });
       watch?.close();
       watch = started;
       for (const chat of started.warm) put(`chat ${chat.id}`, { type: 'chat', chat });
       try {
+        // Of both, notifications received meanwhile are newer.
+        for (const chat of await started.warmElsewhere()) {
+          if (!isSent.has(`chat ${chat.id}`)) put(`chat ${chat.id}`, { type: 'chat', chat });
+        }
         for await (const decision of pendingDecisions(chats)) {
           // There may be many pending decisions, and large ones: a slow reader does not fall behind because of them.
           while (!sendQueue.hasRoom) await sendQueue.room();
           if (isClosed) return;
-          // Notifications received meanwhile are newer.
-          if (!isSent.has(decision.id)) put(`decision ${decision.id}`, { type: 'decision', decision });
+          const subject = `decision ${decision.id}`;
+          if (!isSent.has(subject)) put(subject, { type: 'decision', decision });
         }
       } finally {
         isReading = false;

@@ -81,7 +81,7 @@ const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
     from boocode.agent_sessions, jsonb_each(model_usage) as model, jsonb_each_text(model.value) as count
     where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
 
-const columns = (db: Sql) => db`
+export const chatColumns = (db: Sql) => db`
   ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold, continuation, workspace,
   agent_directory as "agentDirectory", next_seq - 1 as head,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
@@ -109,9 +109,9 @@ export function newChatColumns(db: Sql, { id, agent, workspace = null, ...rest }
 }
 
 type JsonField = 'hold' | 'agentDirectory' | 'continuation' | 'workspace';
-type RawRow = Omit<ChatRow, JsonField> & Record<JsonField, string | null>;
+export type RawRow = Omit<ChatRow, JsonField> & Record<JsonField, string | null>;
 
-function toRow({ hold, agentDirectory, continuation, workspace, ...row }: RawRow): ChatRow {
+export function toRow({ hold, agentDirectory, continuation, workspace, ...row }: RawRow): ChatRow {
   return {
     ...row,
     hold: parsed<StoredHold>(hold),
@@ -130,7 +130,7 @@ export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   const [row] = await db<RawRow[]>`
     insert into boocode.chats ${db(newChatColumns(db, chat))}
     on conflict (id) do update set updated_at = clock_timestamp()
-    returning ${columns(db)}`;
+    returning ${chatColumns(db)}`;
   return toRow(row as RawRow);
 }
 
@@ -160,7 +160,7 @@ export async function findHeads(db: Sql, chatIds: readonly string[]): Promise<Ma
 /** A chat that is still being imported is visible only to its importer. */
 export async function findChat(db: Sql, id: string, which: { importing?: boolean } = {}): Promise<ChatRow | null> {
   const [row] = await db<RawRow[]>`
-    select ${columns(db)} from boocode.chats where id = ${id} and (importing_session is not null) = ${which.importing === true}`;
+    select ${chatColumns(db)} from boocode.chats where id = ${id} and (importing_session is not null) = ${which.importing === true}`;
   return row ? toRow(row) : null;
 }
 
@@ -176,7 +176,7 @@ export interface ChatPageQuery {
 /** Newest first; for `toChatRows`. */
 export function listChats(db: Sql, { before, limit, archived, q }: ChatPageQuery) {
   return db<RawRow[]>`
-    select ${columns(db)} from boocode.chats
+    select ${chatColumns(db)} from boocode.chats
     where importing_session is null ${before === null ? db`` : db`and ordinal < ${before}`}
       ${archived === undefined ? db`` : db`and archived = ${archived}`}
       ${q === undefined ? db`` : db`and ${mentions(db, q)}`}
@@ -233,10 +233,18 @@ export async function deleteChat(db: Sql, lease: { chatId: string; epoch: number
   return (await deleteWithEntries(db, db`id = ${lease.chatId} and epoch = ${last.epoch}`)) === 1;
 }
 
-/** The chosen chats with everything stored about them. Returns how many there were. */
+/**
+ * The chosen chats with everything stored about them. Returns how many there were. For an hour, a row in `deleted_chats`
+ * tells other hosts; imports, which nobody has seen, leave none.
+ */
 export async function deleteWithEntries(db: Sql, chosen: PendingQuery<Row[]>): Promise<number> {
   const rows = await db`
-    with gone as (delete from boocode.chats where ${chosen} returning id),
+    with gone as (delete from boocode.chats where ${chosen} returning id, importing_session),
+    swept as (
+      delete from boocode.deleted_chats where id in (
+        select id from boocode.deleted_chats where deleted_at < clock_timestamp() - interval '1 hour'
+        for update skip locked)),
+    marked as (insert into boocode.deleted_chats (id) select id from gone where importing_session is null),
     entries as (delete from boocode.claude_session_entries where project_key in (select id::text from gone)),
     summaries as (delete from boocode.claude_session_summaries where project_key in (select id::text from gone))
     select id from gone`;

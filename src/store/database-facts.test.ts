@@ -57,18 +57,19 @@ test('DATA-14: two hosts and the check of a third fit into a role’s limit of s
   }
 });
 
-test('DATA-14: takes half of the free connections, at least three and at most fourteen', () => {
+test('DATA-14: takes half of the free connections, at least three and at most fifteen', () => {
   const total = (free: number | null): number => Object.values(poolSizes({ free })).reduce((sum, max) => sum + max, 0);
-  expect([3, 7, 12, 17, 97].map(total)).toEqual([3, 3, 6, 8, 14]);
-  expect(poolSizes({ free: 97 })).toEqual({ main: 10, leases: 2, slow: 2 });
-  expect(poolSizes({ free: 3 })).toEqual({ main: 1, leases: 1, slow: 1 });
-  expect(total(null)).toBe(6);
-  expect(poolSizes({ free: null })).toEqual({ main: 4, leases: 1, slow: 1 });
-  expect([14, 16, 23, 24].map((free) => poolSizes({ free }))).toEqual([
-    { main: 5, leases: 1, slow: 1 },
-    { main: 5, leases: 1, slow: 2 },
-    { main: 8, leases: 1, slow: 2 },
-    { main: 8, leases: 2, slow: 2 },
+  expect([3, 7, 12, 17, 97].map(total)).toEqual([3, 3, 6, 8, 15]);
+  expect(poolSizes({ free: 97 })).toEqual({ main: 10, leases: 2, slow: 2, listen: 1 });
+  expect(poolSizes({ free: 3 })).toEqual({ main: 1, leases: 1, slow: 1, listen: 0 });
+  expect(total(null)).toBe(7);
+  expect(poolSizes({ free: null })).toEqual({ main: 4, leases: 1, slow: 1, listen: 1 });
+  expect([11, 12, 16, 23, 24].map((free) => poolSizes({ free }))).toEqual([
+    { main: 3, leases: 1, slow: 1, listen: 0 },
+    { main: 3, leases: 1, slow: 1, listen: 1 },
+    { main: 4, leases: 1, slow: 2, listen: 1 },
+    { main: 7, leases: 1, slow: 2, listen: 1 },
+    { main: 7, leases: 2, slow: 2, listen: 1 },
   ]);
 });
 

@@ -86,20 +86,23 @@ export interface PoolSizes {
   leases: number;
   /** For slow work. */
   slow: number;
+  /** To listen for notifications; without it, the database is asked more often than necessary. */
+  listen: 0 | 1;
 }
 
 /** At most half of what is free, so that another host finds room: a new one starts before the old one has stopped. */
 export function poolSizes({ free }: Pick<DatabaseFacts, 'free'>): PoolSizes {
   // A pooler does not reveal how many it lets through; in session mode each of ours occupies one.
-  if (free === null) return { main: 4, leases: 1, slow: 1 };
+  if (free === null) return { main: 4, leases: 1, slow: 1, listen: 1 };
   if (free < 3) {
     throw new BooError(
       'storage_unavailable',
       `The database accepts ${free < 1 ? 'no more connections' : free === 1 ? 'only one more connection' : 'only two more connections'}, but BooCode needs three: raise max_connections or the role’s limit, or close others.`,
     );
   }
-  const all = Math.min(14, Math.max(3, Math.floor(free / 2)));
+  const all = Math.min(15, Math.max(3, Math.floor(free / 2)));
+  const listen = all >= 6 ? 1 : 0;
   const leases = all >= 12 ? 2 : 1;
   const slow = all >= 8 ? 2 : 1;
-  return { main: all - leases - slow, leases, slow };
+  return { main: all - leases - slow - listen, leases, slow, listen };
 }

@@ -10,6 +10,10 @@ export interface DatabaseOptions {
   /** The maximum number of connections. */
   max?: number;
   onNotice?: (text: string) => void;
+  /** A notification has arrived. */
+  onNotify?: (channel: string, text: string) => void;
+  /** A connection was closed, by whichever side. */
+  onClosed?: () => void;
   /**
    * Only one statement at a time on each connection: one that waits behind another on a dying connection might never be
    * answered. This breaks the driver's transactions, and its types do not know the option.
@@ -61,6 +65,8 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
     // The driver's own backoff grows to 20 s and would keep callers waiting long after the server is back.
     backoff: () => 0.05,
     onnotice: (notice: postgres.Notice) => options.onNotice?.(String(notice['message'] ?? '')),
+    ...(options.onNotify && { onnotify: options.onNotify }),
+    ...(options.onClosed && { onclose: options.onClosed }),
     connection: {
       application_name: address.applicationName,
       ...(host.startsWith('/') ? {} : padding),

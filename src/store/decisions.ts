@@ -4,7 +4,7 @@ import { cleanText } from './clean-text.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
-interface Row {
+export interface DecisionRow {
   id: string;
   chatId: string;
   turnId: string | null;
@@ -24,7 +24,7 @@ interface Row {
   ordinal: number;
 }
 
-function toDecision(row: Row): Decision {
+export function toDecision(row: DecisionRow): Decision {
   const { ordinal: _, input, alwaysScope, requestedAt, resolvedAt, outcome, actor, ...rest } = row;
   const { principal = null, via = null } = actor === null ? {} : (JSON.parse(actor) as Actor);
   return {
@@ -40,7 +40,7 @@ function toDecision(row: Row): Decision {
   };
 }
 
-const columns = (db: Sql) => db`
+export const decisionColumns = (db: Sql) => db`
   id, chat_id as "chatId", turn_id as "turnId", kind, title, input, tool_name as "toolName", tool_call_id as "toolCallId", subagent_call_id as "subagentCallId",
   can_allow_always as "canAllowAlways", always_scope as "alwaysScope", requested_at as "requestedAt", resolved_at as "resolvedAt", outcome,
   resolved_by as "by", actor, ordinal`;
@@ -93,7 +93,7 @@ export function settleDecision(db: Sql, id: string, settlement: Settlement) {
 }
 
 export async function findDecision(db: Sql, id: string): Promise<Decision | null> {
-  const [row] = await db<Row[]>`select ${columns(db)} from boocode.decisions where id = ${id}`;
+  const [row] = await db<DecisionRow[]>`select ${decisionColumns(db)} from boocode.decisions where id = ${id}`;
   return row ? toDecision(row) : null;
 }
 
@@ -128,8 +128,8 @@ export interface OpenDecision {
 
 /** What a chat waits for, and what its agent has yet to hear. */
 export async function findOpenDecisions(db: Sql, chatId: string): Promise<OpenDecision[]> {
-  const rows = await db<(Row & { answer: string | null })[]>`
-    select ${columns(db)}, answer from boocode.decisions where chat_id = ${chatId} and is_open order by ordinal`;
+  const rows = await db<(DecisionRow & { answer: string | null })[]>`
+    select ${decisionColumns(db)}, answer from boocode.decisions where chat_id = ${chatId} and is_open order by ordinal`;
   return rows.map(({ answer, ...row }) => ({
     decision: toDecision(row),
     answer: row.outcome === null || answer === null ? null : (JSON.parse(answer) as DecisionAnswer),
@@ -141,12 +141,12 @@ export async function findOpenDecisions(db: Sql, chatId: string): Promise<OpenDe
  * lack of one is not in the log yet.
  */
 export async function findAllowedDecisions(db: Sql, turnId: string): Promise<Decision[]> {
-  const rows = await db<Row[]>`
+  const rows = await db<DecisionRow[]>`
     with continued as (
       select (events.payload ->> 'continuesTurnId')::uuid as id from boocode.turns
         join boocode.events on events.chat_id = turns.chat_id and events.turn_id = turns.id and events.type = 'turn_started'
       where turns.id = ${turnId})
-    select ${columns(db)} from boocode.decisions
+    select ${decisionColumns(db)} from boocode.decisions
     where outcome in ('allow', 'allow_always') and not is_open
       and (turn_id = ${turnId} or (turn_id in (select id from continued) and not exists (
         select from boocode.events where events.chat_id = decisions.chat_id and type in ('tool_call_update', 'notice')
@@ -160,8 +160,8 @@ export async function listDecisions(
   db: Sql,
   page: { status?: 'pending' | 'resolved' | undefined; chatId?: string | undefined; after: number; limit: number },
 ): Promise<{ items: Decision[]; last: number | null }> {
-  const rows = await db<Row[]>`
-    select ${columns(db)} from boocode.decisions
+  const rows = await db<DecisionRow[]>`
+    select ${decisionColumns(db)} from boocode.decisions
     where ordinal > ${page.after}
       ${page.status === 'pending' ? db`and outcome is null` : page.status === 'resolved' ? db`and outcome is not null` : db``}
       ${page.chatId === undefined ? db`` : db`and chat_id = ${page.chatId}`}

@@ -39,11 +39,15 @@ export async function insertHost(db: Sql, host: NewHost): Promise<void> {
       ${offers === null ? null : JSON.stringify(offers)}::text::json, clock_timestamp())`;
 }
 
-/** A heartbeat. */
-export async function beatHost(db: Sql, hostId: string, load: HostLoad): Promise<void> {
-  await db`
+/** A heartbeat. Returns whether another host has had one within the limit. */
+export async function beatHost(db: Sql, hostId: string, load: HostLoad, silentAfterMs: number): Promise<boolean> {
+  const [row] = await db<{ hasOthers: boolean }[]>`
     update boocode.hosts set seen_at = clock_timestamp(), load = ${JSON.stringify(load)}::text::json
-    where id = ${hostId}`;
+    where id = ${hostId}
+    returning exists (
+      select from boocode.hosts as other where other.id <> ${hostId} and other.stopped_at is null
+        and other.seen_at > clock_timestamp() - ${silentAfterMs} * interval '1 millisecond') as "hasOthers"`;
+  return row?.hasOthers ?? false;
 }
 
 export interface SeenHost {
@@ -107,7 +111,8 @@ export async function findUnstoppedHosts(db: Sql, machine: string): Promise<Host
 export async function stopHost(db: Sql, hostId: string): Promise<void> {
   await db`
     with stopped as (update boocode.hosts set stopped_at = clock_timestamp() where id = ${hostId} and stopped_at is null)
-    update boocode.chats set owner_host = null, lease_until = null where owner_host = ${hostId}`;
+    update boocode.chats set owner_host = null, lease_until = null, free_since = clock_timestamp()
+    where owner_host = ${hostId}`;
 }
 
 /** A host to which a chat was moved loses its right to it after this long without a heartbeat: as long as a lease lives. */

@@ -60,7 +60,7 @@ export async function claimImport(db: Sql, id: string, hostId: string): Promise<
  */
 export async function publishImport(db: Sql, lease: Lease): Promise<boolean> {
   const rows = await db`
-    update boocode.chats set importing_session = null, updated_at = clock_timestamp()
+    update boocode.chats set importing_session = null, updated_at = clock_timestamp(), free_since = clock_timestamp()
     where id = ${lease.chatId} and epoch = ${lease.epoch} and importing_session is not null and not exists (
       select from boocode.agent_sessions s join boocode.chats other on other.id = s.chat_id
       where s.session_id = chats.importing_session and other.id <> chats.id and other.importing_session is null

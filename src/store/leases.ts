@@ -55,7 +55,7 @@ export async function renewLeases(
 /** Releases a lease. Does nothing if it has been lost already. */
 export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
   await db`
-    update boocode.chats set owner_host = null, lease_until = null
+    update boocode.chats set owner_host = null, lease_until = null, free_since = clock_timestamp()
     where id = ${lease.chatId} and epoch = ${lease.epoch} and owner_host = ${lease.hostId}`;
 }
 
@@ -84,16 +84,28 @@ export async function findOrphanedWork(
   return rows.map((row) => row.id);
 }
 
-/** What chats held by other hosts are doing, as far as it is stored: a turn runs, waits for a person, or neither. */
+/**
+ * Whether a chat's holder has begun a turn in it: then its agent is warm. Many chats are held only because something about
+ * them was changed.
+ */
+export const hasRunTurn = (db: Sql) => db`
+  exists (select from boocode.turns where chat_id = chats.id and epoch = chats.epoch)`;
+
+/**
+ * What chats held by other hosts are doing, as far as it is stored: a turn runs, waits for a person, or neither; `cold` if
+ * none has begun on that host.
+ */
 export async function findHeldElsewhere(
   db: Sql,
   hostId: string,
   chatIds: readonly string[],
-): Promise<Map<string, 'running' | 'waiting' | 'ready'>> {
-  const rows = await db<{ id: string; running: boolean; asked: boolean }[]>`
-    select id, exists (select from boocode.turns where chat_id = chats.id and outcome is null) as running,
+): Promise<Map<string, 'running' | 'waiting' | 'ready' | 'cold'>> {
+  const rows = await db<{ id: string; running: boolean; asked: boolean; warm: boolean }[]>`
+    select id, ${hasRunTurn(db)} as warm, exists (select from boocode.turns where chat_id = chats.id and outcome is null) as running,
       exists (select from boocode.decisions where chat_id = chats.id and outcome is null) as asked
     from boocode.chats
     where id = any(${chatIds as string[]}::uuid[]) and owner_host <> ${hostId} and lease_until >= clock_timestamp()`;
-  return new Map(rows.map(({ id, running, asked }) => [id, asked ? 'waiting' : running ? 'running' : 'ready']));
+  return new Map(
+    rows.map(({ id, running, asked, warm }) => [id, asked ? 'waiting' : running ? 'running' : warm ? 'ready' : 'cold']),
+  );
 }

@@ -16,13 +16,15 @@ import {
   setSessionId,
 } from './agent-sessions.ts';
 import type { StoredSettings } from '../protocol/chat.ts';
-import { findChat, insertChat, listChats, type NewChat } from './chats.ts';
+import { deleteChat, findChat, insertChat, listChats, type NewChat } from './chats.ts';
+import { findDeleted, findGlances } from './chats-elsewhere.ts';
 import { cleanText } from './clean-text.ts';
 import { openDatabase } from './database.ts';
 import { findTrust, insertTrust } from './directory-trusts.ts';
 import { appendEvents, type Lease, readEvents } from './events.ts';
 import { findUnstoppedHosts, insertHost, otherHostLives, stopHost } from './hosts.ts';
-import { claimLease } from './leases.ts';
+import { claimImport, insertImport, publishImport, removeImports } from './imports.ts';
+import { claimLease, releaseLease } from './leases.ts';
 import { probeWrites } from './probe-writes.ts';
 import { hashContent } from './prompts.ts';
 import { insertTurn } from './turns.ts';
@@ -319,4 +321,57 @@ test('TURN-16: the booked part of the agent’s count belongs to one session, an
   expect(await database.sql`select backend from boocode.agent_sessions where chat_id = ${adopting.chatId}`).toEqual([
     { backend: 'claude_pty' },
   ]);
+});
+
+test('HOST-9: a deleted chat leaves its id for an hour, an import leaves nothing', async () => {
+  const { sql } = database;
+  const lease = await openChat();
+  const old = randomUUID();
+  await sql`insert into boocode.deleted_chats (id, deleted_at) values (${old}, now() - interval '61 minutes')`;
+  const importing = newChat();
+  await insertImport(sql, importing, randomUUID());
+  expect(await removeImports(sql, { id: importing.id })).toBe(1);
+  expect(await sql`select id from boocode.deleted_chats`).toEqual([]);
+  expect(await deleteChat(sql, lease)).toBe(true);
+  const { at, chatIds } = await findDeleted(sql, null);
+  expect(chatIds).toEqual([lease.chatId]);
+  expect((await findDeleted(sql, new Date(at.getTime() + 50_000))).chatIds).toEqual([lease.chatId]);
+  expect((await findDeleted(sql, new Date(at.getTime() + 70_000))).chatIds).toEqual([]);
+});
+
+test('HOST-9: a release, a stop and the end of an import are seen for a minute, an append and a claim are not', async () => {
+  const { sql } = database;
+  const me = randomUUID();
+  const freeSince = async (id: string): Promise<number> => {
+    const [row] = await sql<{ at: Date }[]>`select free_since as at from boocode.chats where id = ${id}`;
+    return row!.at.getTime();
+  };
+  const ago = (id: string) => sql`update boocode.chats set free_since = now() - interval '1 day' where id = ${id}`;
+  const isSeen = async (id: string): Promise<boolean> => {
+    const { at } = await findDeleted(sql, null);
+    return (await findGlances(sql, me, { since: at, known: [] })).some((each) => each.id === id && each.isRecent);
+  };
+  const lease = await openChat();
+  await ago(lease.chatId);
+  const before = await freeSince(lease.chatId);
+  await appendEvents(sql, lease, { events: [{ body: { type: 'chat_updated' } }] });
+  expect([await freeSince(lease.chatId), await isSeen(lease.chatId)]).toEqual([before, true]);
+  await releaseLease(sql, lease);
+  expect(await isSeen(lease.chatId)).toBe(true);
+  await ago(lease.chatId);
+  expect(await isSeen(lease.chatId)).toBe(false);
+  const [stopped, chat, importing] = [randomUUID(), newChat(), newChat()];
+  await insertHost(sql, { id: stopped, machine: 'here', pid: 1, pidStarted: 'then', version: '0' });
+  await insertChat(sql, chat);
+  expect(await isSeen(chat.id)).toBe(true);
+  await claimLease(sql, chat.id, stopped, 60_000);
+  await ago(chat.id);
+  await stopHost(sql, stopped);
+  expect(await isSeen(chat.id)).toBe(true);
+  await insertImport(sql, importing, randomUUID());
+  await ago(importing.id);
+  expect(await isSeen(importing.id)).toBe(false);
+  const claimed = (await claimImport(sql, importing.id, hostId))!;
+  expect(await publishImport(sql, claimed)).toBe(true);
+  expect(await isSeen(importing.id)).toBe(true);
 });

@@ -3,6 +3,7 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agents } from '../../src/agents/agents.ts';
+import { ChangesElsewhere } from '../../src/chats/changes-elsewhere.ts';
 import { Host, type HostParts } from '../../src/chats/host.ts';
 import { HostedChats } from '../../src/chats/hosted-chats.ts';
 import type { Chats, Reader } from '../../src/chats/chats.ts';
@@ -23,6 +24,7 @@ import { until } from './until.ts';
 export interface ChatsHost {
   readonly id: string;
   readonly host: Host;
+  readonly changesElsewhere: ChangesElsewhere;
   /** As its owner uses them. */
   readonly chats: OwnersChats;
   /** The same, with an actor given in each call. */
@@ -109,10 +111,14 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     slow,
     agents,
   });
+  const { clock = systemClock, logger = silentLog } = parts;
+  const isHeld = (chatId: string): boolean => host.find(chatId) !== undefined;
+  const changesElsewhere = new ChangesElsewhere({ sql, hostId: id, clock, logger, notifier: host.notifier, isHeld });
   const chats = new HostedChats({
     sql,
     slow,
     host,
+    changesElsewhere,
     dataDir,
     workspaces,
     resumeAtReset,
@@ -131,6 +137,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   return {
     id,
     host,
+    changesElsewhere,
     chats: asOwner(chats),
     everyones: chats,
     agent,
@@ -152,6 +159,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     follow: async (chatId, after = 0) => new Following(await chats.follow(chatId, { after })),
     async close() {
       await host.drain();
+      await changesElsewhere.stop();
       await backend.dispose();
       await other?.dispose();
       await stopHost(sql, id);
@@ -160,6 +168,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
       await rm(cwd, { recursive: true, force: true });
     },
     async kill() {
+      void changesElsewhere.stop();
       await Promise.all([sql, leaseSql, slow.sql].map((each) => each.end({ timeout: 0 })));
       await rm(cwd, { recursive: true, force: true });
     },

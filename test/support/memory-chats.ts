@@ -286,6 +286,7 @@ export function createMemoryChats(): MemoryChats {
       watchers.add(listener);
       return {
         warm: [...entries.values()].map(({ chat }) => chat).filter(({ state }) => state !== 'cold'),
+        warmElsewhere: () => Promise.resolve([]),
         close: () => void watchers.delete(listener),
       };
     },

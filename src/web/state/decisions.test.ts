@@ -96,3 +96,12 @@ describe('WEB-27: decisions', () => {
     expect(decisions.store.get().settled.filter((each) => 'input' in each)).toEqual([]);
   });
 });
+
+it('HOST-9: decisions go with a chat that is deleted, on whichever host', () => {
+  const { decisions, heard, waiting } = open();
+  decisions.put(pending('a'));
+  decisions.put({ ...pending('b'), chatId: 'other' });
+  decisions.removeChat('c');
+  decisions.removeChat('unknown');
+  expect([waiting(), heard]).toEqual([['b'], ['asked a', 'asked b', 'gone a']]);
+});

@@ -20,6 +20,8 @@ export interface Decisions {
   /** A connection starts: all pending decisions will be listed again. */
   beginList(): void;
   put(decision: Decision): void;
+  /** The chat was deleted, and its decisions with it. */
+  removeChat(chatId: string): void;
   /** The list that started with `beginList` is complete. */
   endList(): void;
 }
@@ -37,6 +39,13 @@ export function createDecisions({ onAsked, onSettled, onGone }: DecisionsOptions
   const store = createStore<DecisionsState>({ pending: new Map(), settled: [] });
   /** The pending decisions of this connection, until the list is complete. */
   let listed: Set<string> | undefined = new Set();
+
+  function remove(gone: ReadonlySet<string>): void {
+    if (gone.size === 0) return;
+    store.update((state) => ({ ...state, pending: without(state.pending, gone) }));
+    for (const id of gone) onGone(id);
+  }
+
   return {
     store,
     beginList() {
@@ -58,14 +67,14 @@ export function createDecisions({ onAsked, onSettled, onGone }: DecisionsOptions
         onSettled(decision);
       }
     },
+    removeChat(chatId) {
+      const { pending } = store.get();
+      remove(new Set([...pending.values()].filter((each) => each.chatId === chatId).map(({ id }) => id)));
+    },
     endList() {
       const known = listed;
       listed = undefined;
-      if (!known) return;
-      const gone = new Set([...store.get().pending.keys()].filter((id) => !known.has(id)));
-      if (gone.size === 0) return;
-      store.update((state) => ({ ...state, pending: without(state.pending, gone) }));
-      for (const id of gone) onGone(id);
+      if (known) remove(new Set([...store.get().pending.keys()].filter((id) => !known.has(id))));
     },
   };
 }

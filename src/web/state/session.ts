@@ -199,6 +199,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
         notifyChange(chats.store.get().byId.get(news.chat.id), news.chat);
         return chats.receive(news.chat);
       case 'chat_deleted':
+        decisions.removeChat(news.chatId);
         return chats.remove(news.chatId);
       case 'decision':
         return decisions.put(news.decision);
