@@ -1,6 +1,6 @@
 // Chats that move to another host on purpose, or are pinned to one, on a real database.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   assertDense,
   assertTurnsFinished,
@@ -134,7 +134,9 @@ describe('HOST-14: a chat that is moved to another host', () => {
       code: 'chat_busy',
       details: { because: 'turn' },
     });
+    const leaving = vi.spyOn(one.host, 'letLeave');
     const moved = one.chats.moveToHost(id, { hostId: two.id, running: 'finish' });
+    await until(() => leaving.mock.calls.length > 0, { what: 'the move, which waits for the turn' });
     // It still accepts prompts.
     await one.chats.submitPrompt(id, { content: 'third' });
     gate.open();
