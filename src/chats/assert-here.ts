@@ -1,3 +1,4 @@
+import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findHolder } from '../store/hosts.ts';
 import { findPlacedChat } from '../store/workspaces.ts';
@@ -21,4 +22,11 @@ export async function assertHere(
   await workspaces.bring(chat, missing);
   const now = await workspaces.locate(chat);
   if (now.missing) throw now.missing;
+}
+
+/** The chat with its directory's path on this host. Throws `workspace_missing`. */
+export async function rowHere(workspaces: Pick<Workspaces, 'locate'>, row: ChatRow): Promise<ChatRow> {
+  const { directory, missing } = await workspaces.locate(row);
+  if (missing) throw missing;
+  return { ...row, cwd: directory };
 }

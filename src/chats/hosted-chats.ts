@@ -3,7 +3,6 @@ import type { AgentDirectory } from '../agents/agent.ts';
 import { dropUndefined } from '../lib/drop-undefined.ts';
 import type { Log } from '../lib/log.ts';
 import {
-  type AgentName,
   type Chat as ChatView,
   type ChatPage,
   type CreateChat,
@@ -41,7 +40,9 @@ import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Chat as HeldChat } from './chat.ts';
 import type { ChangesElsewhere } from './changes-elsewhere.ts';
-import { atRest, chatView } from './chat-view.ts';
+import { rowHere } from './assert-here.ts';
+import { assertOffered } from './assert-offered.ts';
+import { ChatViews } from './chat-views.ts';
 import type {
   AgentTerminal,
   ChatNotification,
@@ -60,8 +61,8 @@ import { Imports } from './imports.ts';
 import { describeTrust, trustDirectory } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
+import { pageCursor } from './page-cursor.ts';
 import { ask, elsewhere, unknownChat } from './storage.ts';
-import { findHeldElsewhere } from '../store/leases.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
@@ -90,6 +91,7 @@ export class HostedChats implements Chats {
   readonly #workspaces: Workspaces;
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
+  readonly #views: ChatViews;
   readonly #hostMoves: HostMoves;
   readonly #imports: Imports;
   readonly #changesElsewhere: ChangesElsewhere;
@@ -103,6 +105,7 @@ export class HostedChats implements Chats {
     this.#workspaces = parts.workspaces;
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
+    this.#views = new ChatViews(parts);
     this.#hostMoves = new HostMoves(parts);
     this.#imports = new Imports({
       ...parts,
@@ -125,7 +128,7 @@ export class HostedChats implements Chats {
     const agent = input.agent ?? this.#agents.default.name;
     const backend = this.#agents.choose(agent, input.backend);
     const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
-    await this.#assertOffered(agent, input);
+    await assertOffered(this.#agents.agentFor(agent), input);
     if (input.host !== undefined) await this.#hostMoves.assertKnown(input.host);
     const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset };
     const workspace = (await this.#workspaces.look(cwd))?.workspace ?? null;
@@ -133,7 +136,7 @@ export class HostedChats implements Chats {
   }
 
   async listChats({ after, signal, ...page }: ChatQuery): Promise<ChatPage> {
-    const before = after === undefined ? null : cursor(after);
+    const before = after === undefined ? null : pageCursor(after);
     const late = 'The search took too long: search for a longer text, or try again when the server is less busy.';
     const found =
       page.q === undefined
@@ -141,12 +144,12 @@ export class HostedChats implements Chats {
         : await this.#slow.ask((db) => listChats(db, { ...page, before }), { signal, late });
     const rows = toChatRows(found);
     const last = rows.length === page.limit ? rows.at(-1) : undefined;
-    const items = await this.#views(rows);
+    const items = await this.#views.of(rows);
     return { items, next: last ? String(last.ordinal) : null };
   }
 
   async getChat(chatId: string): Promise<ChatView> {
-    const [view] = await this.#views([await this.#row(chatId)]);
+    const [view] = await this.#views.of([await this.#row(chatId)]);
     return view!;
   }
 
@@ -158,10 +161,12 @@ export class HostedChats implements Chats {
   ): Promise<ChatView> {
     const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#dataDir) };
     const patch = { ...rest, ...place };
-    if (patch.model || patch.permissionMode) await this.#assertOffered((await this.#row(chatId)).agent, patch);
+    if (patch.model || patch.permissionMode) {
+      await assertOffered(this.#agents.agentFor((await this.#row(chatId)).agent), patch);
+    }
     if (patch.trusted === true) {
       const row = await this.#row(chatId);
-      await this.#trust(given === undefined ? await this.#here(row) : { ...row, ...place });
+      await this.#trust(given === undefined ? await rowHere(this.#workspaces, row) : { ...row, ...place });
     }
     if (patch.host) await this.#hostMoves.assertKnown(patch.host);
     const { host, ...others } = patch;
@@ -184,21 +189,14 @@ export class HostedChats implements Chats {
   }
 
   async readTrust(chatId: string): Promise<ChatTrust> {
-    const row = await this.#here(await this.#row(chatId));
+    const row = await rowHere(this.#workspaces, await this.#row(chatId));
     return describeTrust(this.#sql, this.#agents.agentFor(row.agent), row);
   }
 
   async giveTrust(actor: Actor, chatId: string, { digest }: GiveTrust): Promise<ChatTrust> {
-    await this.#trust(await this.#here(await this.#row(chatId)), digest);
+    await this.#trust(await rowHere(this.#workspaces, await this.#row(chatId)), digest);
     await this.#host.use(chatId, (chat) => chat.patch({ trusted: true }, actor));
     return this.readTrust(chatId);
-  }
-
-  /** With the directory's path on this host. Throws `workspace_missing`. */
-  async #here(row: ChatRow): Promise<ChatRow> {
-    const { directory, missing } = await this.#workspaces.locate(row);
-    if (missing) throw missing;
-    return { ...row, cwd: directory };
   }
 
   async #trust(chat: Pick<ChatRow, 'agent' | 'cwd'> & { id?: string }, digest?: string): Promise<void> {
@@ -255,7 +253,7 @@ export class HostedChats implements Chats {
     const row = await this.#row(chatId);
     const chat = this.#host.find(chatId);
     if (chat) return chat.interrupt(actor);
-    if ((await this.#elsewhere([row])).size > 0) throw await elsewhere(this.#sql, chatId);
+    if ((await this.#views.elsewhere([row])).size > 0) throw await elsewhere(this.#sql, chatId);
     if (row.isAsking) return this.#host.use(chatId, (held) => held.interrupt(actor));
     return { interrupted: false, turnId: null };
   }
@@ -324,7 +322,7 @@ export class HostedChats implements Chats {
   }
 
   async listDecisions(page: Parameters<Chats['listDecisions']>[0]): Promise<DecisionPage> {
-    const after = page.after === undefined ? 0 : cursor(page.after);
+    const after = page.after === undefined ? 0 : pageCursor(page.after);
     const { items, last } = await ask(() => listDecisions(this.#sql, { ...page, after }));
     return { items, next: items.length === page.limit ? String(last) : null };
   }
@@ -381,20 +379,6 @@ export class HostedChats implements Chats {
     return this.#host.health();
   }
 
-  /** A value that the agent does not know would fail the next prompt. */
-  async #assertOffered(name: AgentName, { model, permissionMode }: Pick<PatchChat, 'model' | 'permissionMode'>) {
-    const agent = this.#agents.agentFor(name);
-    if (permissionMode !== undefined && !agent.permissionModes.includes(permissionMode)) {
-      const modes = agent.permissionModes.join(', ');
-      const message = `permissionMode: ${agent.label} has no mode “${permissionMode}”. Use one of: ${modes}.`;
-      throw new BooError('invalid_request', message, { details: { field: 'permissionMode' } });
-    }
-    if (!model || (await agent.knowsModel?.(model)) !== false) return;
-    const such = agent.models.length > 0 ? `, or one such as ${agent.models.join(', ')}` : '';
-    const message = `model: there is no model “${model}”. Use a full model name${such}.`;
-    throw new BooError('invalid_request', message, { details: { field: 'model' } });
-  }
-
   async #decision(id: string): Promise<Decision> {
     const decision = await ask(() => findDecision(this.#sql, id));
     if (!decision) throw new BooError('not_found', 'This decision does not exist.');
@@ -408,33 +392,7 @@ export class HostedChats implements Chats {
   }
 
   #announce(row: ChatRow): ChatView {
-    this.#host.notifier.changed(row.id, () => this.#view(row));
-    return this.#view(row);
+    this.#host.notifier.changed(row.id, () => this.#views.here(row));
+    return this.#views.here(row);
   }
-
-  /** With their state here, or on the host that holds them. */
-  async #views(rows: readonly ChatRow[]): Promise<ChatView[]> {
-    const held = await this.#elsewhere(rows.filter((row) => !this.#host.find(row.id)));
-    return rows.map((row) => {
-      const state = this.#host.find(row.id) ? undefined : held.get(row.id);
-      return state === undefined ? this.#view(row) : chatView(row, { ...atRest(row), state });
-    });
-  }
-
-  #elsewhere(rows: readonly ChatRow[]): ReturnType<typeof findHeldElsewhere> {
-    const ids = rows.map(({ id }) => id);
-    if (ids.length === 0) return Promise.resolve(new Map());
-    return ask(() => findHeldElsewhere(this.#sql, this.#host.id, ids));
-  }
-
-  #view(row: ChatRow): ChatView {
-    return chatView(row, this.#host.find(row.id)?.live ?? atRest(row));
-  }
-}
-
-function cursor(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) {
-    throw new BooError('invalid_request', 'after: is not a cursor of this list', { details: { field: 'after' } });
-  }
-  return Number(text);
 }
