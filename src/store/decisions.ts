@@ -63,12 +63,12 @@ export interface NewDecision {
 export function insertDecision(db: Sql, decision: NewDecision) {
   return db`
     insert into boocode.decisions (id, chat_id, turn_id, kind, title, input, tool_name, tool_call_id, subagent_call_id,
-      can_allow_always, always_scope)
+      can_allow_always, always_scope, requested_at)
     values (${decision.id}, ${decision.chatId}, ${decision.turnId}, ${decision.kind},
       ${cleanText(decision.title)}, ${JSON.stringify(decision.input)}::text::json,
       ${decision.toolName && cleanText(decision.toolName)}, ${decision.toolCallId && cleanText(decision.toolCallId)},
       ${decision.subagentCallId ? cleanText(decision.subagentCallId) : null}, ${decision.canAllowAlways},
-      ${JSON.stringify(decision.alwaysScope)}::text::json)`;
+      ${JSON.stringify(decision.alwaysScope)}::text::json, statement_timestamp())`;
 }
 
 export interface Settlement extends DoneBy {
@@ -86,7 +86,7 @@ export interface Settlement extends DoneBy {
 export function settleDecision(db: Sql, id: string, settlement: Settlement) {
   const { principal, via } = settlement;
   return db`
-    update boocode.decisions set outcome = ${settlement.outcome}, resolved_at = clock_timestamp(),
+    update boocode.decisions set outcome = ${settlement.outcome}, resolved_at = statement_timestamp(),
       resolved_by = ${settlement.by}, actor = ${principal ? JSON.stringify({ principal, via }) : null}::text::json,
       answer = ${JSON.stringify(settlement.answer ?? {})}::text::json, is_open = ${settlement.isOpen ?? false}
     where id = ${id} and outcome is null`;

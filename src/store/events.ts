@@ -75,6 +75,7 @@ export async function appendEvents(
  * One statement, so one round trip and one commit, and no transaction that a frozen host could leave open. Numbering
  * the events also checks the epoch: if it has moved on they get no number, which the column refuses, and with it the
  * whole statement.
+ * All of it has the time of the statement, so that an event and the row that goes with it agree.
  */
 async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: Write): Promise<Event[]> {
   const parts = (side?.(sql) ?? []).map((statement, index) => sql`, ${sql(`side_${index}`)} as (${statement})`);
@@ -86,9 +87,9 @@ async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: Write):
         returning next_seq - ${events.length} as first
       )
       ${parts.length > 0 ? parts : sql``}
-      insert into boocode.events (chat_id, seq, turn_id, type, payload)
+      insert into boocode.events (chat_id, seq, turn_id, type, payload, at)
       select ${lease.chatId}, (select first from fence) + new.ordinal - 1, nullif(new.turn_id, '')::uuid, new.type,
-        new.payload::json
+        new.payload::json, statement_timestamp()
       from unnest(
         ${events.map((event) => event.turnId ?? '')}::text[],
         ${events.map((event) => event.body.type)}::text[],
