@@ -138,6 +138,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const offers = {
       backends: backends.filter(({ available }) => available).map(({ name }) => name),
       workspaces: await workspaces.present(),
+      place: workspaces.here,
     };
     // Port 0 is whichever one was free.
     const address = config.advertiseUrl?.replace(/:0(?=\/|$)/, `:${server.port}`) ?? null;

@@ -45,6 +45,9 @@ export interface ChatQuery {
   signal?: AbortSignal | undefined;
 }
 
+/** Which chat a request is about. */
+export type Subject = { chatId: string } | { decisionId: string };
+
 /** Where a reader begins. */
 export interface FollowFrom {
   /** The seq of the last event that the client has. */
@@ -198,7 +201,9 @@ export interface Chats {
   /** The directories on this machine whose paths start with this. */
   listDirectories(prefix: string): Promise<DirectoryList>;
   /** The other host that holds a chat; null if this one does, if nobody does, or if there is no such chat. */
-  findHolder(of: { chatId: string } | { decisionId: string }): Promise<Holder | null>;
+  findHolder(of: Subject): Promise<Holder | null>;
+  /** The other living host that had the chat's directory last; null if there is none. */
+  findHostWithDirectory(of: Subject): Promise<Holder | null>;
   /** The hosts that share the database. */
   listHosts(): Promise<HostInfo[]>;
   readonly draining: Draining;

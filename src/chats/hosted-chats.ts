@@ -35,7 +35,6 @@ import type { Sql } from '../store/database.ts';
 import { findDecision, listDecisions } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
 import { findPrompt, type FoundPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
-import { findHolder } from '../store/hosts.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Chat as HeldChat } from './chat.ts';
@@ -53,7 +52,9 @@ import type {
   Holder,
   Reader,
   StoredTranscript,
+  Subject,
 } from './chats.ts';
+import { Holders } from './holders.ts';
 import type { Host } from './host.ts';
 import { HostMoves } from './host-moves.ts';
 import { describeHosts } from './hosts.ts';
@@ -92,6 +93,7 @@ export class HostedChats implements Chats {
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
   readonly #views: ChatViews;
+  readonly #holders: Holders;
   readonly #hostMoves: HostMoves;
   readonly #imports: Imports;
   readonly #changesElsewhere: ChangesElsewhere;
@@ -106,6 +108,7 @@ export class HostedChats implements Chats {
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
     this.#views = new ChatViews(parts);
+    this.#holders = new Holders(parts);
     this.#hostMoves = new HostMoves(parts);
     this.#imports = new Imports({
       ...parts,
@@ -360,11 +363,12 @@ export class HostedChats implements Chats {
     return this.#imports.remove(importId);
   }
 
-  async findHolder(of: Parameters<Chats['findHolder']>[0]): Promise<Holder | null> {
-    const chatId = 'chatId' in of ? of.chatId : (await ask(() => findDecision(this.#sql, of.decisionId)))?.chatId;
-    if (chatId === undefined || this.#host.find(chatId)) return null;
-    const holder = await ask(() => findHolder(this.#sql, chatId));
-    return holder?.id === this.#host.id ? null : holder;
+  findHolder(of: Subject): Promise<Holder | null> {
+    return this.#holders.find(of);
+  }
+
+  findHostWithDirectory(of: Subject): Promise<Holder | null> {
+    return this.#holders.findWithDirectory(of);
   }
 
   listHosts(): Promise<HostInfo[]> {

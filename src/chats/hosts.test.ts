@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/postgr
 import { until } from '../../test/support/until.ts';
 import { type Log, silentLog } from '../lib/log.ts';
 import { insertChat } from '../store/chats.ts';
-import { beatHost, insertHost, stopHost } from '../store/hosts.ts';
+import { beatHost, findHostWithDirectory, insertHost, stopHost } from '../store/hosts.ts';
 import { claimLease } from '../store/leases.ts';
 import { beatEveryMs, Heartbeat } from './heartbeat.ts';
 import { describeHosts } from './hosts.ts';
@@ -156,4 +156,24 @@ test('HOST-1: the heartbeat comes at once and every five seconds, also after one
 
   await heartbeat.stop();
   expect(clock.nextMs).toBeNull();
+});
+
+test('HOST-18: the host that had a chat’s directory last is known as long as it takes chats', async () => {
+  const { sql } = database;
+  const id = await register();
+  const self: string = randomUUID();
+  await sql`update boocode.hosts set offers = '{"backends":[],"place":"p1"}' where id = ${id}`;
+  const chat = await insertChat(sql, newChat());
+  const find = (by = self) => findHostWithDirectory(sql, by, chat.id);
+  expect(await find()).toBeNull();
+  const seenBy = (place: string) =>
+    sql`update boocode.chats set workspace = ${JSON.stringify({ seenBy: place })}::text::json where id = ${chat.id}`;
+  await seenBy('p1');
+  expect(await find()).toMatchObject({ id, address });
+  expect(await find(id)).toBeNull();
+  await seenBy('p2');
+  expect(await find()).toBeNull();
+  await seenBy('p1');
+  await ago(id, 21);
+  expect(await find()).toBeNull();
 });

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
-import type { Chats } from '../chats/chats.ts';
+import type { Chats, Subject } from '../chats/chats.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
@@ -16,7 +16,7 @@ import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { createFailedAttempts } from './failed-attempts.ts';
-import type { Forwarding, Subject } from './forwarding.ts';
+import type { Forwarding } from './forwarding.ts';
 import { hostRoutes } from './host-routes.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';

@@ -27,7 +27,8 @@ beforeEach(async () => {
     },
   };
   // Were it asked, the request would go round in circles.
-  const chats = { findHolder: () => Promise.reject(new Error('A forwarded request was to be sent on.')) };
+  const findHolder = () => Promise.reject(new Error('A forwarded request was to be sent on.'));
+  const chats = { findHolder, findHostWithDirectory: findHolder };
   const forwarding = new Forwarding({ chats, peers, hostId, clock: systemClock, log: silentLog });
   test = createTestApp({ forwarding, limits: { failuresPerSource: 2 } });
   ({ id: chatId } = await test.chats.createChat({ cwd: '/tmp' }));

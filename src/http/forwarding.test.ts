@@ -26,6 +26,7 @@ let address: string;
 let forwarding: Forwarding;
 let peers: { hasOthers: boolean; sign(): string; verify(): Promise<never> };
 let onAsk: () => void;
+let withDirectory: Holder | null;
 /** What was logged as a warning. */
 let warnings: string[];
 
@@ -35,6 +36,7 @@ beforeEach(async () => {
   asked = [];
   peers = { hasOthers: true, sign: () => 'signed', verify: () => Promise.reject(new Error('not asked')) };
   onAsk = () => {};
+  withDirectory = null;
   answer = () => ({ status: 200, body: '{"from":"the peer"}' });
   peer = createServer((request, response) => {
     let body = '';
@@ -57,6 +59,7 @@ beforeEach(async () => {
         onAsk();
         return Promise.resolve(holders.length > 1 ? holders.shift()! : holders[0]!);
       },
+      findHostWithDirectory: () => Promise.resolve(withDirectory),
     },
     peers,
     hostId: self,
@@ -175,6 +178,42 @@ describe('HOST-3: a request for a chat of another host', () => {
   test('is limited like one that is answered here', async () => {
     await expect(ask('POST', 'x'.repeat(1001))).rejects.toMatchObject({ code: 'payload_too_large' });
     expect(asked).toEqual([]);
+  });
+});
+
+describe('HOST-18: a request that needs a directory that this host does not have', () => {
+  const missing = (): Promise<Response> => Promise.reject(new BooError('workspace_missing', 'not here'));
+  beforeEach(() => {
+    withDirectory = holders[0]!;
+    holders = [null];
+  });
+
+  test.each(['POST', 'GET'])(
+    'goes to the living host that had it last, if nobody holds the chat: %s',
+    async (method) => {
+      expect(await (await ask(method, '{}', missing)).text()).toBe('{"from":"the peer"}');
+      expect(asked).toHaveLength(1);
+    },
+  );
+
+  test('is refused if there is no such host, or if it cannot be reached, without a wait', async () => {
+    const before = clock.monotonicMs();
+    answer = () => problem('shutting_down', 503);
+    await expect(ask('POST', '{}', missing)).rejects.toMatchObject({ code: 'workspace_missing' });
+    withDirectory = null;
+    await expect(ask('POST', '{}', missing)).rejects.toMatchObject({ code: 'workspace_missing' });
+    withDirectory = { id: other, name: 'other', address: null };
+    await expect(ask('POST', '{}', missing)).rejects.toMatchObject({ code: 'workspace_missing' });
+    expect(clock.monotonicMs()).toBe(before);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('tells terminals where to go, too', async () => {
+    const open = (): Promise<string> => Promise.reject(new BooError('workspace_missing', 'not here'));
+    expect(await forwarding.hereOr({ chatId }, open)).toEqual({ holder: withDirectory });
+    expect(await forwarding.hereOr({ chatId }, () => Promise.resolve('opened'))).toEqual({ here: 'opened' });
+    withDirectory = null;
+    await expect(forwarding.hereOr({ chatId }, open)).rejects.toMatchObject({ code: 'workspace_missing' });
   });
 });
 

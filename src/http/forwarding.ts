@@ -7,7 +7,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import type { Chats, Holder } from '../chats/chats.ts';
+import type { Chats, Holder, Subject } from '../chats/chats.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { callPeer, PeerError, type PeerUpgrade, upgradePeer } from '../peers/peer-connection.ts';
@@ -28,15 +28,12 @@ const watchEveryMs = 2_000;
 const retryAfterSeconds = 2;
 
 export interface ForwardingParts {
-  chats: Pick<Chats, 'findHolder'>;
+  chats: Pick<Chats, 'findHolder' | 'findHostWithDirectory'>;
   peers: Pick<Peers, 'hasOthers' | 'sign' | 'verify'>;
   hostId: string;
   clock: Clock;
   log: Log;
 }
-
-/** Which chat a request is about. */
-export type Subject = { chatId: string } | { decisionId: string };
 
 export interface Asked {
   of: Subject;
@@ -84,23 +81,48 @@ export class Forwarding {
     const body = isRead ? nothing : await readBody(request, { limitBytes, clock });
     const again = (): Request => (isRead ? request : withBody(request, body));
     const untilMs = clock.monotonicMs() + waitLimitMs;
+    const isLate = (): boolean => clock.monotonicMs() >= untilMs;
     let holder = await this.findHolder(of);
     for (;;) {
+      let problem: unknown;
       if (!holder) {
         try {
           return await here(again());
         } catch (error) {
-          holder = isElsewhere(error) && clock.monotonicMs() < untilMs ? await this.#lookUp(of) : null;
+          problem = error;
+          holder = isLate() ? null : await this.#instead(error, of);
           if (!holder) throw error;
         }
       }
       const sent = await this.#send(holder, asked, body);
       if ('response' in sent) return sent.response;
+      // The host with the directory does not hold the chat: nothing is gained by waiting for it.
+      if (isMissing(problem) && !sent.wasSent) throw problem;
       if (isRead) return here(request);
-      if (sent.wasSent || clock.monotonicMs() >= untilMs) throw unreachable(holder, sent.wasSent);
+      if (sent.wasSent || isLate()) throw unreachable(holder, sent.wasSent);
       await this.#pause(request.signal);
       holder = await this.#lookUp(of);
     }
+  }
+
+  /** What `here` gives, or the other host that is to be asked. */
+  async hereOr<T>(of: Subject, here: () => Promise<T>): Promise<{ here: T } | { holder: Holder }> {
+    const holder = await this.findHolder(of);
+    if (holder) return { holder };
+    try {
+      return { here: await here() };
+    } catch (error) {
+      const instead = await this.#instead(error, of);
+      if (!instead) throw error;
+      return { holder: instead };
+    }
+  }
+
+  /** Another host that can do what this one cannot: it has just taken the chat, or has its directory. */
+  async #instead(error: unknown, of: Subject): Promise<Holder | null> {
+    if (isElsewhere(error)) return this.#lookUp(of);
+    const other = isMissing(error) ? await this.#parts.chats.findHostWithDirectory(of) : null;
+    return other?.address ? other : null;
   }
 
   async #lookUp(of: Subject): Promise<Holder | null> {
@@ -251,9 +273,8 @@ function targetOf(url: string): string {
   return pathname + search;
 }
 
-function isElsewhere(error: unknown): boolean {
-  return error instanceof BooError && error.code === 'chat_elsewhere';
-}
+const isElsewhere = (error: unknown): boolean => error instanceof BooError && error.code === 'chat_elsewhere';
+const isMissing = (error: unknown): boolean => error instanceof BooError && error.code === 'workspace_missing';
 
 function unreachable({ id: hostId, name, address }: Holder, wasSent: boolean): BooError {
   const outcome = wasSent ? 'It may have carried this out.' : 'Nothing was done.';

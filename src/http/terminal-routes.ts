@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Chats } from '../chats/chats.ts';
+import type { AgentTerminal, Chats } from '../chats/chats.ts';
 import { BooError } from '../protocol/error.ts';
 import { terminalProtocol } from '../protocol/terminal-names.ts';
 import {
@@ -71,18 +71,18 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
           });
         }
         const canWrite = (rights?.access ?? 'write') === 'write' && query.access !== 'read';
-        const holder = forwarded ? null : await forwarding?.findHolder({ chatId });
-        if (forwarding && holder) {
+        const open = (): Promise<AgentTerminal> => chats.openTerminal(chatId);
+        const found = forwarding && !forwarded ? await forwarding.hereOr({ chatId }, open) : { here: await open() };
+        if ('holder' in found) {
           const sizes = size ? `columns=${size.columns}&rows=${size.rows}&` : '';
           const target = `/v1/chats/${chatId}/terminal?${sizes}access=${canWrite ? 'write' : 'read'}`;
-          const upgraded = await forwarding.upgrade(holder, { request, principal: actor.principal }, target);
-          return 'answer' in upgraded ? forwarding.refusal(upgraded) : upgrade.tunnel(upgraded);
+          const upgraded = await forwarding!.upgrade(found.holder, { request, principal: actor.principal }, target);
+          return 'answer' in upgraded ? forwarding!.refusal(upgraded) : upgrade.tunnel(upgraded);
         }
-        const terminal = await chats.openTerminal(chatId);
         return upgrade.accept((socket) => {
           const forget = env.openFeeds?.add(() => socket.close(1001, 'The server is stopping.'));
           socket.once('close', () => forget?.());
-          serveTerminal(socket, terminal.attach({ size, canWrite }), options);
+          serveTerminal(socket, found.here.attach({ size, canWrite }), options);
         });
       },
     ),

@@ -11,6 +11,8 @@ export interface HostRow {
 
 /** What a host can run. */
 export interface HostOffers {
+  /** Which chats had their directory here last: those with the same `seenBy`. Missing for earlier versions. */
+  place?: string;
   backends: string[];
   /** The mapped directories that exist there, by their names elsewhere. A version without mappings has stored none. */
   workspaces?: string[];
@@ -89,6 +91,16 @@ export async function listHosts(db: Sql, silentAfterMs: number): Promise<SeenHos
     offers: offers === null ? null : (JSON.parse(offers) as HostOffers),
     load: load === null ? null : (JSON.parse(load) as HostLoad),
   }));
+}
+
+/** The other host that had the chat's directory last, if it takes chats. */
+export async function findHostWithDirectory(db: Sql, hostId: string, chatId: string): Promise<Holder | null> {
+  const [row] = await db<Holder[]>`
+    select hosts.id, hosts.name, hosts.address from boocode.chats
+    join boocode.hosts on hosts.offers ->> 'place' = chats.workspace ->> 'seenBy'
+    where chats.id = ${chatId} and hosts.id <> ${hostId} and ${isTaking(db)}
+    order by hosts.started_at desc limit 1`;
+  return row ?? null;
 }
 
 /** The names of other hosts that are up and have told the same address. */

@@ -1,0 +1,35 @@
+import type { Sql } from '../store/database.ts';
+import { findDecision } from '../store/decisions.ts';
+import { findHolder, findHostWithDirectory } from '../store/hosts.ts';
+import type { Holder, Subject } from './chats.ts';
+import type { Host } from './host.ts';
+import { ask } from './storage.ts';
+
+/** Which other host a request belongs to. */
+export class Holders {
+  readonly #sql: Sql;
+  readonly #host: Pick<Host, 'id' | 'find'>;
+
+  constructor({ sql, host }: { sql: Sql; host: Pick<Host, 'id' | 'find'> }) {
+    this.#sql = sql;
+    this.#host = host;
+  }
+
+  /** The one that holds the chat, or is to take it. */
+  async find(of: Subject): Promise<Holder | null> {
+    const chatId = await this.#chatOf(of);
+    if (chatId === undefined || this.#host.find(chatId)) return null;
+    const holder = await ask(() => findHolder(this.#sql, chatId));
+    return holder?.id === this.#host.id ? null : holder;
+  }
+
+  /** The one that had the chat's directory last. */
+  async findWithDirectory(of: Subject): Promise<Holder | null> {
+    const chatId = await this.#chatOf(of);
+    return chatId === undefined ? null : ask(() => findHostWithDirectory(this.#sql, this.#host.id, chatId));
+  }
+
+  async #chatOf(of: Subject): Promise<string | undefined> {
+    return 'chatId' in of ? of.chatId : (await ask(() => findDecision(this.#sql, of.decisionId)))?.chatId;
+  }
+}
