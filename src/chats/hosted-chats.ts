@@ -152,8 +152,7 @@ export class HostedChats implements Chats {
   }
 
   async getChat(chatId: string): Promise<ChatView> {
-    const [view] = await this.#views.of([await this.#row(chatId)]);
-    return view!;
+    return (await this.#views.of([await this.#row(chatId)]))[0]!;
   }
 
   async patchChat(

@@ -217,7 +217,7 @@ export function chatChanges(
     ...(agentDirectory ? { agent_directory: json(db, agentDirectory) } : {}),
   };
   const sets = Object.entries(columns).map(([column, value]) => db`, ${db(column)} = ${value}`);
-  return [db`updated_at = clock_timestamp()`, ...sets];
+  return [db`updated_at = statement_timestamp()`, ...sets];
 }
 
 const json = (db: Sql, value: object) => db`${JSON.stringify(value)}::text::json`;
