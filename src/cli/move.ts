@@ -75,10 +75,9 @@ async function moveToDirectory(cli: Cli, client: BooClient, chat: Chat, director
     .patchChat(chat.id, patch)
     .catch(explained('move'))
     .catch((error: unknown) => {
-      if (!mayBeHost || !isInvalid(error)) throw error;
+      if (!mayBeHost || !isMissing(error)) throw error;
       const [name, path] = [plainLine(directory, 64), plainLine(patch.cwd, 4096)];
-      const problem = error.message.replace(/^cwd: /, '');
-      const message = `There is no host '${name}': see \`boocode hosts\`. As a directory: ${path} ${problem}.`;
+      const message = `There is no host '${name}': see \`boocode hosts\`. As a directory: ${path} does not exist.`;
       throw new BooError('invalid_request', message, { cause: error });
     });
   if (flags.json) return printJson(cli, moved);
@@ -91,6 +90,6 @@ async function moveToDirectory(cli: Cli, client: BooClient, chat: Chat, director
 
 const isPath = (given: string): boolean => given.includes('/') || given === '.' || given === '..';
 
-/** The server refuses the directory. */
-const isInvalid = (error: unknown): error is BooError =>
-  error instanceof BooError && error.code === 'invalid_request' && error.details['field'] === 'cwd';
+/** There is no such directory. */
+const isMissing = (error: unknown): error is BooError =>
+  error instanceof BooError && error.code === 'cwd_invalid' && error.message === 'cwd: does not exist';
