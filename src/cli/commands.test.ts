@@ -576,7 +576,7 @@ describe('move', () => {
 
   it('CLI-6: names both if there is neither a host nor a directory of that name', async () => {
     const chat = stub.addChat({ cwd: '/old' });
-    stub.onPatch = () => ({ status: 422, code: 'cwd_invalid', detail: 'cwd: does not exist', field: 'cwd' });
+    stub.onPatch = () => ({ status: 400, code: 'cwd_invalid', detail: 'cwd: does not exist', field: 'cwd' });
     const { code, err } = await run(['move', chat.id, 'celar']);
     expect([code, err]).toEqual([
       1,
