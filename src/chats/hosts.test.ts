@@ -101,7 +101,9 @@ test('HOST-2: a request for a chat that another host holds says which, and where
   );
   await expect(here.chats.interrupt(chat.id)).rejects.toMatchObject(refused);
   await sql`update boocode.hosts set address = null where id = ${id}`;
-  await expect(prompt()).rejects.toThrow(`The host ${hostname()} holds chat ${chat.id}. Try again shortly.`);
+  await expect(prompt()).rejects.toThrow(
+    `The host ${hostname()} holds chat ${chat.id}. It has no address for other hosts (--advertise-url): use it directly, or try again shortly.`,
+  );
   await sql`update boocode.hosts set name = null where id = ${id}`;
   await expect(prompt()).rejects.toThrow(`Another host holds chat ${chat.id}. Try again shortly.`);
   await here.close();

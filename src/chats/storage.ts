@@ -41,7 +41,10 @@ export async function elsewhere(sql: Sql, chatId: string): Promise<BooError> {
   if (!holder?.name) return new BooError('chat_elsewhere', `Another host holds chat ${chatId}. Try again shortly.`);
   const { name, address } = holder;
   const fact = isHeld ? `The host ${name} holds chat ${chatId}.` : `Chat ${chatId} was moved to the host ${name}.`;
-  const way = address === null ? 'Try again shortly.' : `Go to ${address}, or try again shortly.`;
+  const way =
+    address === null
+      ? 'It has no address for other hosts (--advertise-url): use it directly, or try again shortly.'
+      : `Go to ${address}, or try again shortly.`;
   return new BooError('chat_elsewhere', `${fact} ${way}`, { details: placeOf(holder) });
 }
 

@@ -574,6 +574,18 @@ describe('move', () => {
     expect(bodies).toEqual([{ cwd: '/new', running: 'interrupt' }, { cwd: '/new' }]);
   });
 
+  it('CLI-6: names both if there is neither a host nor a directory of that name', async () => {
+    const chat = stub.addChat({ cwd: '/old' });
+    stub.onPatch = () => ({ status: 400, code: 'cwd_invalid', detail: 'cwd: does not exist', field: 'cwd' });
+    const { code, err } = await run(['move', chat.id, 'celar']);
+    expect([code, err]).toEqual([
+      1,
+      `error: There is no host 'celar': see \`boocode hosts\`. As a directory: ${process.cwd()}/celar does not exist.\n`,
+    ]);
+    expect((await run(['move', chat.id, './celar'])).err).toBe('error: cwd: does not exist\n');
+    expect((await run(['move', chat.id, 'celar', '--directory'])).err).toBe('error: cwd: does not exist\n');
+  });
+
   it('CLI-6: names its own flags if something is running, and waits with --finish', async () => {
     const chat = stub.addChat({ state: 'running' });
     stub.onPatch = () => ({ status: 409, code: 'chat_busy', detail: 'Send "running".', because: 'turn' });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { BooClient, Chat, HostInfo } from '../client/client.ts';
+import { BooError, type BooClient, type Chat, type HostInfo } from '../client/client.ts';
 import { type Cli, connect, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 import { hostsNamed, onlyHost } from './find-host.ts';
@@ -46,8 +46,7 @@ async function hostMeant(
   destination: string,
   flags: MoveFlags,
 ): Promise<HostInfo | undefined> {
-  const isPath = destination.includes('/') || destination === '.' || destination === '..';
-  if (flags.directory || (isPath && !flags.host)) return undefined;
+  if (flags.directory || (isPath(destination) && !flags.host)) return undefined;
   const found = hostsNamed(await client.listHosts(), destination);
   if (found.length === 0 && !flags.host) return undefined;
   if (!flags.host && existsSync(destination)) {
@@ -71,7 +70,16 @@ async function moveToHost(cli: Cli, client: BooClient, { id }: Chat, host: HostI
 
 async function moveToDirectory(cli: Cli, client: BooClient, chat: Chat, directory: string, flags: MoveFlags) {
   const patch = { cwd: resolve(directory), ...running(flags) };
-  const moved = await client.patchChat(chat.id, patch).catch(explained('move'));
+  const mayBeHost = !flags.directory && !isPath(directory);
+  const moved = await client
+    .patchChat(chat.id, patch)
+    .catch(explained('move'))
+    .catch((error: unknown) => {
+      if (!mayBeHost || !isMissing(error)) throw error;
+      const [name, path] = [plainLine(directory, 64), plainLine(patch.cwd, 4096)];
+      const message = `There is no host '${name}': see \`boocode hosts\`. As a directory: ${path} does not exist.`;
+      throw new BooError('invalid_request', message, { cause: error });
+    });
   if (flags.json) return printJson(cli, moved);
   const now = plainLine(moved.cwd, 4096);
   if (moved.cwd === chat.cwd) return cli.terminal.out(`Chat ${chat.id} already works in ${now}.\n`);
@@ -79,3 +87,9 @@ async function moveToDirectory(cli: Cli, client: BooClient, chat: Chat, director
   if (chat.trusted && !moved.trusted)
     cli.terminal.out('It was trusted for the old directory: see `boocode trust` for the new one.\n');
 }
+
+const isPath = (given: string): boolean => given.includes('/') || given === '.' || given === '..';
+
+/** There is no such directory. */
+const isMissing = (error: unknown): error is BooError =>
+  error instanceof BooError && error.code === 'cwd_invalid' && error.message === 'cwd: does not exist';

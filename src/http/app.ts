@@ -121,6 +121,9 @@ export function createApp(options: AppOptions): App {
   const lines = new RefusalLines(clock, log);
 
   const refuse = (thrown: unknown, c: AppContext): Response => {
+    const { signal } = c.req.raw;
+    // Whoever asked has hung up. Nobody reads the answer, and nothing has failed.
+    if (signal.aborted && thrown === signal.reason) return new Response(null, { status: 499 });
     const { code, details } = toBooError(thrown);
     const response = problemResponse(thrown, log);
     const { status } = response;

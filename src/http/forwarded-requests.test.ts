@@ -1,6 +1,6 @@
 // Requests that other hosts have sent on, as the host that gets them sees them.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../../test/support/test-app.ts';
+import { createTestApp, type TestApp, testToken } from '../../test/support/test-app.ts';
 import { silentLog } from '../lib/log.ts';
 import { systemClock } from '../lib/clock.ts';
 import { digestOf } from '../peers/signature.ts';
@@ -66,6 +66,24 @@ describe('HOST-5: a request that another host has sent on', () => {
     expect([third.status, third.headers.get('boocode-host')]).toEqual([429, hostId]);
     expect(await codeOf(await send({ 'boocode-forwarded': 'other' }))).toBe('wrong_host');
     expect(test.chats.writes).toBe(1);
+  });
+
+  it('that waits for an unreachable holder is no failure when whoever asked hangs up', async () => {
+    const peers = { hasOthers: true, sign: () => 'signed', verify: () => Promise.reject(new Error('not asked')) };
+    const hangUp = new AbortController();
+    const holder = { id: 'other', name: 'other', address: 'http://127.0.0.1:1' };
+    const chats = { findHolder: () => Promise.resolve(holder) };
+    const warn = (): void => hangUp.abort(new Error('hung up'));
+    const log = { ...silentLog, warn };
+    const own = createTestApp({ forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log }) });
+    const response = await own.app.request(`/v1/chats/${chatId}/interrupt`, {
+      method: 'POST',
+      headers: { host: 'localhost', authorization: `Bearer ${testToken}`, 'content-type': 'application/json' },
+      body: '{}',
+      signal: hangUp.signal,
+    });
+    expect(response.status).toBe(499);
+    expect(own.errors).toEqual([]);
   });
 
   it('without the header needs all of that, as ever', async () => {

@@ -74,7 +74,7 @@ afterEach(async () => {
 
 const here = (request: Request): Promise<Response> => request.text().then((body) => new Response(`here: ${body}`));
 
-function ask(method = 'POST', body = '{"content":"hi"}', handle = here): Promise<Response> {
+function ask(method = 'POST', body = '{"content":"hi"}', handle = here, signal?: AbortSignal): Promise<Response> {
   const headers = {
     'content-type': 'application/json',
     'boocode-client': 'test',
@@ -87,6 +87,7 @@ function ask(method = 'POST', body = '{"content":"hi"}', handle = here): Promise
     method,
     headers,
     ...(method === 'POST' && { body }),
+    ...(signal && { signal }),
   });
   return forwarding.answer({ of: { chatId }, request, principal: owner, limitBytes: 1000 }, handle);
 }
@@ -269,6 +270,16 @@ describe('HOST-4: a holder that cannot be reached', () => {
     await expect(ask()).rejects.toMatchObject({ code: 'host_unreachable', details: { wasSent: true } });
     expect(asked).toHaveLength(1);
     expect(await (await read()).text()).toBe('here: ');
+  });
+
+  test('is not blamed when whoever asked hangs up', async () => {
+    answer = () => undefined;
+    const hangUp = new AbortController();
+    const sending = ask('POST', '{}', here, hangUp.signal);
+    await until(() => asked.length === 1);
+    hangUp.abort(new Error('hung up'));
+    await expect(sending).rejects.toThrow('hung up');
+    expect(warnings).toEqual([]);
   });
 
   test('a silent host is waited for as long as it holds the chat, and for stored state five seconds', async () => {

@@ -139,6 +139,7 @@ export class Forwarding {
         signal: request.signal,
       });
     } catch (error) {
+      request.signal.throwIfAborted();
       this.#note(holder, error);
       throw unreachable(holder, false);
     }
@@ -158,6 +159,8 @@ export class Forwarding {
     try {
       answer = await callPeer({ ...call, signal: AbortSignal.any([abort.signal, request.signal]) });
     } catch (error) {
+      // Whoever asked has hung up: that says nothing about the holder.
+      request.signal.throwIfAborted();
       this.#note(holder, error);
       return { wasSent: error instanceof PeerError && error.wasSent };
     } finally {

@@ -173,4 +173,7 @@ test('HOST-14 HOST-15: `boocode move` moves a chat to a host, `boocode pin` keep
   expect((await cli('move', id, 'nowhere', '--host')).err).toContain(
     "There is no host 'nowhere': see `boocode hosts`.",
   );
+  expect((await cli('move', id, 'nowhere')).err).toMatch(
+    /^error: There is no host 'nowhere': see `boocode hosts`\. As a directory: \S+\/nowhere does not exist\.$/m,
+  );
 }, 120_000);
