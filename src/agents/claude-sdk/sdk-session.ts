@@ -255,12 +255,14 @@ export class SdkSession implements AgentSession {
   }
 
   async #endMidTurn(endProcess: () => void | Promise<void>): Promise<void> {
-    const { mcp, process, transcript } = this.#wired;
+    const { mcp, process, spool, transcript } = this.#wired;
+    spool.open();
     mcp.close();
     await endProcess();
     await this.#running?.read;
     await process.end();
     transcript.close();
+    await transcript.end();
   }
 
   close(): Promise<void> {
@@ -269,7 +271,8 @@ export class SdkSession implements AgentSession {
 
   async #close(before: LifePhase): Promise<void> {
     const { turn, exit } = this.#parts.limits.closeMs;
-    const { transcript, mcp, process, turns } = this.#wired;
+    const { transcript, mcp, process, spool, turns } = this.#wired;
+    spool.open();
     transcript.close();
     mcp.close();
     if (!this.#running) {
@@ -294,6 +297,7 @@ export class SdkSession implements AgentSession {
     query.close();
     turns.close();
     if (transcript.isDirty) await transcript.repair();
+    await transcript.end();
   }
 
   async #read(query: Query): Promise<void> {

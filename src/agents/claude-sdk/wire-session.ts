@@ -9,6 +9,7 @@ import { configDirOf } from '../claude/files/transcript-file.ts';
 import { providerEnv } from '../claude/held-provider.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { ProcessWatch } from '../process-watch.ts';
+import { Spool } from '../spool.ts';
 import { StartWatch } from '../start-watch.ts';
 import { IncomingWords } from './incoming-words.ts';
 import { McpStates } from './mcp-states.ts';
@@ -47,7 +48,13 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   const emit = (event: AgentEvent): void => turns.route(event);
 
   const directory = new CurrentDirectory(spec);
-  const process = new SdkProcess({ spec, logger, termMs: limits.closeMs.term });
+  const spool = new Spool({
+    chatId,
+    logger,
+    limitBytes: limits.spoolBytes,
+    isStored: () => turns.isTaken && !transcript.isAppending && spec.isStoring?.() !== true,
+  });
+  const process = new SdkProcess({ spec, logger, spool, termMs: limits.closeMs.term });
   const permissions = new PermissionRequests({
     emit,
     storesCalls: true,
@@ -96,7 +103,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
           () => watch.hear(),
           () => undefined,
         ),
-    isExcused: () => transcript.isAppending,
+    isExcused: () => transcript.isAppending || spool.isFull,
     end: () => process.end(),
   });
   const startWatch = new StartWatch({ startMs: limits.startMs, chatId, logger, end: () => process.end() });
@@ -130,7 +137,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     },
     countUnmapped: (name) => parts.countUnmapped(name),
   });
-  return { env, directory, process, permissions, incoming, changes, transcript, mcp, watch, startWatch, turns };
+  return { env, directory, spool, process, permissions, incoming, changes, transcript, mcp, watch, startWatch, turns };
 }
 
 /** Outside the SDK's types: the settings in force. */
