@@ -32,6 +32,7 @@ import { Health } from './health.ts';
 import { LeaseKeeper, type LeaseKeeperParts, leaseTtlMs } from './lease-keeper.ts';
 import { ChatNotifier } from './chat-notifier.ts';
 import { OrphanedWork } from './orphaned-work.ts';
+import { storeSessions } from './kept-sessions.ts';
 import { recoverChat } from './recovery.ts';
 import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import { wasAsked } from './unasked.ts';
@@ -90,12 +91,16 @@ export class Host {
       ...parts,
       sql: parts.leaseSql,
       held: () => new Map([...this.#chats].map(([chatId, chat]) => [chatId, chat.lease.epoch])),
-      onLost: (chatId, epoch, why) => {
+      onLost: (chatId, epoch, why, cause) => {
         const chat = this.#chats.get(chatId);
-        if (chat?.lease.epoch === epoch) this.#letGo(chat, why === 'expired' ? databaseLost() : undefined);
+        if (chat?.lease.epoch === epoch) this.#letGo(chat, why === 'expired' ? databaseLost(cause) : undefined);
       },
     });
-    this.#orphanedWork = new OrphanedWork({ ...parts, take: (chatId) => this.#hold(chatId) });
+    this.#orphanedWork = new OrphanedWork({
+      ...parts,
+      dropped: () => [...this.#leftFor.keys()],
+      take: (chatId) => this.#hold(chatId),
+    });
     this.#health = new Health({
       clock: parts.clock,
       probe: () => probeWrites(parts.sql, parts.hostId),
@@ -204,6 +209,7 @@ export class Host {
     const { sql, hostId, clock, logger, idleTimeoutMs, waitLimits } = this.#parts;
     const lease = await ask(() => claimLease(sql, chatId, hostId, leaseTtlMs));
     if (!lease) {
+      this.#leftFor.delete(chatId);
       if (await ask(() => findChat(sql, chatId))) throw await elsewhere(sql, chatId);
       throw unknownChat();
     }
@@ -256,7 +262,7 @@ export class Host {
       dataDir: this.#parts.dataDir,
       agents: this.#parts.agents,
       warmLimiter: this.#limit,
-      before: this.#endings.get(chatId),
+      before: left ? this.#storeLeft(log, row) : this.#endings.get(chatId),
       onChanged: () => this.#tell(taken),
       onRest: () => this.#track(this.#release({ chat: taken, log })),
       onGivenUp: (error) => this.#letGo(taken, error),
@@ -293,6 +299,21 @@ export class Host {
       },
       onLeft: (decisions) => this.notifier.left(decisions),
     });
+  }
+
+  /** Once its session has ended, stores what the agent of a chat that was dropped here has written to its files since. */
+  #storeLeft(log: ChatLog, row: ChatRow): Promise<void> {
+    const { sql, agents, logger } = this.#parts;
+    const ended = this.#endings.get(row.id);
+    const store = async (): Promise<void> => {
+      await ended;
+      await log.retrying(() => storeSessions({ sql, log, agents, settings: { row } }));
+    };
+    const stored = store().catch((err: unknown) =>
+      logger.warn({ chatId: row.id, err }, 'The transcript is not whole in the store yet.'),
+    );
+    this.#track(stored);
+    return stored;
   }
 
   /** Releases a chat: its session ends cleanly, and its lease is free immediately. */

@@ -3,12 +3,18 @@ import type { Agent, NativeSession } from '../agents/agent.ts';
 import { findAgentSessions } from '../store/agent-sessions.ts';
 import { type ChatSessionStore, chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatContext } from './chat-context.ts';
+import type { ChatSettings } from './chat-settings.ts';
 
-type Parts = Pick<ChatContext, 'sql' | 'log' | 'settings' | 'agents'>;
+type Parts = Pick<ChatContext, 'sql' | 'log' | 'agents'> & { settings: Pick<ChatSettings, 'row'> };
 
 /** Removes the agent's own files. */
 export async function eraseSessions(chat: Parts): Promise<void> {
   await ofEach(chat, (agent, session) => agent.removeSession?.(session));
+}
+
+/** Stores what the agent's own files contain beyond the store, as after trouble with the database. */
+export async function storeSessions(chat: Parts): Promise<void> {
+  await ofEach(chat, (agent, session, sessionStore) => agent.storeSession?.({ ...session, sessionStore }));
 }
 
 /** Stores the surplus of the agent's own files and removes them: the chat continues in another directory. */

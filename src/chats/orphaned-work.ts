@@ -1,4 +1,7 @@
-/** Looks for chats with work that nobody holds, and has each of them taken: on start, and every few seconds. */
+/**
+ * Looks for chats with work that nobody holds, and has each of them taken: on start, and every few seconds. Chats that
+ * this host had to drop are taken too: what their agents' files hold may not be stored yet.
+ */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
@@ -13,6 +16,8 @@ export interface OrphanedWorkParts {
   sql: Sql;
   clock: Clock;
   logger: Log;
+  /** The chats that this host dropped, and nobody is known to have taken. */
+  readonly dropped: () => readonly string[];
   /** Takes the chat. Throws a BooError if it cannot be taken here and now. */
   readonly take: (chatId: string) => Promise<unknown>;
 }
@@ -39,9 +44,10 @@ export class OrphanedWork {
   }
 
   async #look(): Promise<void> {
-    const { sql, clock, logger, take } = this.#parts;
+    const { sql, clock, logger, dropped, take } = this.#parts;
     try {
-      for (const chatId of await inTime(findOrphanedWork(sql, 100))) {
+      const found = await inTime(findOrphanedWork(sql, 100));
+      for (const chatId of new Set([...found, ...dropped()])) {
         if (this.#isStopped) return;
         // Another host may be quicker, which is just as good.
         await take(chatId).catch((error: unknown) => {

@@ -44,8 +44,11 @@ export async function elsewhere(sql: Sql, chatId: string): Promise<BooError> {
 }
 
 /** For so long that the host had to drop a chat in the middle of a turn. */
-export function databaseLost(): BooError {
-  return new BooError('storage_unavailable', 'The database did not answer in time.');
+export function databaseLost(cause?: unknown): BooError {
+  const told = toStorageError(cause);
+  return told instanceof BooError
+    ? told
+    : new BooError('storage_unavailable', 'The database did not answer in time.', { cause });
 }
 
 export function unknownChat(): BooError {
