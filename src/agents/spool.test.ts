@@ -62,7 +62,7 @@ describe('DATA-23: a program whose events are not taken waits at the limit, and 
 
   test.each([
     ['claude_sdk', openSdkHarness, 100 * 1024, 'stream 3000 tokens', 'session_started'],
-    ['claude_pty', openPtyHarness, 1024, 'run: echo hello', 'decision_requested'],
+    ['claude_pty', openPtyHarness, 1024, 'run: echo hello', 'tool_call'],
   ] as const)('%s', async (_name, openHarness, spoolBytes, text, holdAt) => {
     harness = await openHarness({ logger, limits: { spoolBytes } });
     const { handle } = await openSession(harness);
@@ -73,6 +73,7 @@ describe('DATA-23: a program whose events are not taken waits at the limit, and 
       // Like a write that the database does not answer.
       if (event.type === holdAt) await until(() => said.includes(waits));
     }
+    expect(said).toContain(waits);
     expect(events.map(({ type }) => type)).toContain('agent_message');
     expect(events.at(-1)).toMatchObject({ type: 'turn_finished', outcome: 'completed' });
     await handle.close();
