@@ -12,7 +12,7 @@ import { isBooCode } from './http/is-boocode.ts';
 import { withDeathSignal } from './lib/process-identity.ts';
 import { type Finding, finding } from './protocol/finding.ts';
 import { toBooError } from './protocol/error.ts';
-import { poolSizes, readDatabaseFacts } from './store/database-facts.ts';
+import { connectionAdvice, readDatabaseFacts } from './store/database-facts.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 
 export async function diagnose(config: Config): Promise<Finding[]> {
@@ -110,8 +110,13 @@ async function checkDatabase(config: Config): Promise<Finding> {
     try {
       const facts = await readDatabaseFacts(config.databaseUrl ?? embedded?.url ?? '');
       const whose = isOwn ? `yours (DATABASE_URL)${facts.isPooled ? ' through a pooler' : ''}` : 'embedded';
-      poolSizes(facts);
-      return finding('database', 'ok', `Postgres ${facts.version}, ${whose}`);
+      // Throws if there are too few for any server.
+      const advice = connectionAdvice(facts);
+      const what = `Postgres ${facts.version}, ${whose}`;
+      if (!advice) return finding('database', 'ok', what);
+      // What a pooler does not say is no problem yet.
+      if (facts.isPooled) return finding('database', 'ok', `${what}. ${advice.problem} ${advice.fix}`);
+      return finding('database', 'warn', `${what}. ${advice.problem}`, advice.fix);
     } finally {
       await embedded?.close();
     }

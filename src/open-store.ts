@@ -1,13 +1,17 @@
 import type { Config } from './config.ts';
 import type { Log } from './lib/log.ts';
 import { openDatabase, type Sql } from './store/database.ts';
-import { poolSizes, readDatabaseFacts } from './store/database-facts.ts';
+import { connectionAdvice, poolSizes, readDatabaseFacts } from './store/database-facts.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { removeImports } from './store/imports.ts';
 import { listen, type OpenListener } from './store/notifications.ts';
+import type { Silence } from './store/database-socket.ts';
 import { migrate } from './store/migrate.ts';
 import { reachDatabase } from './store/reach-database.ts';
 import { SlowLane } from './store/slow-lane.ts';
+
+/** Longer than anyone waits for an answer, and for slow work longer than the database's own limit. */
+const silenceMs = { main: 15_000, leases: 4_000, slow: 60_000 };
 
 export interface Store {
   sql: Sql;
@@ -38,9 +42,9 @@ export async function openStore(
   const facts = await readDatabaseFacts(url, signal);
   const sizes = poolSizes(facts);
   const pools: Sql[] = [];
-  const open = async (max: number): Promise<Sql> => {
+  const open = async (max: number, silence: Silence): Promise<Sql> => {
     signal.throwIfAborted();
-    const sql = openDatabase(url, { max, oneAtATime: true, onNotice, isPooled: facts.isPooled });
+    const sql = openDatabase(url, { max, oneAtATime: true, onNotice, isPooled: facts.isPooled, silence });
     pools.push(sql);
     closers.push(() => sql.end({ timeout: 5 }));
     // Opened immediately: if few connections are left, others might take them meanwhile.
@@ -51,15 +55,20 @@ export async function openStore(
   const cut = (): void => pools.forEach((sql) => void sql.end({ timeout: 0 }));
   signal.addEventListener('abort', cut, { once: true });
   try {
-    const sql = await open(sizes.main);
-    const leaseSql = await open(sizes.leases);
-    const slow = new SlowLane(await open(sizes.slow));
+    // A migration may wait in silence for as long as another host's takes.
+    const silence: Silence = { limitMs: 0 };
+    const sql = await open(sizes.main, silence);
+    const leaseSql = await open(sizes.leases, { limitMs: silenceMs.leases });
+    const slow = new SlowLane(await open(sizes.slow, { limitMs: silenceMs.slow }));
     logger.debug({ ...facts, ...sizes }, 'The database is open.');
     signal.throwIfAborted();
     await migrate(sql);
+    silence.limitMs = silenceMs.main;
     // Unfinished imports that nobody is waiting for.
     await removeImports(sql, { olderThanHours: 24 });
     const openListener: OpenListener = (handlers) => listen(url, { isPooled: facts.isPooled, ...handlers });
+    const advice = connectionAdvice(facts);
+    if (advice) logger[facts.isPooled ? 'info' : 'warn']({}, `${advice.problem} ${advice.fix}`);
     return { sql, leaseSql, slow, openListener: sizes.listen === 0 ? null : openListener };
   } finally {
     signal.removeEventListener('abort', cut);

@@ -197,6 +197,8 @@ export interface AgentSessionSpec {
    * notices.
    */
   onMcpServers?(servers: readonly McpServer[]): void;
+  /** Whether something that was said is not stored yet. */
+  isStoring?(): boolean;
   /** The session's process ended without `close`. A new session must be opened. */
   onLost(cause: BooError): void;
 }

@@ -73,6 +73,12 @@ export interface Agent {
   createTurnTraces(except?: CountedRequests): TurnTraces;
 
   /**
+   * Stores what the agent's own files of a closed session contain beyond the store, where they contain everything that
+   * is stored. Does nothing if the agent keeps no files.
+   */
+  storeSession?(session: NativeSession & { sessionStore: SessionStore }): Promise<void>;
+
+  /**
    * Moves a closed session to another directory: stores what the agent's own files contain beyond the store, and
    * removes the files unless that would lose something. The directory may be gone. Does nothing if the agent keeps no
    * files.

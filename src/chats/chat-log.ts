@@ -37,13 +37,14 @@ export class ChatLog {
   readonly #onFenced: () => void;
   readonly #serial = createSerial();
   #waiting = 0;
+  #isLeft = false;
 
   constructor(parts: ChatLogParts) {
     this.lease = parts.lease;
     this.unfinished = new UnfinishedMessages(parts);
     this.#sql = parts.sql;
     this.#feed = parts.feed;
-    this.#retry = (attempt) => parts.retry(attempt);
+    this.#retry = async (attempt) => !this.#isLeft && (await parts.retry(attempt)) && !this.#isLeft;
     this.#onStored = (event) => parts.onStored(event);
     this.#onFenced = () => parts.onFenced();
   }
@@ -64,6 +65,7 @@ export class ChatLog {
   appendIf(decide: () => Write | null | Promise<Write | null>): Promise<Event[] | null> {
     this.#waiting += 1;
     return this.#serial(async () => {
+      if (this.#isLeft) throw new FencedError(this.lease.chatId, `This host has dropped chat ${this.lease.chatId}.`);
       const write = await decide();
       if (!write) return null;
       const stored = await appendEvents(this.#sql, this.lease, write, { retry: this.#retry });
@@ -82,14 +84,27 @@ export class ChatLog {
   }
 
   /** A query to the database, retried after lost connections as long as a write would be. */
-  async ask<T>(question: () => Promise<T>): Promise<T> {
+  ask<T>(question: () => Promise<T>): Promise<T> {
+    return this.retrying(() => inTime(question()));
+  }
+
+  /** The same for work that takes as long as it needs. */
+  async retrying<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await inTime(question());
+        return await work();
       } catch (error) {
         if (!isPassing(error) || !(await this.#retry(attempt))) throw error;
       }
     }
+  }
+
+  /**
+   * The chat was dropped: nothing more is written, and no write is tried again, even if its lease turns out to be ours
+   * still. What is open belongs to the next holder, who says why.
+   */
+  leave(): void {
+    this.#isLeft = true;
   }
 
   /** Resolves when every write requested until now has finished. */

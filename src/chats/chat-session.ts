@@ -211,6 +211,7 @@ export class ChatSession {
       onCost: async (cost) => {
         await log.appendIf(() => costAdded(log, settings.row.agent, cost)).catch(this.#context.fail);
       },
+      isStoring: () => log.isBusy,
       onSign: () => waits.sign(),
       onMcpServers: (mcpServers) => {
         const { session: phase } = state;

@@ -278,6 +278,7 @@ export class Chat {
   /** Ends the session and writes nothing to the log, which belongs to another host now. */
   async letGo(): Promise<void> {
     this.#close();
+    this.#context.log.leave();
     await this.#session.abandon();
     await this.#loop.ended();
     this.#context.state.stop();

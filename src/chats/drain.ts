@@ -1,7 +1,7 @@
 import { within } from '../lib/within.ts';
 import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
-import { troubleOf } from '../store/storage-error.ts';
+import { isPassing } from '../store/storage-error.ts';
 import type { Host } from './host.ts';
 
 const lookEveryMs = 500;
@@ -37,6 +37,6 @@ async function isAway(sql: Sql): Promise<boolean> {
     await inTime(sql`select 1`, answerLimitMs);
     return false;
   } catch (error) {
-    return troubleOf(error) === 'unreachable';
+    return isPassing(error);
   }
 }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
@@ -136,4 +136,32 @@ test('DATA-6: health reports expired leases, and does not repeat an unanswered p
   expect([await health.check(), looks]).toEqual([null, 1]);
   isTrusted = false;
   expect(await health.check()).toBe('leases_expired');
+});
+
+test('DATA-21: health tells a database that answers late from one that does not answer', async () => {
+  vi.useFakeTimers();
+  try {
+    const answers: (() => void)[] = [];
+    const probe = (): Promise<void> => new Promise((resolve) => answers.push(resolve));
+    const health = new Health({ clock, probe, refuses: () => null, isTrusted: () => true });
+    const unanswered = async () => {
+      const checked = health.check();
+      clock.advance(3_000);
+      await vi.advanceTimersByTimeAsync(3_000);
+      return checked;
+    };
+    // Silence may have either cause.
+    expect(await unanswered()).toBe('database_unreachable');
+    answers[0]!();
+    expect(await unanswered()).toBe('database_slow');
+    answers[1]!();
+    expect(await unanswered()).toBe('database_slow');
+    const prompt = health.check();
+    answers[3]!();
+    expect(await prompt).toBeNull();
+    clock.advance(1_000);
+    expect(await unanswered()).toBe('database_unreachable');
+  } finally {
+    vi.useRealTimers();
+  }
 });

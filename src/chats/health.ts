@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { HealthReason } from '../protocol/info.ts';
 import { inTime } from '../store/in-time.ts';
-import { troubleOf, type StorageTrouble } from '../store/storage-error.ts';
+import { troubleOf } from '../store/storage-error.ts';
 
 /** Less than load balancers and our own command line wait for an answer. */
 const limitMs = 2_000;
@@ -9,13 +9,6 @@ const limitMs = 2_000;
 const giveUpMs = 3_000;
 /** Anyone may ask, and each check is a write. */
 const freshMs = 1_000;
-
-const reasons: Record<StorageTrouble, HealthReason> = {
-  unreachable: 'database_unreachable',
-  read_only: 'database_read_only',
-  full: 'database_full',
-  refuses: 'database_refuses',
-};
 
 export interface HealthParts {
   clock: Clock;
@@ -32,6 +25,8 @@ export class Health {
   readonly #parts: HealthParts;
   #probing: Promise<void> | undefined;
   #goodAtMs: number | undefined;
+  /** The last answer came, but too late: a database that is slow rather than away. */
+  #isLate = false;
 
   constructor(parts: HealthParts) {
     this.#parts = parts;
@@ -53,12 +48,29 @@ export class Health {
 
   async #look(): Promise<HealthReason | null> {
     // A pending check is not repeated until it is given up.
-    this.#probing ??= inTime(this.#parts.probe(), giveUpMs).finally(() => (this.#probing = undefined));
+    this.#probing ??= inTime(this.#probe(), giveUpMs).finally(() => (this.#probing = undefined));
     try {
       await inTime(this.#probing, limitMs);
       return null;
     } catch (error) {
-      return reasons[troubleOf(error) ?? 'refuses'];
+      const trouble = troubleOf(error) ?? 'refuses';
+      // Silence may have either cause.
+      return trouble === 'slow' && !this.#isLate ? 'database_unreachable' : `database_${trouble}`;
     }
+  }
+
+  async #probe(): Promise<void> {
+    const { clock } = this.#parts;
+    const askedAtMs = clock.monotonicMs();
+    const settled = (isAnswered: boolean): void => {
+      this.#isLate = isAnswered && clock.monotonicMs() - askedAtMs >= limitMs;
+    };
+    await this.#parts.probe().then(
+      () => settled(true),
+      (error: unknown) => {
+        settled(false);
+        throw error;
+      },
+    );
   }
 }

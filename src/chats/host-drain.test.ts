@@ -233,6 +233,7 @@ test('HOST-13: a host that takes no chats does not look for work either', async 
     clock,
     logger: silentLog,
     isTaking: () => isTaking,
+    dropped: () => [],
     take: (chatId) => Promise.resolve(taken.push(chatId)),
   });
   await work.start();

@@ -33,6 +33,7 @@ import { HostDrain } from './host-drain.ts';
 import { LeaseKeeper, type LeaseKeeperParts, leaseTtlMs } from './lease-keeper.ts';
 import { ChatNotifier } from './chat-notifier.ts';
 import { OrphanedWork } from './orphaned-work.ts';
+import { storeSessions } from './kept-sessions.ts';
 import { ask, databaseLost, draining, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import { takeOver } from './take-over.ts';
 import type { WaitLimits } from './waits.ts';
@@ -96,15 +97,16 @@ export class Host {
       ...parts,
       sql: parts.leaseSql,
       held: () => new Map([...this.#chats].map(([chatId, chat]) => [chatId, chat.lease.epoch])),
-      onLost: (chatId, epoch, why) => {
+      onLost: (chatId, epoch, why, cause) => {
         const chat = this.#chats.get(chatId);
-        if (chat?.lease.epoch === epoch) this.#letGo(chat, why === 'expired' ? databaseLost() : undefined);
+        if (chat?.lease.epoch === epoch) this.#letGo(chat, why === 'expired' ? databaseLost(cause) : undefined);
       },
     });
     this.draining = new HostDrain({ ...parts, held: this.#held, release: (held) => this.#track(this.#release(held)) });
     this.#orphanedWork = new OrphanedWork({
       ...parts,
       isTaking: () => !this.draining.isOn,
+      dropped: () => [...this.#leftFor.keys()],
       take: (chatId) => this.use(chatId, () => Promise.resolve(), { needsDirectory: true }),
     });
     this.#health = new Health({
@@ -251,6 +253,7 @@ export class Host {
     const { sql, hostId, clock, logger, idleTimeoutMs, waitLimits } = this.#parts;
     const lease = await ask(() => claimLease(sql, chatId, hostId, leaseTtlMs));
     if (!lease) {
+      this.#leftFor.delete(chatId);
       if (await ask(() => findChat(sql, chatId))) throw await elsewhere(sql, chatId);
       throw unknownChat();
     }
@@ -306,7 +309,7 @@ export class Host {
       workspaces: this.#parts.workspaces,
       agents: this.#parts.agents,
       warmLimiter: this.#limit,
-      before: this.#endings.get(chatId),
+      before: left ? this.#storeLeft(log, row) : this.#endings.get(chatId),
       // Once it has left, others may have changed it.
       onChanged: () => this.#chats.get(chatId) === taken && this.notifier.changed(chatId, () => taken.view),
       onRest: () => void this.#track(this.#release({ chat: taken, log })),
@@ -317,6 +320,23 @@ export class Host {
     this.notifier.tookOver(taken, openDecisions);
     taken.wake();
     return { chat: taken, log };
+  }
+
+  /** Once its session has ended, stores what the agent of a chat that was dropped here has written to its files since. */
+  #storeLeft(log: ChatLog, row: ChatRow): Promise<void> {
+    const { sql, agents, logger } = this.#parts;
+    const ended = this.#endings.get(row.id);
+    const store = async (): Promise<void> => {
+      await ended;
+      const { directory } = await this.#parts.workspaces.locate(row);
+      const rowHere = { ...row, cwd: directory };
+      await log.retrying(() => storeSessions({ sql, log, agents, settings: { rowHere } }));
+    };
+    const stored = store().catch((err: unknown) =>
+      logger.warn({ chatId: row.id, err }, 'The transcript is not whole in the store yet.'),
+    );
+    void this.#track(stored);
+    return stored;
   }
 
   /** Releases a chat: its session ends cleanly, and its lease is free immediately. */

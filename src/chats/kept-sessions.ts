@@ -4,13 +4,19 @@ import { findAgentSessions } from '../store/agent-sessions.ts';
 import { type ChatSessionStore, chatSessionStore } from '../store/chat-session-store.ts';
 import { chatSideFiles } from '../store/chat-side-files.ts';
 import type { ChatContext } from './chat-context.ts';
+import type { ChatSettings } from './chat-settings.ts';
 
-type Parts = Pick<ChatContext, 'sql' | 'log' | 'settings' | 'agents'>;
+type Parts = Pick<ChatContext, 'sql' | 'log' | 'agents'> & { settings: Pick<ChatSettings, 'rowHere'> };
 
 /** Removes the agent's own files. */
 export async function eraseSessions(chat: Parts): Promise<void> {
   const sideFiles = chatSideFiles(chat.sql, chat.log.lease);
   await ofEach(chat, (agent, session) => agent.removeSession?.({ ...session, sideFiles }));
+}
+
+/** Stores what the agent's own files contain beyond the store, as after trouble with the database. */
+export async function storeSessions(chat: Parts): Promise<void> {
+  await ofEach(chat, (agent, session, sessionStore) => agent.storeSession?.({ ...session, sessionStore }));
 }
 
 /** Stores the surplus of the agent's own files and removes them: the chat continues in another directory. */

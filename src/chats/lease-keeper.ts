@@ -32,8 +32,11 @@ export interface LeaseKeeperParts {
   held(): Map<string, number>;
   /** The leases were renewed, or there are none yet. */
   readonly onRenewed?: () => void;
-  /** No longer ours at that epoch, or about to be another host's: it must be dropped now. */
-  onLost(chatId: string, epoch: number, why: 'expired' | 'taken'): void;
+  /**
+   * No longer ours at that epoch, or about to be another host's: it must be dropped now. `cause`: why the last renewal
+   * failed; it may still be waiting for its answer.
+   */
+  onLost(chatId: string, epoch: number, why: 'expired' | 'taken', cause?: unknown): void;
 }
 
 export class LeaseKeeper {
@@ -44,7 +47,8 @@ export class LeaseKeeper {
   #cancelWatch: (() => void) | undefined;
   #renewing: Promise<void> | undefined;
   #expired = false;
-  #failing = false;
+  /** Why the last renewal failed, if it did. */
+  #failure: { cause: unknown } | undefined;
   #stopped = false;
 
   constructor(parts: LeaseKeeperParts) {
@@ -101,7 +105,9 @@ export class LeaseKeeper {
   #expire(): void {
     this.#expired = true;
     this.#parts.logger.error({}, 'The leases could not be renewed in time; dropping every chat.');
-    for (const [chatId, epoch] of this.#parts.held()) this.#parts.onLost(chatId, epoch, 'expired');
+    for (const [chatId, epoch] of this.#parts.held()) {
+      this.#parts.onLost(chatId, epoch, 'expired', this.#failure?.cause);
+    }
   }
 
   /** Whether the leases were renewed recently enough: not if the answer took long, for instance because of a sleep. */
@@ -118,12 +124,12 @@ export class LeaseKeeper {
       for (const [chatId, epoch] of believed) {
         if (held.get(chatId) !== epoch) this.#parts.onLost(chatId, epoch, 'taken');
       }
-      if (this.#failing) logger.info({}, 'The leases are renewed again.');
-      this.#failing = false;
+      if (this.#failure) logger.info({}, 'The leases are renewed again.');
+      this.#failure = undefined;
       return clock.monotonicMs() - askedAtMs < renewEveryMs;
     } catch (error) {
-      if (!this.#failing) logger.warn({ err: error }, 'The leases could not be renewed; trying again.');
-      this.#failing = true;
+      if (!this.#failure) logger.warn({ err: error }, 'The leases could not be renewed; trying again.');
+      this.#failure = { cause: error };
       return false;
     }
   }

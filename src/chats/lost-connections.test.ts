@@ -251,7 +251,7 @@ describe('a host', () => {
   });
 
   test.each([
-    ['the host that had it', /: The database accepts no writes: its disk is full\./],
+    ['the host that had it', /: The database accepts no writes: its disk is full\. Send the prompt again/],
     ['another host', /^The host ended or lost the database while/],
   ])(
     'TURN-1 TURN-2 DATA-7: releases a chat at once when the disk fills up during a turn, which is finished later by %s',
@@ -279,7 +279,7 @@ describe('a host', () => {
         expect(here.backend.sessions.has(id)).toBe(false);
         await expect(here.chats.submitPrompt(id, { id: 'p2', content: 'x' })).rejects.toMatchObject({
           code: 'storage_unavailable',
-          message: 'The database accepts no writes: its disk is full.',
+          message: 'The database accepts no writes: its disk is full. Free some space there.',
         });
       } finally {
         await database.sql.unsafe('drop trigger refuse on boocode.events; drop function refuse()');

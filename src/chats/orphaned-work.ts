@@ -1,6 +1,7 @@
 /**
  * Looks for chats with work that nobody holds, and has each of them taken: on start, and every few seconds. One whose directory
- * this host does not have is left to others; now and then it is tried again.
+ * this host does not have is left to others; now and then it is tried again. Chats that this host had to drop are taken too:
+ * what their agents' files hold may not be stored yet.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -20,6 +21,8 @@ export interface OrphanedWorkParts {
   logger: Log;
   /** Whether this host takes chats now. */
   readonly isTaking: () => boolean;
+  /** The chats that this host dropped, and nobody is known to have taken. */
+  readonly dropped: () => readonly string[];
   /** Takes the chat. Throws a BooError if it cannot be taken here and now. */
   readonly take: (chatId: string) => Promise<unknown>;
 }
@@ -48,9 +51,10 @@ export class OrphanedWork {
   }
 
   async #look(): Promise<void> {
-    const { sql, hostId, clock, logger, isTaking, take } = this.#parts;
+    const { sql, hostId, clock, logger, isTaking, dropped, take } = this.#parts;
     try {
-      for (const chatId of isTaking() ? await inTime(findOrphanedWork(sql, hostId, 100, this.#leftOut())) : []) {
+      const found = isTaking() ? await inTime(findOrphanedWork(sql, hostId, 100, this.#leftOut())) : [];
+      for (const chatId of new Set([...found, ...dropped()])) {
         if (this.#isStopped || !isTaking()) break;
         await take(chatId).then(
           () => this.#missing.delete(chatId),

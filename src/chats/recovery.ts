@@ -2,6 +2,7 @@ import { endWithoutResult, type TurnTraces } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import { continuesWhenAnswered } from '../protocol/suspended-text.ts';
+import { isStorageTrouble, troubleText } from '../protocol/storage-trouble.ts';
 import type { Sql } from '../store/database.ts';
 import { findOpenDecisions } from '../store/decisions.ts';
 import { otherHostLives } from '../store/hosts.ts';
@@ -112,7 +113,9 @@ async function whatNext(
 
 async function whyLeft({ sql, log, hostId, cause }: RecoveryParts, next: string): Promise<BooError> {
   if (cause) {
-    return new BooError(cause.code, `This turn could not be stored to its end: ${cause.message} ${next}`, { cause });
+    const { trouble } = cause.details;
+    const why = isStorageTrouble(trouble) ? troubleText(trouble) : cause.message;
+    return new BooError(cause.code, `This turn could not be stored to its end: ${why} ${next}`, { cause });
   }
   // It may be alive somewhere, without its database.
   const isVanished = await otherHostLives(sql, hostId, log.lease.chatId);

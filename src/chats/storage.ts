@@ -60,8 +60,11 @@ function pinnedElsewhere(chatId: string, pinnedTo: string, holder: Holder | null
 const placeOf = ({ id: hostId, name, address }: Holder) => ({ hostId, name, address });
 
 /** For so long that the host had to drop a chat in the middle of a turn. */
-export function databaseLost(): BooError {
-  return new BooError('storage_unavailable', 'The database did not answer in time.');
+export function databaseLost(cause?: unknown): BooError {
+  const told = toStorageError(cause);
+  return told instanceof BooError
+    ? told
+    : new BooError('storage_unavailable', 'The database did not answer in time.', { cause });
 }
 
 export function unknownChat(): BooError {

@@ -72,7 +72,7 @@ describe('HOST-5: a request that another host has sent on', () => {
     const peers = { hasOthers: true, sign: () => 'signed', verify: () => Promise.reject(new Error('not asked')) };
     const hangUp = new AbortController();
     const holder = { id: 'other', name: 'other', address: 'http://127.0.0.1:1' };
-    const chats = { findHolder: () => Promise.resolve(holder) };
+    const chats = { findHolder: () => Promise.resolve(holder), findHostWithDirectory: () => Promise.resolve(null) };
     const warn = (): void => hangUp.abort(new Error('hung up'));
     const log = { ...silentLog, warn };
     const own = createTestApp({ forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log }) });

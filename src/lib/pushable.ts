@@ -8,6 +8,8 @@ export interface Pushable<T> {
   /** Ends the iteration once the buffer has been delivered. Idempotent. */
   close(): void;
   readonly closed: boolean;
+  /** Everything that was pushed has been taken, or is not wanted any more. */
+  readonly isEmpty: boolean;
   readonly iterable: AsyncIterable<T>;
 }
 
@@ -73,6 +75,9 @@ export function createPushable<T>(): Pushable<T> {
     close,
     get closed() {
       return closed;
+    },
+    get isEmpty() {
+      return head === buffer.length;
     },
     iterable: {
       [Symbol.asyncIterator]() {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { permissionModes, registeredName } from './chat.ts';
+import { type StorageTrouble, troubleAdvice } from './storage-trouble.ts';
 
 export const backendInfo = z
   .object({
@@ -63,13 +64,18 @@ const sentences = {
   starting: 'The server is starting.',
   stopping: 'The server is shutting down.',
   draining: 'The server hands its chats over, and takes none.',
-  database_unreachable: 'The database does not answer.',
-  database_read_only: 'The database accepts no writes: it is read-only.',
-  database_full: 'The database accepts no writes: its disk is full.',
-  database_refuses: 'The database accepts no writes.',
+  database_unreachable: troubleAdvice('unreachable'),
+  database_slow: troubleAdvice('slow'),
+  database_no_connections: troubleAdvice('no_connections'),
+  database_read_only: troubleAdvice('read_only'),
+  database_full: troubleAdvice('full'),
+  database_refuses: troubleAdvice('refuses'),
   leases_expired:
     'The database did not answer for so long that every chat was released; they will be taken up again shortly.',
-} as const;
+} as const satisfies Record<
+  `database_${StorageTrouble}` | 'starting' | 'stopping' | 'draining' | 'leases_expired',
+  string
+>;
 /** Why the server cannot serve now. */
 export type HealthReason = keyof typeof sentences;
 export const healthReasons = Object.keys(sentences) as [HealthReason, ...HealthReason[]];

@@ -106,3 +106,28 @@ export function poolSizes({ free }: Pick<DatabaseFacts, 'free'>): PoolSizes {
   const slow = all >= 8 ? 2 : 1;
   return { main: all - leases - slow - listen, leases, slow, listen };
 }
+
+/**
+ * How many chats one connection of the main pool carries while all of them run a turn. Measured with twenty chats that
+ * stream and call a tool once a second: four statements per second and chat for the log, and about as many for the
+ * transcript. Counted with ten milliseconds each, a network and a disk included, that is a tenth of a connection.
+ */
+const chatsPerConnection = 10;
+
+/**
+ * For people: how many chats can run at once without waiting for each other, and what to raise for more. Null if there is
+ * room for the full pool. Any number of chats may be warm: one that runs no turn uses no connection.
+ */
+export function connectionAdvice(facts: Pick<DatabaseFacts, 'free'>): { problem: string; fix: string } | null {
+  const { main, leases, slow } = poolSizes(facts);
+  if (main === poolSizes({ free: 28 }).main) return null;
+  const room = `about ${main * chatsPerConnection} chats can run a turn at once without waiting for each other`;
+  if (facts.free === null) {
+    const problem = `A pooler does not say how many connections it lets through; if it is the ${main + leases + slow} that this server opens, ${room}.`;
+    return { problem, fix: 'See to it that its pool has at least that many per server.' };
+  }
+  return {
+    problem: `The database leaves ${facts.free} connections, and this server opens ${main + leases + slow}: ${room}.`,
+    fix: 'For more, raise max_connections or the role’s or database’s limit to leave 28.',
+  };
+}

@@ -35,3 +35,23 @@ test('DATA-4: a connection that ends before the driver has written its statement
     await sql.end({ timeout: 1 });
   }
 });
+
+test('DATA-22: a connection that was forgotten in between is closed, and the next question gets a new one', async () => {
+  const silence = { limitMs: 0 };
+  const sql = openDatabase(proxy.url, { max: 1, oneAtATime: true, silence });
+  try {
+    const pid = async () => (await sql<{ pid: number }[]>`select pg_backend_pid() as pid`)[0]!.pid;
+    silence.limitMs = 300;
+    const before = await pid();
+    // One that owes no answer may be silent.
+    await database.sql`select pg_sleep(1)`;
+    expect(await pid()).toBe(before);
+    proxy.forgetAll();
+    const lost = sql`select 'lost'`.execute();
+    const next = sql`select 'answered' as text`.execute();
+    await expect(inTime(lost, 5_000)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    expect(await inTime(next, 5_000)).toEqual([{ text: 'answered' }]);
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+});

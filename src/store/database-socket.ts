@@ -9,9 +9,15 @@ import { connectionFailure, type HostAddress, reachHost, tlsError, TlsError } fr
 import { cannotConnect, codeOf } from './storage-error.ts';
 
 /** Opens the sockets of one pool. They exist at once; writes wait until a host has been reached. */
-export function databaseSockets(address: DatabaseAddress): () => Duplex {
+export function databaseSockets(address: DatabaseAddress, silence: Silence = { limitMs: 0 }): () => Duplex {
   const turn = { host: 0 };
-  return () => new DatabaseSocket(address, turn);
+  return () => new DatabaseSocket(address, turn, silence);
+}
+
+/** May be changed for connections that are open. */
+export interface Silence {
+  /** A connection on which a question gets not one byte of its answer for this long is dead, and closed. 0: never. */
+  limitMs: number;
 }
 
 /** One host, tried in one way. */
@@ -23,6 +29,13 @@ interface Attempt {
 const startup = 196_608;
 const cancelRequest = 80_877_102;
 const [errorResponse = 0] = Buffer.from('E');
+
+const graceMs = 500;
+
+/** ReadyForQuery ends every answer. */
+function endsAnswer(data: Buffer): boolean {
+  return data.length >= 6 && data[data.length - 6] === 0x5a && data.readInt32BE(data.length - 5) === 5;
+}
 
 class DatabaseSocket extends Duplex {
   readonly #address: DatabaseAddress;
@@ -39,11 +52,15 @@ class DatabaseSocket extends Duplex {
   /** A server's message in place of an authentication request, if another attempt remains. */
   #refusal: Buffer[] = [];
   #isRefused = false;
+  readonly #silence: Silence;
+  /** Runs while the server owes an answer. */
+  #waiting: NodeJS.Timeout | undefined;
 
-  constructor(address: DatabaseAddress, turn: { host: number }) {
+  constructor(address: DatabaseAddress, turn: { host: number }, silence: Silence) {
     super({ allowHalfOpen: false });
     this.#address = address;
     this.#turn = turn;
+    this.#silence = silence;
     const { hosts, tls } = address;
     const ways = { none: [false], allow: [false, true], prefer: [true, false], wanted: [true] };
     const way = tls === null ? 'none' : tls.mode === 'allow' || tls.mode === 'prefer' ? tls.mode : 'wanted';
@@ -104,7 +121,33 @@ class DatabaseSocket extends Duplex {
       this.#opening = null;
       clearTimeout(this.#timer);
     }
+    if (endsAnswer(data)) this.#stopWaiting();
+    else if (this.#waiting) this.#wait();
     if (!this.push(data)) this.#socket?.pause();
+  }
+
+  /**
+   * The system itself notices only after a quarter of an hour that nobody acknowledges what was sent, and until then the
+   * connection counts as busy.
+   */
+  #wait(): void {
+    this.#stopWaiting();
+    const { limitMs } = this.#silence;
+    if (limitMs === 0) return;
+    this.#waiting = setTimeout(() => {
+      // After a sleep of this process the answer may be here, and has yet to be read.
+      this.#waiting = setTimeout(() => {
+        if (this.#socket?.isPaused() === true) return this.#wait();
+        this.destroy(connectionFailure('ETIMEDOUT'));
+      }, graceMs);
+      this.#waiting.unref();
+    }, limitMs);
+    this.#waiting.unref();
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
   }
 
   #ended(): void {
@@ -174,6 +217,7 @@ class DatabaseSocket extends Duplex {
       this.#socket?.write(data);
       callback();
     } else if (this.#socket) {
+      if (!this.#waiting) this.#wait();
       this.#socket.write(data, callback);
     } else {
       callback();
@@ -188,6 +232,7 @@ class DatabaseSocket extends Duplex {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (!this.#opening) this.#passTurn();
+    this.#stopWaiting();
     this.#letGo();
     callback(error);
   }

@@ -1,7 +1,7 @@
 import postgres from 'postgres';
 import { arrayTypes } from './array-types.ts';
 import { readDatabaseUrl } from './database-address.ts';
-import { databaseSockets, padding } from './database-socket.ts';
+import { databaseSockets, padding, type Silence } from './database-socket.ts';
 
 /** A pool of connections to Postgres, with our types: `int8` as number, `json` and `jsonb` as text. */
 export type Sql = postgres.Sql<{ bigint: number; json: string }>;
@@ -24,6 +24,8 @@ export interface DatabaseOptions {
    * not prepared under a name, and it refuses startup settings. Defaults to what the URL says.
    */
   isPooled?: boolean;
+  /** When a connection over TCP counts as dead. Never by default. */
+  silence?: Silence;
 }
 
 /**
@@ -41,7 +43,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
       : {
           host: address.hosts.map((each) => each.host),
           port: address.hosts.map((each) => each.port),
-          socket: databaseSockets(address),
+          socket: databaseSockets(address, options.silence),
         }),
     database: address.database,
     user: address.user,

@@ -20,7 +20,6 @@ const lost = [
 describe('DATA-4: an error of the database says whether a retry may help', () => {
   test.each([...lost, '08000', '08006', '57P01', '57P03', '40001', '40P01', '53300'])('%s: it may', (code) => {
     expect(isPassing(coded(code))).toBe(true);
-    expect(troubleOf(coded(code))).toBe('unreachable');
     expect(isDatabaseError(coded(code))).toBe(true);
   });
 
@@ -37,14 +36,28 @@ describe('DATA-4: an error of the database says whether a retry may help', () =>
 });
 
 test.each([
-  ['ECONNREFUSED', 'unreachable', 'The database cannot be reached. Try again shortly.'],
-  ['25006', 'read_only', 'The database accepts no writes: it is read-only.'],
-  ['53100', 'full', 'The database accepts no writes: its disk is full.'],
-  ['53200', 'refuses', 'The database accepts no writes: see its own log for the reason.'],
-  ['58030', 'refuses', 'The database accepts no writes: see its own log for the reason.'],
-])('DATA-7: an error %s is reported as %s, in a sentence', (code, trouble, message) => {
+  ['ECONNREFUSED', 'unreachable', /cannot be reached\. .*check that Postgres is running\.$/],
+  ['57P01', 'unreachable', /cannot be reached\. /],
+  ['ANSWER_LOST', 'slow', /did not answer in time\. .*check its load/],
+  ['57014', 'slow', /did not answer in time\. /],
+  ['40P01', 'slow', /did not answer in time\. /],
+  ['53300', 'no_connections', /no connection left for this server\. .*max_connections/],
+  ['25006', 'read_only', /accepts no writes: it is read-only\. .*primary/],
+  ['53100', 'full', /accepts no writes: its disk is full\. Free some space there\.$/],
+  ['53200', 'refuses', /refuses its service\. See its own log/],
+  ['58030', 'refuses', /See its own log/],
+  ['28P01', 'refuses', /See its own log/],
+])('DATA-7 DATA-21: an error %s is reported as %s, with what to do', (code, trouble, words) => {
   const cause = coded(code);
+  const message = expect.stringMatching(words) as string;
   expect(toStorageError(cause)).toMatchObject({ code: 'storage_unavailable', message, cause, details: { trouble } });
+});
+
+test('DATA-21: a pooler that is full is told from one that refuses something else', () => {
+  const refused = (message: string) => troubleOf(Object.assign(new Error(message), { code: '08P01' }));
+  expect(
+    ['no more connections allowed (max_client_conn)', 'query_wait_timeout', 'no such database: app'].map(refused),
+  ).toEqual(['no_connections', 'no_connections', 'unreachable']);
 });
 
 test('an error that says nothing about the database’s state is passed on unchanged', () => {

@@ -1,10 +1,11 @@
 import { BooError } from '../protocol/error.ts';
+import { type StorageTrouble, troubleAdvice } from '../protocol/storage-trouble.ts';
 
 /** A stale writer: the chat's epoch has moved on. Nothing was written; whoever catches this releases the chat. */
 export class FencedError extends Error {
   override readonly name = 'FencedError';
-  constructor(chatId: string) {
-    super(`Chat ${chatId} is now held by another host.`);
+  constructor(chatId: string, message = `Chat ${chatId} is now held by another host.`) {
+    super(message);
   }
 }
 
@@ -60,31 +61,28 @@ export function isMissingValue(error: unknown, table: string, column: string): b
   return table_name === table && column_name === column;
 }
 
-export type StorageTrouble = 'unreachable' | 'read_only' | 'full' | 'refuses';
-
-/** Why the database cannot accept a write; undefined for any other error. */
+/** Why the database cannot serve; undefined for any other error. */
 export function troubleOf(error: unknown): StorageTrouble | undefined {
   const code = codeOf(error);
+  if (code === '53300' || isPoolerFull(error)) return 'no_connections';
+  // 57014: cancelled by the statement_timeout; 40: others were faster each time.
+  if (code === 'ANSWER_LOST' || code === '57014' || /^40(001|P01)/.test(code)) return 'slow';
   if (isPassing(error)) return 'unreachable';
   if (code === '25006') return 'read_only';
   if (code === '53100') return 'full';
-  return /^(53|58)/.test(code) ? 'refuses' : undefined;
+  // 28 and 3D: a user or database that there was at the start.
+  return /^(28|3D|53|58)/.test(code) ? 'refuses' : undefined;
 }
 
-const sentences: Record<StorageTrouble, string> = {
-  unreachable: 'The database cannot be reached. Try again shortly.',
-  read_only: 'The database accepts no writes: it is read-only.',
-  full: 'The database accepts no writes: its disk is full.',
-  refuses: 'The database accepts no writes: see its own log for the reason.',
-};
+/** How pgbouncer says so, with a code for everything that it refuses. */
+function isPoolerFull(error: unknown): boolean {
+  return codeOf(error) === '08P01' && /no more connections|query_wait_timeout/.test((error as Error).message);
+}
 
-/**
- * The database's error as ours: unreachable and out of space become `storage_unavailable`, everything else stays
- * unchanged.
- */
+/** The database's error as ours: what `troubleOf` knows becomes `storage_unavailable`; everything else stays unchanged. */
 export function toStorageError(error: unknown): unknown {
   const trouble = troubleOf(error);
   return trouble
-    ? new BooError('storage_unavailable', sentences[trouble], { cause: error, details: { trouble } })
+    ? new BooError('storage_unavailable', troubleAdvice(trouble), { cause: error, details: { trouble } })
     : error;
 }

@@ -45,7 +45,7 @@ async function beBusy(client: BooClient, home: ProgramHome): Promise<string[]> {
   return outcomes;
 }
 
-test('DATA-20 DATA-18: two busy hosts fit into max_connections=10, all with TLS; a third is refused in one sentence', async () => {
+test('DATA-20 DATA-18 DATA-24: two busy hosts fit into max_connections=10, all with TLS; a third is refused in one sentence', async () => {
   const [first, second, third] = homes as [ProgramHome, ProgramHome, ProgramHome];
   const env = { DATABASE_URL: url };
   const one = await first.serve('demo', [], env);
@@ -64,7 +64,10 @@ test('DATA-20 DATA-18: two busy hosts fit into max_connections=10, all with TLS;
   const refused = await third.run(['demo'], { env });
   expect(refused.code).not.toBe(0);
   expect(refused.stderr.trim()).toMatch(/^[^\n]*has no connections left \(max_connections\): [^\n]*$/);
-  for (const { program } of [one, two]) expect(program.stderr).not.toMatch(/"level":(50|60)/);
+  for (const { program } of [one, two]) {
+    expect(program.stderr).not.toMatch(/"level":(50|60)/);
+    expect(program.stderr).toMatch(/about 10 chats can run a turn at once .*raise max_connections/);
+  }
 
   // Without this test's own connection, one is free.
   await postgres.sql.end();

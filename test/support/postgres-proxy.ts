@@ -17,6 +17,8 @@ export interface PostgresProxy {
   fault: (direction: 'question' | 'answer', data: Buffer) => Passage;
   /** Half-open connections: nothing arrives any more, and neither side notices. */
   isFrozen: boolean;
+  /** Freezes the connections that there are, for good; new ones work. As with a firewall that has forgotten them. */
+  forgetAll(): void;
   cutAll(): void;
   /** Like a server that goes down: connections are cut, and new ones refused until it is up again. */
   goDown(): Promise<void>;
@@ -30,6 +32,7 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
   const host = decodeURIComponent(target.hostname);
   const pairs = new Map<Socket, Socket>();
   const orphans = new Set<Socket>();
+  const forgotten = new WeakSet<Socket>();
 
   const proxy = createServer((client) => {
     const server = host.startsWith('/')
@@ -50,7 +53,7 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
       client.destroy();
     };
     const carry = (direction: 'question' | 'answer', data: Buffer): void => {
-      if (state.isFrozen || !pairs.has(client)) return;
+      if (state.isFrozen || forgotten.has(client) || !pairs.has(client)) return;
       const passage = isLoggedIn ? state.fault(direction, data) : 'pass';
       if (passage === 'cut') return cut();
       if (direction === 'question') server.write(data);
@@ -86,6 +89,9 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
     },
     fault: () => 'pass',
     isFrozen: false,
+    forgetAll() {
+      for (const client of pairs.keys()) forgotten.add(client);
+    },
     cutAll() {
       for (const [client, server] of pairs) {
         pairs.delete(client);

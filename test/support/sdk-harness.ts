@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClaudeSdkBackend, type ClaudeSdkBackendOptions } from '../../src/agents/claude-sdk/claude-sdk-backend.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
-import { silentLog } from '../../src/lib/log.ts';
+import { type Log, silentLog } from '../../src/lib/log.ts';
 import type { BackendHarness } from '../contract/agent-backend.ts';
 import { type AgentEnv, createAgentEnv } from './agent-env.ts';
 import { ownAgents, type SeenProcess } from './processes.ts';
@@ -19,6 +19,7 @@ export interface SdkHarnessOptions {
   env?: Record<string, string>;
   dataDir?: string;
   limits?: ClaudeSdkBackendOptions['limits'];
+  logger?: Log;
 }
 
 /** A ClaudeSdkBackend with the real program and a scripted model. */
@@ -29,7 +30,7 @@ export async function openSdkHarness(options: SdkHarnessOptions = {}): Promise<S
   const backend = new ClaudeSdkBackend({
     env: { ...agent.env, ...options.env },
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
-    logger: silentLog,
+    logger: options.logger ?? silentLog,
     limits: options.limits ?? {},
   });
   return {

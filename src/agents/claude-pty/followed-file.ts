@@ -23,6 +23,8 @@ export interface FollowedFileOptions {
   /** This many bytes at its start are known: lines that end within them are not delivered. */
   knownBytes: number;
   onEntries(entries: SessionStoreEntry[]): void;
+  /** Resolves once this many more bytes may be delivered. */
+  room?: ((bytes: number) => Promise<void>) | undefined;
   onProblem(problem: TranscriptProblem): void;
 }
 
@@ -92,6 +94,7 @@ export class FollowedFile {
     for (;;) {
       const { size, mtimeMs } = await handle.stat();
       if (size === this.#offset && mtimeMs === this.#modifiedMs) return;
+      if (size > this.#offset) await this.#options.room?.(Math.min(chunkBytes, size - this.#offset));
       const start = this.#offset - this.#tail.length;
       // Synchronous, so that nothing changes between the check and the read.
       const length = this.#tail.length + Math.min(chunkBytes, Math.max(0, size - this.#offset));

@@ -233,7 +233,8 @@ export class PtySession implements AgentSession {
   }
 
   async #close(before: LifePhase): Promise<void> {
-    const { turn, program, typist } = this.#wired;
+    const { turn, program, transcript, typist } = this.#wired;
+    transcript.readOn();
     const { closeMs } = this.#parts.limits;
     if (before.is === 'opening') {
       // `open` cleans up after itself, and the end of its program makes it give up.
@@ -257,6 +258,7 @@ export class PtySession implements AgentSession {
     const { watch, silentDialog, program, lines, transcript, sideFiles, turns, questions, callbacks, terminal } =
       this.#wired;
     watch.close();
+    transcript.readOn();
     silentDialog.note();
     const left = await program.end(limits.closeMs.exit);
     await lines.settle();

@@ -1,4 +1,5 @@
 import type { WatchLimits } from '../process-watch.ts';
+import { spoolBytes } from '../spool.ts';
 
 export interface SessionLimits extends WatchLimits {
   /**
@@ -17,9 +18,12 @@ export interface SessionLimits extends WatchLimits {
   repairMs: number;
   /** A question's dialog accepts no keys from viewers before it has been on the screen this long. */
   unseenMs: number;
+  /** How much of what the program says may wait to be stored. */
+  spoolBytes: number;
 }
 
 export const defaultLimits: SessionLimits = {
+  spoolBytes,
   readyMs: 5_000,
   startMs: 60_000,
   interruptMs: 8_000,

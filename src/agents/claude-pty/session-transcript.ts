@@ -10,14 +10,17 @@ import {
   reconcileTranscript,
   type TranscriptPlace,
 } from '../claude/files/transcript-file.ts';
+import { Spool } from '../spool.ts';
 import { type FollowedLines, followTranscript, type TranscriptFollower } from './transcript-follower.ts';
 import { TranscriptMirror } from './transcript-mirror.ts';
 
 export interface SessionTranscriptParts {
-  spec: Pick<AgentSessionSpec, 'chatId' | 'sessionId' | 'cwd' | 'sessionStore'>;
+  spec: Pick<AgentSessionSpec, 'chatId' | 'sessionId' | 'cwd' | 'sessionStore' | 'isStoring'>;
   configDir: string;
   logger: Log;
-  limits: { repairMs: number };
+  limits: { repairMs: number; spoolBytes: number };
+  /** Whether the chat has taken every event of the turn. */
+  readonly isTaken: () => boolean;
   /** Tool calls of the agent itself, once they are stored. */
   onStoredCall(toolCallId: string): void;
   readonly onProblem: (error: unknown, message: string) => void;
@@ -26,6 +29,7 @@ export interface SessionTranscriptParts {
 export class SessionTranscript {
   readonly #parts: SessionTranscriptParts;
   readonly #mirror: TranscriptMirror;
+  readonly #spool: Spool;
   #follower: TranscriptFollower | undefined;
   #sessionId: string;
   #isKnown = false;
@@ -42,6 +46,13 @@ export class SessionTranscript {
         for (const id of entries.flatMap(callIdsIn)) parts.onStoredCall(id);
       },
       repairMs: parts.limits.repairMs,
+    });
+    const { spec, limits, logger, isTaken } = parts;
+    this.#spool = new Spool({
+      chatId: spec.chatId,
+      logger,
+      limitBytes: limits.spoolBytes,
+      isStored: () => isTaken() && this.#mirror.isIdle && spec.isStoring?.() !== true,
     });
   }
 
@@ -79,6 +90,7 @@ export class SessionTranscript {
       relocatedTo,
       sessionId: this.#sessionId,
       from: this.#isKnown ? 'end' : 'start',
+      room: (bytes) => this.#spool.take(bytes),
       onLines: (lines) => {
         this.#mirror.add(lines);
         onLines(lines);
@@ -109,7 +121,13 @@ export class SessionTranscript {
     return this.#mirror.stored();
   }
 
+  /** The session is about to end: from here on it is read without waiting for the store. */
+  readOn(): void {
+    this.#spool.open();
+  }
+
   async close(): Promise<void> {
+    this.readOn();
     await this.#follower?.close();
     await this.#mirror.close();
   }

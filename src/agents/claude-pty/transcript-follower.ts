@@ -54,6 +54,8 @@ export interface FollowOptions {
   from: 'start' | 'end';
   /** Synchronous, in file order. */
   onLines(lines: FollowedLines): void;
+  /** Resolves once this many more bytes may be read. */
+  room?: (bytes: number) => Promise<void>;
   onProblem(problem: TranscriptProblem): void;
   /** False if the file system should not be asked to report changes. */
   canWatch?: boolean;
@@ -194,6 +196,7 @@ class Follower implements TranscriptFollower {
     return new FollowedFile({
       path: () => this.#placeOf(sessionId, subpath),
       knownBytes,
+      room: this.#options.room,
       onEntries: (entries) => {
         if (subpath === '') this.#noteFolders(entries);
         this.#options.onLines({ sessionId, subpath, entries });

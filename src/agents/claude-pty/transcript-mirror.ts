@@ -23,6 +23,7 @@ export class TranscriptMirror {
   readonly #dirty = new Set<string>();
   #nextRepair: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #waiting = 0;
 
   constructor(parts: TranscriptMirrorParts) {
     this.#parts = parts;
@@ -33,8 +34,14 @@ export class TranscriptMirror {
     return this.#dirty.size > 0;
   }
 
+  /** Storing everything that was added has succeeded or failed. */
+  get isIdle(): boolean {
+    return this.#waiting === 0;
+  }
+
   add({ sessionId, subpath, entries }: FollowedLines): void {
     const key = { projectKey, sessionId, ...(subpath === '' ? {} : { subpath }) };
+    this.#waiting += 1;
     void this.#serial(async () => {
       // Entries after a gap wait for the repair, which reads them from the file: this keeps the file's order.
       if (this.#dirty.has(sessionId)) return;
@@ -46,7 +53,7 @@ export class TranscriptMirror {
         this.#dirty.add(sessionId);
         this.#repairLater();
       }
-    });
+    }).finally(() => (this.#waiting -= 1));
   }
 
   /** Resolves once storing everything added has succeeded or failed. */

@@ -74,6 +74,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     configDir,
     logger,
     limits,
+    isTaken: () => turn.current?.out.isEmpty ?? true,
     onStoredCall: (id) => questions.onStoredCall(id),
     onProblem,
   });

@@ -1,5 +1,6 @@
 /** The process behind a query: how it is started, how it is ended with everything it started, and its last words. */
-import type { Options } from '@anthropic-ai/claude-agent-sdk';
+import type { Readable } from 'node:stream';
+import type { Options, SpawnedProcess } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import { plainWords } from '../../lib/plain-words.ts';
@@ -10,10 +11,12 @@ import { type AgentProcess, endSession, spawnAgent, tellOfProcess } from '../age
 import { withKeysApart } from '../claude/apart-keys.ts';
 import { endedProcesses } from '../ended-processes.ts';
 import { markSession, type SessionMark } from '../process-marks.ts';
+import type { Spool } from '../spool.ts';
 
 export interface SdkProcessParts {
   spec: Pick<AgentSessionSpec, 'chatId' | 'sessionId' | 'onEvent'>;
   logger: Log;
+  spool: Spool;
   /** How long it may take to leave after SIGTERM. */
   termMs: number;
 }
@@ -39,7 +42,7 @@ export class SdkProcess {
     child.stderr.on('data', (chunk: Buffer) => this.#stderr.add(chunk));
     // A write after its end: the read loop reports that end.
     child.stdin.on('error', () => undefined);
-    return child;
+    return withOutput(child, this.#parts.spool.bound(child.stdout));
   };
 
   /** Ends its input: it writes the rest of its transcript and exits. */
@@ -76,4 +79,25 @@ export class SdkProcess {
     const reason = cause instanceof Error ? cause.message : '';
     return new BooError('agent_failed', [`${what}.`, said || reason].filter(Boolean).join(' '), { cause });
   }
+}
+
+/** The process as the SDK sees it. */
+function withOutput(child: AgentProcess, stdout: Readable): SpawnedProcess {
+  return {
+    stdin: child.stdin,
+    stdout,
+    get killed() {
+      return child.killed;
+    },
+    get exitCode() {
+      return child.exitCode;
+    },
+    get signalCode() {
+      return child.signalCode;
+    },
+    kill: (signal) => child.kill(signal),
+    on: (event, listener) => void child.on(event, listener),
+    once: (event, listener) => void child.once(event, listener),
+    off: (event, listener) => void child.off(event, listener),
+  };
 }

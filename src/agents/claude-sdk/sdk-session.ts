@@ -256,13 +256,15 @@ export class SdkSession implements AgentSession {
   }
 
   async #endMidTurn(endProcess: () => void | Promise<void>): Promise<void> {
-    const { mcp, process, transcript, sideFiles } = this.#wired;
+    const { mcp, process, spool, transcript, sideFiles } = this.#wired;
+    spool.open();
     mcp.close();
     await endProcess();
     await this.#running?.read;
     await process.end();
     transcript.close();
     await sideFiles.close();
+    await transcript.end();
   }
 
   close(): Promise<void> {
@@ -271,7 +273,8 @@ export class SdkSession implements AgentSession {
 
   async #close(before: LifePhase): Promise<void> {
     const { turn, exit } = this.#parts.limits.closeMs;
-    const { transcript, sideFiles, mcp, process, turns } = this.#wired;
+    const { transcript, sideFiles, mcp, process, spool, turns } = this.#wired;
+    spool.open();
     transcript.close();
     mcp.close();
     if (!this.#running) {
@@ -296,6 +299,7 @@ export class SdkSession implements AgentSession {
     query.close();
     turns.close();
     if (transcript.isDirty) await transcript.repair();
+    await transcript.end();
     await sideFiles.close();
   }
 

@@ -31,6 +31,7 @@ export class SdkTranscript {
   #isDirty = false;
   #nextRepair: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #isEnded = false;
 
   constructor(parts: SdkTranscriptParts) {
     this.#parts = parts;
@@ -67,7 +68,7 @@ export class SdkTranscript {
   async #append(store: () => Promise<void>): Promise<void> {
     this.#appending += 1;
     try {
-      await this.#serial(store);
+      await this.#serial(() => (this.#isEnded ? Promise.resolve() : store()));
     } finally {
       this.#appending -= 1;
     }
@@ -91,6 +92,15 @@ export class SdkTranscript {
       this.#nextRepair = setTimeout(() => void this.repair(), limits.repairMs);
       this.#nextRepair.unref();
     }
+  }
+
+  /**
+   * The session is over: what the SDK still tries to store is left to whoever continues from the file, and would be in the
+   * store twice. Resolves once nothing is being stored any more.
+   */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    await this.#serial(() => Promise.resolve());
   }
 
   /** From here on, a failed repair is not tried again. */

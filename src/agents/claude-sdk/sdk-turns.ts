@@ -101,6 +101,11 @@ export class SdkTurns {
     return this.#waiting ?? this.#turn;
   }
 
+  /** The chat has taken every event of its turns. */
+  get isTaken(): boolean {
+    return (this.#turn?.out.isEmpty ?? true) && (this.#waiting?.out.isEmpty ?? true);
+  }
+
   get hasBackgroundTasks(): boolean {
     return this.#backgroundTasks > 0;
   }

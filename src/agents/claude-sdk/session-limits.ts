@@ -1,4 +1,5 @@
 import type { WatchLimits } from '../process-watch.ts';
+import { spoolBytes } from '../spool.ts';
 
 export interface SessionLimits extends WatchLimits {
   /** A program that has not started by then is ended; 0 means never. */
@@ -16,9 +17,12 @@ export interface SessionLimits extends WatchLimits {
   repairMs: number;
   /** How often to ask about MCP servers that are starting. */
   mcpAskAgainMs: number;
+  /** How much of what the program says may wait to be stored. */
+  spoolBytes: number;
 }
 
 export const defaultLimits: SessionLimits = {
+  spoolBytes,
   interruptMs: 10_000,
   closeMs: { turn: 1_500, exit: 2_500, term: 1_500 },
   repairMs: 10_000,

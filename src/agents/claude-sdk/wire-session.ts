@@ -10,6 +10,7 @@ import { providerEnv } from '../claude/held-provider.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { SideFiles } from '../claude/side-files.ts';
 import { ProcessWatch } from '../process-watch.ts';
+import { Spool } from '../spool.ts';
 import { StartWatch } from '../start-watch.ts';
 import { IncomingWords } from './incoming-words.ts';
 import { McpStates } from './mcp-states.ts';
@@ -48,7 +49,13 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   const emit = (event: AgentEvent): void => turns.route(event);
 
   const directory = new CurrentDirectory(spec);
-  const process = new SdkProcess({ spec, logger, termMs: limits.closeMs.term });
+  const spool = new Spool({
+    chatId,
+    logger,
+    limitBytes: limits.spoolBytes,
+    isStored: () => turns.isTaken && !transcript.isAppending && spec.isStoring?.() !== true,
+  });
+  const process = new SdkProcess({ spec, logger, spool, termMs: limits.closeMs.term });
   const permissions = new PermissionRequests({
     emit,
     storesCalls: true,
@@ -100,7 +107,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
           () => watch.hear(),
           () => undefined,
         ),
-    isExcused: () => transcript.isAppending,
+    isExcused: () => transcript.isAppending || spool.isFull,
     end: () => process.end(),
   });
   const startWatch = new StartWatch({ startMs: limits.startMs, chatId, logger, end: () => process.end() });
@@ -138,6 +145,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   return {
     env,
     directory,
+    spool,
     process,
     permissions,
     incoming,

@@ -11,7 +11,7 @@ import { diagnoseClaude } from './diagnose-claude.ts';
 import { foldSummary } from './fold-summary.ts';
 import { readDirectoryContent } from './files/directory-content.ts';
 import { rewindTranscript } from './files/rewind-transcript.ts';
-import { configDirOf, leaveDirectory, removeTranscript } from './files/transcript-file.ts';
+import { configDirOf, leaveDirectory, removeTranscript, storeLeft } from './files/transcript-file.ts';
 import { knowsModel } from './known-model.ts';
 import { removeSideFiles } from './files/remove-side-files.ts';
 import { createHistoryMapper } from './mapping/map-history.ts';
@@ -58,6 +58,7 @@ async function open(options: AgentOptions): Promise<Agent> {
     foldSummary,
     createHistory: createHistoryMapper,
     createTurnTraces,
+    storeSession: ({ sessionStore, ...session }) => storeLeft(sessionStore, { configDir, ...session }),
     leaveDirectory: ({ sessionStore, ...session }) => leaveDirectory(sessionStore, { configDir, ...session }),
     rewindSession: (rewind) => rewindTranscript(rewind, configDir),
     async removeSession({ sideFiles, ...session }) {

@@ -214,6 +214,11 @@ async function storeMoved(store: SessionStore, place: TranscriptPlace, own?: str
   return hasStored;
 }
 
+/** Stores what a closed session's files contain beyond the store, wherever the program has moved them. */
+export async function storeLeft(store: SessionStore, place: TranscriptPlace): Promise<void> {
+  await storeMoved(store, place);
+}
+
 /**
  * Prepares a session to continue elsewhere: the surplus of the program's files is stored, and then they are removed, so
  * that none of them is ever mistaken for the session. A file that has diverged and contains entries that are not stored
