@@ -23,21 +23,25 @@ let connections: Connection[];
 let held: Set<string>;
 let fails: boolean;
 let stored: Event[];
+/** What was logged. */
+let facts: object[];
 let feed: Feed;
 let relays: Relays;
 beforeEach(() => {
   clock = new ManualClock();
-  [connections, held, fails, stored] = [[], new Set(), false, []];
+  [connections, held, fails, stored, facts] = [[], new Set(), false, [], []];
   feed = newFeed();
   relays = new Relays({
     clock,
-    logger: silentLog,
+    logger: { ...silentLog, debug: (given: object) => facts.push(given) },
     isHeld: (id) => held.has(id),
     async *followHolder(to, from, signal) {
       const items = createPushable<FeedItem>();
       connections.push({ holder: to, from, signal, items });
       if (fails) throw new Error('unreachable');
       yield* items.iterable;
+      // As an aborted connection does.
+      signal.throwIfAborted();
     },
   });
 });
@@ -141,6 +145,26 @@ describe('LOG-14: previews of another host', () => {
     expect(connections).toHaveLength(2);
   });
 
+  test('say again what was said before, if the text does', async () => {
+    const seen = read(feed);
+    await settle();
+    relays.connect(chatId, feed, holder);
+    await settle();
+    await say(delta(textDelta('m', 'ha')), delta(textDelta('m', 'ha')), delta(textDelta('m', 'ha')));
+    expect(seen).toEqual(['ha', 'ha', 'ha']);
+  });
+
+  test('stay if an event arrives that is shown already', async () => {
+    relays.connect(chatId, feed, holder);
+    await settle();
+    const ended = { type: 'turn_finished', seq: 1, chatId } as unknown as Event;
+    await say(event(1), delta(textDelta('m', 'Hel')), { kind: 'event', event: ended });
+    stored = [eventAt(1)];
+    const late = read(feed);
+    await settle();
+    expect(late).toEqual([1, 'Hel']);
+  });
+
   test('go to the feed that readers have now', async () => {
     relays.connect(chatId, feed, holder);
     await settle();
@@ -158,6 +182,11 @@ describe('LOG-14: previews of another host', () => {
     expect(connections[0]!.signal.aborted).toBe(false);
     relays.keepOnly(new Set());
     expect(connections[0]!.signal.aborted).toBe(true);
+    relays.disconnect(chatId);
+    connections[0]!.items.close();
+    await settle();
+    // That it fails then is in order.
+    expect(facts).toEqual([]);
   });
 
   test('of a host that cannot be reached are asked for less and less often, and soon again after a success', async () => {
@@ -175,6 +204,7 @@ describe('LOG-14: previews of another host', () => {
       clock.advance(1_000);
       waitedMs += 1_000;
     }
+    expect(facts[0]).toMatchObject({ err: { message: 'unreachable' }, chatId, host: 'h1' });
     expect(gaps).toEqual([0, 2_000, 4_000, 8_000, 15_000, 15_000]);
     fails = false;
     clock.advance(15_000);

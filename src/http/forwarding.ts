@@ -8,7 +8,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Chats, Holder, Subject } from '../chats/chats.ts';
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, pause } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { callPeer, PeerError, type PeerUpgrade, upgradePeer } from '../peers/peer-connection.ts';
 import type { Forwarded, Peers } from '../peers/peers.ts';
@@ -76,7 +76,7 @@ export class Forwarding {
   async answer(asked: Asked, here: (request: Request) => Promise<Response>): Promise<Response> {
     const { clock } = this.#parts;
     const { of, request, limitBytes } = asked;
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const isRead = isReading(request);
     // It may be needed again: another host can take the chat at any moment, also one that has only just started.
     const body = isRead ? nothing : await readBody(request, { limitBytes, clock });
     const again = (): Request => (isRead ? request : withBody(request, body));
@@ -100,7 +100,8 @@ export class Forwarding {
       if (isMissing(problem) && !sent.wasSent) throw problem;
       if (isRead) return here(request);
       if (sent.wasSent || isLate()) throw unreachable(holder, sent.wasSent);
-      await this.#pause(request.signal);
+      await pause(clock, lookAgainMs, request.signal);
+      request.signal.throwIfAborted();
       holder = await this.#lookUp(of);
     }
   }
@@ -133,12 +134,13 @@ export class Forwarding {
   /** Opens a WebSocket on the holder. Throws `host_unreachable`. */
   async upgrade(holder: Holder, { request, principal }: Pick<Asked, 'request' | 'principal'>, target: string) {
     const headers = requestHeaders(request.headers, 'websocket');
+    const call = this.#call(holder, 'GET', target, nothing, principal, headers);
     try {
-      return await upgradePeer({
-        ...this.#call(holder, 'GET', target, nothing, principal, headers),
-        signal: request.signal,
-      });
+      const upgraded = await upgradePeer({ ...call, signal: request.signal });
+      if ('answer' in upgraded) assertFrom(holder, upgraded.answer);
+      return upgraded;
     } catch (error) {
+      // Whoever asked has hung up: that says nothing about the holder.
       request.signal.throwIfAborted();
       this.#note(holder, error);
       throw unreachable(holder, false);
@@ -151,28 +153,30 @@ export class Forwarding {
   }
 
   async #send(holder: Holder, { of, request, principal }: Asked, body: Uint8Array): Promise<Sent> {
-    const { method } = request;
+    const { method, signal } = request;
     const call = this.#call(holder, method, targetOf(request.url), body, principal, requestHeaders(request.headers));
     const abort = new AbortController();
-    const stopWatching = this.#watch(of, holder, method === 'GET' ? 'read' : 'command', () => abort.abort());
-    let answer: IncomingMessage;
+    const stopWatching = this.#watch(of, holder, isReading(request), () => abort.abort());
+    let outcome: Response | string;
+    let wasSent = false;
     try {
-      answer = await callPeer({ ...call, signal: AbortSignal.any([abort.signal, request.signal]) });
+      const answer = await callPeer({ ...call, signal: AbortSignal.any([abort.signal, signal]) });
+      assertFrom(holder, answer);
+      wasSent = true;
+      outcome = await refusedAs(answer);
     } catch (error) {
-      // Whoever asked has hung up: that says nothing about the holder.
-      request.signal.throwIfAborted();
+      signal.throwIfAborted();
       this.#note(holder, error);
-      return { wasSent: error instanceof PeerError && error.wasSent };
+      return { wasSent: wasSent || (error instanceof PeerError && error.wasSent) };
     } finally {
       stopWatching();
     }
-    const problem = answer.headers[hostHeader] === holder.id ? await refusedAs(answer) : 'something else answers there';
-    if (typeof problem !== 'string') {
+    if (typeof outcome !== 'string') {
       this.#unreachable.delete(holder.id);
-      return { response: problem };
+      return { response: outcome };
     }
     // Another host has the chat by now, or this one is about to stop: both are in order.
-    if (problem !== 'chat_elsewhere' && problem !== 'shutting_down') this.#note(holder, new Error(problem));
+    if (outcome !== 'chat_elsewhere' && outcome !== 'shutting_down') this.#note(holder, new Error(outcome));
     return { wasSent: false };
   }
 
@@ -185,20 +189,24 @@ export class Forwarding {
     headers: Record<string, string>,
   ) {
     const signed = this.#parts.peers.sign({ to: holder.id, method, target, body, principal });
-    const length = method === 'GET' || method === 'HEAD' ? {} : { 'content-length': String(body.byteLength) };
     return {
       address: holder.address!,
       method,
       target,
       body,
-      headers: { ...headers, ...length, [forwardedHeader]: signed },
+      headers: {
+        ...headers,
+        // Node does not tell it by itself with every method.
+        ...(body.byteLength > 0 && { 'content-length': String(body.byteLength) }),
+        [forwardedHeader]: signed,
+      },
     };
   }
 
   /** Gives up on an answer: on a command when the host no longer holds the chat, on stored state when it takes too long. */
-  #watch(of: Subject, holder: Holder, what: 'read' | 'command', giveUp: () => void): () => void {
+  #watch(of: Subject, holder: Holder, isRead: boolean, giveUp: () => void): () => void {
     const { clock, chats } = this.#parts;
-    if (what === 'read') return clock.after(readLimitMs, giveUp);
+    if (isRead) return clock.after(readLimitMs, giveUp);
     let isOver = false;
     let cancel = (): void => {};
     const look = (wasGone: boolean): void => {
@@ -222,30 +230,16 @@ export class Forwarding {
     };
   }
 
+  /** Logs it once, unless the client is the reason. */
   #note(holder: Holder, err: unknown): void {
     if (this.#unreachable.has(holder.id)) return;
     this.#unreachable.add(holder.id);
     this.#parts.log.warn({ err, host: holder.name, address: holder.address }, 'Another host cannot be reached.');
   }
-
-  async #pause(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        stop();
-        reject(signal.reason as Error);
-      };
-      const stop = this.#parts.clock.after(lookAgainMs, () => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      });
-      signal.addEventListener('abort', leave, { once: true });
-    });
-  }
 }
 
 /** Problems of a host with the request itself, not with what it asks for: it has done nothing. */
-const refusals = ['unauthorized', 'wrong_host', 'chat_elsewhere', 'shutting_down', 'starting'];
+const refusals = ['unauthorized', 'chat_elsewhere', 'shutting_down', 'starting'];
 
 /** The answer, or the code with which the host refused to answer. */
 async function refusedAs(answer: IncomingMessage): Promise<Response | string> {
@@ -268,7 +262,7 @@ function responseOf(answer: IncomingMessage): Response {
 
 function withBody(request: Request, body: Uint8Array): Request {
   const { url, method, headers, signal } = request;
-  return new Request(url, { method, headers, signal, body: body.byteLength > 0 ? new Uint8Array(body) : null });
+  return new Request(url, { method, headers, signal, body: new Uint8Array(body) });
 }
 
 function targetOf(url: string): string {
@@ -278,6 +272,16 @@ function targetOf(url: string): string {
 
 const isElsewhere = (error: unknown): boolean => error instanceof BooError && error.code === 'chat_elsewhere';
 const isMissing = (error: unknown): boolean => error instanceof BooError && error.code === 'workspace_missing';
+function isReading({ method }: Request): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** Throws if something else answers at the holder's address: then the holder has done nothing. */
+function assertFrom(holder: Holder, answer: IncomingMessage): void {
+  if (answer.headers[hostHeader] === holder.id) return;
+  answer.destroy();
+  throw new Error('Something else answers there.');
+}
 
 function unreachable({ id: hostId, name, address }: Holder, wasSent: boolean): BooError {
   const outcome = wasSent ? 'It may have carried this out.' : 'Nothing was done.';

@@ -101,8 +101,8 @@ function connect(client: Duplex, head: Buffer, { response, socket, head: first }
   };
   const forget = openFeeds.add(end);
   for (const side of [client, socket]) side.once('close', end).on('error', end);
-  // A client that has gone meanwhile reports nothing any more.
-  if (client.destroyed) return end();
+  // One that has gone meanwhile reports nothing any more.
+  if (client.destroyed || socket.destroyed) return end();
   client.write(`HTTP/1.1 101 Switching Protocols\r\n${handshake(response)}\r\n`);
   client.write(first);
   socket.write(head);

@@ -6,20 +6,25 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/postgr
 import { silentLog } from '../lib/log.ts';
 import { insertHost } from '../store/hosts.ts';
 import { checkAddress } from './check-address.ts';
+import { hostItself, type PeerRequest } from './peers.ts';
 
 const hostId = randomUUID();
 let database: TestDatabase;
 let server: Server;
 let answersAs: string | undefined;
 let address: string;
+let signed: PeerRequest[];
+let facts: object[];
 beforeAll(async () => {
   database = await createTestDatabase();
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  answersAs = hostId;
+  [answersAs, signed, facts] = [hostId, [], []];
   server = createServer((request, response) => {
-    if (answersAs !== undefined && request.headers['boocode-forwarded']) response.setHeader('boocode-host', answersAs);
+    const isAsked =
+      `${request.method} ${request.url}` === 'GET /v1/info' && request.headers['boocode-forwarded'] === 'signed';
+    if (answersAs !== undefined && isAsked) response.setHeader('boocode-host', answersAs);
     response.end('{}');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -29,13 +34,28 @@ afterEach(() => server.close());
 
 async function warnings(): Promise<string[]> {
   const said: string[] = [];
-  const logger = { ...silentLog, warn: (_facts: object, message: string) => said.push(message) };
-  await checkAddress({ sql: database.sql, peers: { sign: () => 'signed' }, hostId, address, logger });
+  const logger = {
+    ...silentLog,
+    warn(given: object, message: string) {
+      facts.push(given);
+      said.push(message);
+    },
+  };
+  const peers = {
+    sign(request: PeerRequest) {
+      signed.push(request);
+      return 'signed';
+    },
+  };
+  await checkAddress({ sql: database.sql, peers, hostId, address, logger });
   return said;
 }
 
 test('HOST-3: a host is content with an address that leads to itself', async () => {
   expect(await warnings()).toEqual([]);
+  expect(signed).toEqual([
+    { to: hostId, method: 'GET', target: '/v1/info', body: new Uint8Array(), principal: hostItself },
+  ]);
 });
 
 test('HOST-3: a host warns of an address that leads elsewhere, or nowhere', async () => {
@@ -47,12 +67,17 @@ test('HOST-3: a host warns of an address that leads elsewhere, or nowhere', asyn
   expect(await warnings()).toEqual([
     'The advertise URL cannot be reached from this host; others may reach it nevertheless.',
   ]);
+  expect(facts).toEqual([{ address }, { address }, { address, err: expect.objectContaining({ name: 'PeerError' }) }]);
 });
 
 test('HOST-3: a host warns of an address that another living host has told too', async () => {
   const id = randomUUID();
   await insertHost(database.sql, { id, machine: 'm', pid: 1, pidStarted: '', version: '0', name: 'twin', address });
-  expect(await warnings()).toEqual(['The advertise URL is that of another host too: twin. Each needs one of its own.']);
-  await database.sql`update boocode.hosts set stopped_at = clock_timestamp() where id = ${id}`;
+  const another = { id: randomUUID(), machine: 'm', pid: 1, pidStarted: '', version: '0', name: 'triplet', address };
+  await insertHost(database.sql, another);
+  expect(await warnings()).toEqual([
+    'The advertise URL is that of another host too: twin, triplet. Each needs one of its own.',
+  ]);
+  await database.sql`update boocode.hosts set stopped_at = clock_timestamp() where address = ${address}`;
   expect(await warnings()).toEqual([]);
 });

@@ -17,8 +17,7 @@ export interface CheckedAddress {
 
 /** Warns if other hosts would not reach this one under the address that it tells them. Never throws. */
 export async function checkAddress({ sql, peers, hostId, address, logger }: CheckedAddress): Promise<void> {
-  const warn = (problem: string, err?: unknown): void =>
-    logger.warn({ ...(err === undefined ? {} : { err }), address }, `The advertise URL ${problem}.`);
+  const warn = (problem: string, err?: unknown): void => logger.warn({ err, address }, `The advertise URL ${problem}.`);
   try {
     const others = await findHostsAt(sql, address, hostId, peerLimits.silentAfterMs);
     if (others.length > 0) return warn(`is that of another host too: ${others.join(', ')}. Each needs one of its own`);

@@ -23,11 +23,11 @@ export async function* followHolder(
   { id: to, address }: Holder,
   { chatId, after }: { chatId: string; after: number },
   signal: AbortSignal,
+  limitMs = silenceLimitMs,
 ): AsyncGenerator<FeedItem, void, undefined> {
   const request = { to, method: 'GET', target: `/v1/chats/${chatId}/events?after=${after}`, body: new Uint8Array() };
   const headers = { accept: 'text/event-stream', [forwardedHeader]: peers.sign({ ...request, principal: hostItself }) };
-  const answer = await callPeer({ ...request, address: address ?? '', headers, signal });
-  answer.socket.setTimeout(silenceLimitMs, () => answer.destroy(new Error('The other host is silent.')));
+  const answer = await callPeer({ ...request, address: address!, headers, signal, silenceLimitMs: limitMs });
   if (answer.statusCode !== 200) {
     answer.destroy();
     throw new Error(`The other host answered with status ${answer.statusCode}.`);

@@ -15,6 +15,8 @@ export interface PeerCall {
   target: string;
   headers: Record<string, string>;
   body?: Uint8Array;
+  /** How long nothing may arrive, before the answer begins and within it. Without it for any time. */
+  silenceLimitMs?: number | undefined;
   /** Ends the connection. */
   signal?: AbortSignal | undefined;
 }
@@ -45,19 +47,30 @@ export type PeerUpgrade = { answer: IncomingMessage } | { response: IncomingMess
 export function upgradePeer(call: PeerCall): Promise<PeerUpgrade> {
   return new Promise((resolve, reject) => {
     const request = connect(call, reject);
-    request.once('upgrade', (response, socket, head) => resolve({ response, socket, head }));
+    request.once('upgrade', (response, socket, head) => {
+      // It may break before whoever gets it listens; then it is destroyed, which can be seen.
+      socket.on('error', () => undefined);
+      resolve({ response, socket, head });
+    });
     request.once('response', (answer) => resolve({ answer }));
     request.end();
   });
 }
 
 function connect(
-  { address, method, target, headers, signal }: PeerCall,
+  { address, method, target, headers, silenceLimitMs, signal }: PeerCall,
   fail: (error: PeerError) => void,
 ): ClientRequest {
   const url = new URL(address + target);
   const isSecure = url.protocol === 'https:';
-  const request = (isSecure ? httpsRequest : httpRequest)(url, { method, headers, agent: false, signal });
+  const request = (isSecure ? httpsRequest : httpRequest)(url, {
+    method,
+    headers,
+    signal,
+    agent: false,
+    timeout: silenceLimitMs,
+  });
+  request.once('timeout', () => request.destroy(new Error('The other host is silent.')));
   let isConnected = false;
   request.once('socket', (socket) => {
     const timer = setTimeout(() => request.destroy(new Error('The connection took too long.')), connectLimitMs);

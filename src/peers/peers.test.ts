@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { until } from '../../test/support/until.ts';
 import { silentLog } from '../lib/log.ts';
 import type { Principal } from '../protocol/principal.ts';
 import { insertHost } from '../store/hosts.ts';
-import { type PeerRequest, Peers, peerLimits } from './peers.ts';
+import { hostItself, type PeerRequest, Peers, peerLimits } from './peers.ts';
 import { digestOf, openSigned, sign, type SignedRequest } from './signature.ts';
 
 let database: TestDatabase;
@@ -64,7 +65,7 @@ describe('HOST-5: a request of another host', () => {
     const request = requestTo(two.hostId);
     const header = one.peers.sign(request);
     await two.peers.verify(header, request);
-    await expect(two.peers.verify(header, request)).rejects.toMatchObject({ code: 'unauthorized' });
+    await expect(two.peers.verify(header, request)).rejects.toThrow('boocode-forwarded: was used before.');
     await two.peers.verify(one.peers.sign(request), request);
   });
 
@@ -72,10 +73,15 @@ describe('HOST-5: a request of another host', () => {
     const request = requestTo(two.hostId);
     for (const change of [{ method: 'GET' }, { target: '/v1/chats/x/prompts' }]) {
       const wrong = two.peers.verify(one.peers.sign(request), { ...request, ...change });
-      await expect(wrong).rejects.toMatchObject({ code: 'unauthorized', details: { field: 'boocode-forwarded' } });
+      await expect(wrong).rejects.toMatchObject({
+        code: 'unauthorized',
+        message: 'boocode-forwarded: is for another request.',
+        details: { field: 'boocode-forwarded' },
+      });
     }
     await expect(one.peers.verify(one.peers.sign(request), request)).rejects.toMatchObject({
       code: 'wrong_host',
+      message: 'This request is for another host than the one that has got it.',
       details: { hostId: one.hostId },
     });
   });
@@ -98,7 +104,7 @@ describe('HOST-5: a request of another host', () => {
       '...',
     ];
     for (const each of wrong) {
-      await expect(two.peers.verify(each, request)).rejects.toMatchObject({ code: 'unauthorized' });
+      await expect(two.peers.verify(each, request)).rejects.toThrow('is not signed with a key of this database.');
     }
     await two.peers.verify(header, request);
   });
@@ -114,7 +120,7 @@ describe('HOST-5: a request of another host', () => {
     const key = await database.sql<{ id: string; secret: string }[]>`select id, secret from boocode.peer_keys`;
     const signed = openSigned(key[0]!, late)!;
     const old = sign(key[0]!, { ...signed, at: signed.at - 61_000 });
-    await expect(two.peers.verify(old, request)).rejects.toMatchObject({ code: 'unauthorized' });
+    await expect(two.peers.verify(old, request)).rejects.toThrow('boocode-forwarded: is too old.');
     const early = sign(key[0]!, { ...signed, at: signed.at + 65_000, nonce: 'another one of them' });
     await expect(two.peers.verify(early, request)).rejects.toMatchObject({ code: 'unauthorized' });
   });
@@ -181,6 +187,125 @@ describe('HOST-5: the keys', () => {
     expect(calls.length).toBeLessThan(5);
     await peers.stop();
   });
+});
+
+describe('HOST-5: what a host asks of the database', () => {
+  let queries: number;
+  let isAway: boolean;
+  let warnings: object[];
+  let clock: ManualClock;
+  let peers: Peers;
+  let hostId: string;
+  beforeEach(() => {
+    [queries, isAway, warnings] = [0, false, []];
+    [clock, hostId] = [new ManualClock(), one.hostId];
+    const sql = new Proxy(database.sql, {
+      apply(target, self, given) {
+        queries += 1;
+        return isAway ? Promise.reject(new Error('away')) : (Reflect.apply(target, self, given) as unknown);
+      },
+    });
+    const logger = { ...silentLog, warn: (facts: object) => warnings.push(facts) };
+    peers = new Peers({ sql, hostId, clock, logger });
+  });
+  afterEach(() => peers.stop());
+  const scheduled = () => until(() => clock.nextMs !== null, { what: 'the next look at the database' });
+
+  /** A request to itself, and what the host says to it. */
+  const own = () => requestTo(hostId);
+  const check = (header = peers.sign(own())) => peers.verify(header, own());
+  const stranger = `${randomUUID()}.payload.mac`;
+
+  /** Stopped, so that only the clock of the test moves what it takes for the database's time. */
+  async function startAndStop(): Promise<void> {
+    await peers.start();
+    await peers.stop();
+    queries = 0;
+  }
+
+  test('before it has started it knows nobody, and asks when another host does', async () => {
+    expect(peers.hasOthers).toBe(false);
+    expect(() => peers.sign(own())).toThrow(expect.objectContaining({ code: 'internal' }));
+    expect(() => peers.sign(own())).toThrow('There is no key for other hosts yet.');
+    await peers.verify(one.peers.sign(own()), own());
+    expect(queries).toBeGreaterThan(0);
+    await peers.stop();
+  });
+
+  test('it does so every five seconds until it stops', async () => {
+    await peers.start();
+    for (let times = 0; times < 3; times += 1) {
+      expect(clock.nextMs).toBe(5_000);
+      queries = 0;
+      clock.advance(5_000);
+      await scheduled();
+      expect(queries).toBeGreaterThan(0);
+    }
+    await peers.stop();
+    expect(clock.nextMs).toBeNull();
+  });
+
+  test('a stop waits for a look at the database, and is the end of it', async () => {
+    await peers.start();
+    isAway = true;
+    clock.advance(5_000);
+    expect(warnings).toEqual([]);
+    await peers.stop();
+    expect(warnings).toHaveLength(1);
+    await new Promise(setImmediate);
+    expect(clock.nextMs).toBeNull();
+  });
+
+  test('a database that is away is logged once, and again after it was there', async () => {
+    await peers.start();
+    for (const away of [true, true, false, true, true]) {
+      isAway = away;
+      clock.advance(5_000);
+      await scheduled();
+    }
+    expect(warnings).toMatchObject([{ err: { message: 'away' } }, { err: { message: 'away' } }]);
+    // Meanwhile the keys that it knows are good.
+    await check();
+  });
+
+  test('a request that is in order costs no query until it is a minute old', async () => {
+    await startAndStop();
+    const [exactly, late] = [peers.sign(own()), peers.sign(own())];
+    clock.advance(60_000);
+    await check(exactly);
+    expect(queries).toBe(0);
+    clock.advance(1);
+    await check(late);
+    expect(queries).toBeGreaterThan(0);
+  });
+
+  test('an unknown key does at most once a second', async () => {
+    await startAndStop();
+    clock.advance(999);
+    await expect(check(stranger)).rejects.toThrow('is not signed');
+    expect(queries).toBe(0);
+    clock.advance(1);
+    await expect(check(stranger)).rejects.toThrow('is not signed');
+    expect(queries).toBeGreaterThan(0);
+  });
+
+  test('a nonce is remembered for two minutes, when each request with it is too old', async () => {
+    await startAndStop();
+    const [key] = await database.sql<{ id: string; secret: string }[]>`select id, secret from boocode.peer_keys`;
+    const first = peers.sign(own());
+    const { at } = openSigned(key!, first)!;
+    const later = (ms: number) => sign(key!, { ...openSigned(key!, first)!, at: at + ms });
+    await check(first);
+    clock.advance(119_999);
+    await expect(check(later(119_999))).rejects.toThrow('was used before');
+    clock.advance(1);
+    await check(later(120_000));
+    expect(queries).toBe(0);
+  });
+});
+
+test('HOST-5: a host’s own requests are an owner’s', () => {
+  expect(hostItself).toEqual({ id: 'host', name: 'host', role: 'owner' });
 });
 
 test('HOST-3: other hosts count as long as they have a heartbeat', async () => {
