@@ -45,6 +45,12 @@ export interface ChatQuery {
   signal?: AbortSignal | undefined;
 }
 
+/** `created` is false for an id that was stored before. */
+export interface SubmittedPrompt {
+  receipt: Receipt;
+  created: boolean;
+}
+
 /** Which chat a request is about. */
 export type Subject = { chatId: string } | { decisionId: string };
 
@@ -144,8 +150,8 @@ export interface Chats {
   /** Ends the agent's session and deletes everything. A running turn is interrupted. */
   deleteChat(actor: Actor, chatId: string): Promise<void>;
 
-  /** Resolves once the prompt is stored. `created` is false for an id that was stored before. Throws `prompt_conflict`. */
-  submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }>;
+  /** Resolves once the prompt is stored. Throws `prompt_conflict`. */
+  submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<SubmittedPrompt>;
   interrupt(actor: Actor, chatId: string): Promise<InterruptResult>;
   /** Resumes a held queue; does nothing to one that is not held. */
   resumeQueue(actor: Actor, chatId: string, choice: ResumeQueue): Promise<Chat>;
@@ -202,8 +208,11 @@ export interface Chats {
   listDirectories(prefix: string): Promise<DirectoryList>;
   /** The other host that holds a chat; null if this one does, if nobody does, or if there is no such chat. */
   findHolder(of: Subject): Promise<Holder | null>;
-  /** The other living host that had the chat's directory last; null if there is none. */
-  findHostWithDirectory(of: Subject): Promise<Holder | null>;
+  /**
+   * Another host that takes chats and has an address: the one that had the chat's directory last, or without it any, unless
+   * it has to be that one.
+   */
+  findOtherHost(of: Subject, wanted: { hasDirectory: boolean }): Promise<Holder | null>;
   /** The hosts that share the database. */
   listHosts(): Promise<HostInfo[]>;
   readonly draining: Draining;

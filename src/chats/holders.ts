@@ -1,6 +1,6 @@
 import type { Sql } from '../store/database.ts';
 import { findDecision } from '../store/decisions.ts';
-import { findHolder, findHostWithDirectory } from '../store/hosts.ts';
+import { findHolder, findOtherHost } from '../store/hosts.ts';
 import type { Holder, Subject } from './chats.ts';
 import type { Host } from './host.ts';
 import { ask } from './storage.ts';
@@ -23,10 +23,10 @@ export class Holders {
     return holder?.id === this.#host.id ? null : holder;
   }
 
-  /** The one that had the chat's directory last. */
-  async findWithDirectory(of: Subject): Promise<Holder | null> {
+  /** One that takes chats; see `Chats.findOtherHost`. */
+  async findOther(of: Subject, wanted: { hasDirectory: boolean }): Promise<Holder | null> {
     const chatId = await this.#chatOf(of);
-    return chatId === undefined ? null : ask(() => findHostWithDirectory(this.#sql, this.#host.id, chatId));
+    return chatId === undefined ? null : ask(() => findOtherHost(this.#sql, this.#host.id, chatId, wanted));
   }
 
   async #chatOf(of: Subject): Promise<string | undefined> {

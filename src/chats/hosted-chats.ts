@@ -22,7 +22,6 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import {
   type InterruptResult,
   type MovePrompt,
-  type Receipt,
   type RewindChat,
   type RewindResult,
   type SubmitPrompt,
@@ -53,6 +52,7 @@ import type {
   Reader,
   StoredTranscript,
   Subject,
+  SubmittedPrompt,
 } from './chats.ts';
 import { Holders } from './holders.ts';
 import type { Host } from './host.ts';
@@ -209,14 +209,10 @@ export class HostedChats implements Chats {
     await this.#host.delete(chatId, actor);
   }
 
-  async submitPrompt(
-    actor: Actor,
-    chatId: string,
-    prompt: SubmitPrompt,
-  ): Promise<{ receipt: Receipt; created: boolean }> {
+  async submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<SubmittedPrompt> {
     const content = toBlocks(prompt.content);
     const promptId = prompt.id ?? randomUUID();
-    const known = async (): Promise<{ receipt: Receipt; created: boolean } | null> => {
+    const known = async (): Promise<SubmittedPrompt | null> => {
       const found = await ask(() => findPrompt(this.#sql, chatId, promptId));
       if (!found) return null;
       if (found.hash !== hashContent(content)) {
@@ -366,8 +362,8 @@ export class HostedChats implements Chats {
     return this.#holders.find(of);
   }
 
-  findHostWithDirectory(of: Subject): Promise<Holder | null> {
-    return this.#holders.findWithDirectory(of);
+  findOtherHost(of: Subject, wanted: { hasDirectory: boolean }): Promise<Holder | null> {
+    return this.#holders.findOther(of, wanted);
   }
 
   listHosts(): Promise<HostInfo[]> {

@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/postgr
 import { until } from '../../test/support/until.ts';
 import { type Log, silentLog } from '../lib/log.ts';
 import { insertChat } from '../store/chats.ts';
-import { beatHost, findHostWithDirectory, insertHost, stopHost } from '../store/hosts.ts';
+import { beatHost, findOtherHost, insertHost, markDraining, stopHost } from '../store/hosts.ts';
 import { claimLease } from '../store/leases.ts';
 import { beatEveryMs, Heartbeat } from './heartbeat.ts';
 import { describeHosts } from './hosts.ts';
@@ -166,7 +166,7 @@ test('HOST-18: the host that had a chat’s directory last is known as long as i
   const self: string = randomUUID();
   await sql`update boocode.hosts set offers = '{"backends":[],"place":"p1"}' where id = ${id}`;
   const chat = await insertChat(sql, newChat());
-  const find = (by = self) => findHostWithDirectory(sql, by, chat.id);
+  const find = (by = self) => findOtherHost(sql, by, chat.id, { hasDirectory: true });
   expect(await find()).toBeNull();
   const seenBy = (place: string) =>
     sql`update boocode.chats set workspace = ${JSON.stringify({ seenBy: place })}::text::json where id = ${chat.id}`;
@@ -175,7 +175,16 @@ test('HOST-18: the host that had a chat’s directory last is known as long as i
   expect(await find(id)).toBeNull();
   await seenBy('p2');
   expect(await find()).toBeNull();
+  // Any other will do for what needs no directory, but this one is better.
+  const any = (by = self) => findOtherHost(sql, by, chat.id, { hasDirectory: false });
+  expect(await any()).toEqual({ id, name: expect.any(String) as string, address });
+  const later = await register();
+  expect(await any()).toMatchObject({ id: later });
   await seenBy('p1');
+  expect(await any()).toMatchObject({ id });
   await ago(id, 21);
   expect(await find()).toBeNull();
+  expect(await any()).toMatchObject({ id: later });
+  await markDraining(sql, later, true);
+  expect(await any()).toBeNull();
 });

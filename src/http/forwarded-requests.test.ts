@@ -28,7 +28,7 @@ beforeEach(async () => {
   };
   // Were it asked, the request would go round in circles.
   const findHolder = () => Promise.reject(new Error('A forwarded request was to be sent on.'));
-  const chats = { findHolder, findHostWithDirectory: findHolder };
+  const chats = { findHolder, findOtherHost: findHolder };
   const forwarding = new Forwarding({ chats, peers, hostId, clock: systemClock, log: silentLog });
   test = createTestApp({ forwarding, limits: { failuresPerSource: 2 } });
   ({ id: chatId } = await test.chats.createChat({ cwd: '/tmp' }));
@@ -72,7 +72,7 @@ describe('HOST-5: a request that another host has sent on', () => {
     const peers = { hasOthers: true, sign: () => 'signed', verify: () => Promise.reject(new Error('not asked')) };
     const hangUp = new AbortController();
     const holder = { id: 'other', name: 'other', address: 'http://127.0.0.1:1' };
-    const chats = { findHolder: () => Promise.resolve(holder), findHostWithDirectory: () => Promise.resolve(null) };
+    const chats = { findHolder: () => Promise.resolve(holder), findOtherHost: () => Promise.resolve(null) };
     const warn = (): void => hangUp.abort(new Error('hung up'));
     const log = { ...silentLog, warn };
     const own = createTestApp({ forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log }) });

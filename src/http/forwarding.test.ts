@@ -33,6 +33,7 @@ let signed: PeerRequest[];
 /** Asked before each answer about the holder. */
 let onAsk: () => void | Promise<void>;
 let withDirectory: Holder | null;
+let anyOther: Holder | null;
 /** What was logged as a warning. */
 let warnings: string[];
 let facts: object[];
@@ -50,6 +51,7 @@ beforeEach(async () => {
   };
   onAsk = () => {};
   withDirectory = null;
+  anyOther = null;
   answer = () => ({ status: 200, body: '{"from":"the peer"}' });
   peer = createServer((request, response) => {
     let body = '';
@@ -72,7 +74,7 @@ beforeEach(async () => {
         await onAsk();
         return holders.length > 1 ? holders.shift()! : holders[0]!;
       },
-      findHostWithDirectory: () => Promise.resolve(withDirectory),
+      findOtherHost: (_of, wanted) => Promise.resolve(wanted.hasDirectory ? withDirectory : anyOther),
     },
     peers,
     hostId: self,
@@ -290,8 +292,6 @@ describe('HOST-18: a request that needs a directory that this host does not have
     await expect(ask('POST', '{}', missing)).rejects.toMatchObject({ code: 'workspace_missing' });
     withDirectory = null;
     await expect(ask('POST', '{}', missing)).rejects.toMatchObject({ code: 'workspace_missing' });
-    withDirectory = { id: other, name: 'other', address: null };
-    await expect(ask('POST', '{}', missing)).rejects.toMatchObject({ code: 'workspace_missing' });
     expect(clock.monotonicMs()).toBe(before);
     expect(asked).toHaveLength(1);
   });
@@ -303,6 +303,17 @@ describe('HOST-18: a request that needs a directory that this host does not have
     withDirectory = null;
     await expect(forwarding.hereOr({ chatId }, open)).rejects.toMatchObject({ code: 'workspace_missing' });
   });
+});
+
+test('HOST-13: what a host that takes no chats is asked for goes to one that does, if nobody holds the chat', async () => {
+  const draining = (): Promise<Response> => Promise.reject(new BooError('shutting_down', 'hands its chats over'));
+  [anyOther, holders] = [holders[0]!, [null]];
+  expect(await (await ask('POST', '{}', draining)).text()).toBe('{"from":"the peer"}');
+  answer = () => problem('shutting_down', 503);
+  await expect(ask('POST', '{}', draining)).rejects.toMatchObject({ code: 'shutting_down' });
+  anyOther = null;
+  await expect(ask('POST', '{}', draining)).rejects.toMatchObject({ code: 'shutting_down' });
+  expect(asked).toHaveLength(2);
 });
 
 describe('HOST-4: a holder that cannot be reached', () => {

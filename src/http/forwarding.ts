@@ -13,7 +13,7 @@ import type { Log } from '../lib/log.ts';
 import { callPeer, PeerError, type PeerUpgrade, upgradePeer } from '../peers/peer-connection.ts';
 import type { Forwarded, Peers } from '../peers/peers.ts';
 import { forwardedHeader, hostHeader } from '../peers/signature.ts';
-import { BooError } from '../protocol/error.ts';
+import { BooError, type ErrorCode } from '../protocol/error.ts';
 import type { Principal } from '../protocol/principal.ts';
 import { readBody } from './body-pieces.ts';
 import { answerHeaders, requestHeaders } from './forwarded-headers.ts';
@@ -28,7 +28,7 @@ const watchEveryMs = 2_000;
 const retryAfterSeconds = 2;
 
 export interface ForwardingParts {
-  chats: Pick<Chats, 'findHolder' | 'findHostWithDirectory'>;
+  chats: Pick<Chats, 'findHolder' | 'findOtherHost'>;
   peers: Pick<Peers, 'hasOthers' | 'sign' | 'verify'>;
   hostId: string;
   clock: Clock;
@@ -96,8 +96,8 @@ export class Forwarding {
       }
       const sent = await this.#send(holder, asked, body);
       if ('response' in sent) return sent.response;
-      // The host with the directory does not hold the chat: nothing is gained by waiting for it.
-      if (isMissing(problem) && !sent.wasSent) throw problem;
+      // A host that only stands in does not hold the chat: nothing is gained by waiting for it.
+      if (!sent.wasSent && (isMissing(problem) || isStopping(problem))) throw problem;
       if (isRead) return here(request);
       if (sent.wasSent || isLate()) throw unreachable(holder, sent.wasSent);
       await pause(clock, lookAgainMs, request.signal);
@@ -119,11 +119,12 @@ export class Forwarding {
     }
   }
 
-  /** Another host that can do what this one cannot: it has just taken the chat, or has its directory. */
+  /** Another host that can do what this one cannot: it has just taken the chat, has its directory, or is not about to stop. */
   async #instead(error: unknown, of: Subject): Promise<Holder | null> {
+    const { chats } = this.#parts;
     if (isElsewhere(error)) return this.#lookUp(of);
-    const other = isMissing(error) ? await this.#parts.chats.findHostWithDirectory(of) : null;
-    return other?.address ? other : null;
+    if (isMissing(error)) return chats.findOtherHost(of, { hasDirectory: true });
+    return isStopping(error) ? chats.findOtherHost(of, { hasDirectory: false }) : null;
   }
 
   async #lookUp(of: Subject): Promise<Holder | null> {
@@ -270,8 +271,10 @@ function targetOf(url: string): string {
   return pathname + search;
 }
 
-const isElsewhere = (error: unknown): boolean => error instanceof BooError && error.code === 'chat_elsewhere';
-const isMissing = (error: unknown): boolean => error instanceof BooError && error.code === 'workspace_missing';
+const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof BooError && error.code === code;
+const isElsewhere = (error: unknown): boolean => hasCode(error, 'chat_elsewhere');
+const isMissing = (error: unknown): boolean => hasCode(error, 'workspace_missing');
+const isStopping = (error: unknown): boolean => hasCode(error, 'shutting_down');
 function isReading({ method }: Request): boolean {
   return method === 'GET' || method === 'HEAD';
 }

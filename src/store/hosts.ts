@@ -93,14 +93,24 @@ export async function listHosts(db: Sql, silentAfterMs: number): Promise<SeenHos
   }));
 }
 
-/** The other host that had the chat's directory last, if it takes chats. */
-export async function findHostWithDirectory(db: Sql, hostId: string, chatId: string): Promise<Holder | null> {
-  const [row] = await db<Holder[]>`
-    select hosts.id, hosts.name, hosts.address from boocode.chats
-    join boocode.hosts on hosts.offers ->> 'place' = chats.workspace ->> 'seenBy'
-    where chats.id = ${chatId} and hosts.id <> ${hostId} and ${isTaking(db)}
-    order by hosts.started_at desc limit 1`;
-  return row ?? null;
+/**
+ * Another host that takes chats and has an address: the one that had the chat's directory last, or without it any, unless it
+ * has to be that one.
+ */
+export async function findOtherHost(
+  db: Sql,
+  hostId: string,
+  chatId: string,
+  { hasDirectory }: { hasDirectory: boolean },
+): Promise<Holder | null> {
+  const [row] = await db<(Holder & { hadIt: boolean })[]>`
+    select hosts.id, hosts.name, hosts.address,
+      coalesce(hosts.offers ->> 'place' = chats.workspace ->> 'seenBy', false) as "hadIt"
+    from boocode.chats, boocode.hosts
+    where chats.id = ${chatId} and hosts.id <> ${hostId} and hosts.address is not null and ${isTaking(db)}
+    order by "hadIt" desc, hosts.started_at desc limit 1`;
+  if (!row || (hasDirectory && !row.hadIt)) return null;
+  return { id: row.id, name: row.name, address: row.address };
 }
 
 /** The names of other hosts that are up and have told the same address. */

@@ -207,6 +207,15 @@ describe('HOST-4: a host that holds a chat and cannot be reached', () => {
   }, 60_000);
 });
 
+test('HOST-13: a host that drains has another one take what nobody holds', async () => {
+  expect((await two.call('POST', '/v1/drain', { body: {} })).status).toBeLessThan(300);
+  const { id } = await two.createChat({ backend: 'claude_sdk' });
+  expect((await runTurn(two.client, id, 'stream 2 tokens')).finished.outcome).toBe('completed');
+  const holders = await one.sql`select owner_host from boocode.chats where id = ${id}`;
+  expect(holders).toEqual([{ owner_host: (await one.client.info()).hostId }]);
+  expect((await two.call('DELETE', '/v1/drain')).status).toBeLessThan(300);
+});
+
 test('HOST-3: a host without an address serves only its own chats, and says so', async () => {
   const id = await chatOnOne();
   const { hostId } = await one.client.info();

@@ -361,7 +361,7 @@ export function createMemoryChats(): MemoryChats {
       return [];
     },
     findHolder: () => Promise.resolve(null),
-    findHostWithDirectory: () => Promise.resolve(null),
+    findOtherHost: () => Promise.resolve(null),
     info() {
       check();
       return {
