@@ -290,7 +290,7 @@ function unreachable({ id: hostId, name, address }: Holder, wasSent: boolean): B
   const outcome = wasSent ? 'It may have carried this out.' : 'Nothing was done.';
   return new BooError(
     'host_unreachable',
-    `The host ${name} holds this chat and cannot be reached at ${address}. ${outcome} Try again shortly.`,
+    `The host ${name} holds this chat and cannot be reached at ${address}. ${outcome} Try again shortly, or check its --advertise-url.`,
     { details: { hostId, name, address, wasSent, retryAfterSeconds } },
   );
 }

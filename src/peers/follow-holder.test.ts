@@ -69,13 +69,13 @@ describe('LOG-14: the feed of a chat’s holder', () => {
 
   test('fails if the holder cannot be reached, or has no address', async () => {
     server.close();
-    await expect(follow()).rejects.toThrow('The other host did not answer.');
+    await expect(follow()).rejects.toThrow('The other host did not answer');
     await expect(follow(undefined, null)).rejects.toThrow('Invalid URL');
   });
 
   test('fails if the holder falls silent, before its answer or within it', async () => {
     answer = () => {};
-    await expect(follow(30)).rejects.toThrow('The other host did not answer.');
+    await expect(follow(30)).rejects.toThrow('The other host did not answer');
     answer = (response) => void response.write(notice);
     await expect(follow(30)).rejects.toThrow('aborted');
     expect(items).toHaveLength(1);

@@ -84,7 +84,7 @@ describe('HOST-3: a request to another host', () => {
     await new Promise((done) => server.close(done));
     for (const attempt of [callPeer(call(address)), upgradePeer(call(address))]) {
       const { name, wasSent, message, cause } = await failure(attempt);
-      expect([name, wasSent, message]).toEqual(['PeerError', false, 'The other host did not answer.']);
+      expect([name, wasSent, message]).toEqual(['PeerError', false, 'The other host did not answer']);
       expect(cause).toMatchObject({ code: 'ECONNREFUSED' });
     }
   });

@@ -27,7 +27,7 @@ export class PeerError extends Error {
   readonly wasSent: boolean;
 
   constructor(cause: unknown, wasSent: boolean) {
-    super('The other host did not answer.', { cause });
+    super('The other host did not answer', { cause });
     this.wasSent = wasSent;
   }
 }
