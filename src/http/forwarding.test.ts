@@ -352,7 +352,7 @@ describe('HOST-4: a holder that cannot be reached', () => {
     await pauses(sending);
     await expect(sending).rejects.toMatchObject({
       code: 'host_unreachable',
-      message: `The host other holds this chat and cannot be reached at ${address}. Nothing was done. Try again shortly.`,
+      message: `The host other holds this chat and cannot be reached at ${address}. Nothing was done. Try again shortly, or check its --advertise-url.`,
       details: { hostId: other, name: 'other', address, wasSent: false, retryAfterSeconds: 2 },
     });
     expect(clock.monotonicMs() - began).toBe(16_000);
