@@ -1,11 +1,11 @@
-// Both engines of a real server, whose database does not answer for longer than the leases may be trusted.
+// Both engines of a real server, in trouble with its database: for a moment, and for longer than leases may be trusted.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { openPostgresProxy, type PostgresProxy } from '../support/postgres-proxy.ts';
-import { openProgramHome, type ProgramHome, warmEnv } from '../support/program.ts';
+import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../support/program.ts';
 import { readLog } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
@@ -13,11 +13,13 @@ let model: DemoModel;
 let home: ProgramHome;
 let database: TestDatabase;
 let proxy: PostgresProxy;
+let server: ServerProgram;
 beforeAll(async () => {
   model = await startDemoModel();
   database = await createTestDatabase();
   proxy = await openPostgresProxy(database.url);
   home = await openProgramHome({ env: warmEnv(model, { url: proxy.url }) });
+  server = await home.serve('serve');
 });
 afterAll(async () => {
   await home.remove();
@@ -36,6 +38,18 @@ function linesOfFile(sessionId: string): string[] {
     .toSorted();
 }
 
+/** The transcript in Postgres is what the program has in its file. */
+async function untilWhole(chatId: string): Promise<void> {
+  const [session] = await database.sql<{ id: string }[]>`
+    select session_id as id from boocode.agent_sessions where chat_id = ${chatId}`;
+  const sessionId = session!.id;
+  await until(async () => (await linesInStore(chatId, sessionId)).length >= linesOfFile(sessionId).length, {
+    timeoutMs: 60_000,
+    what: 'the transcript in the store',
+  });
+  expect(await linesInStore(chatId, sessionId)).toEqual(linesOfFile(sessionId));
+}
+
 async function linesInStore(chatId: string, sessionId: string): Promise<string[]> {
   const rows = await database.sql<{ entry: string }[]>`
     select entry from boocode.claude_session_entries
@@ -45,8 +59,74 @@ async function linesInStore(chatId: string, sessionId: string): Promise<string[]
 
 const normal = (json: string): string => JSON.stringify(JSON.parse(json));
 
+/** As a restart does, without the time it takes. */
+const cutOff = () => database.sql`
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid() and application_name <> 'trouble'`;
+const waiting = async (): Promise<number> => {
+  const [row] = await database.sql<{ count: number }[]>`
+    select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  return row!.count;
+};
+
+/** Each passes while the leases may still be trusted. */
+const troubles: Record<string, () => Promise<void>> = {
+  'loses its connections three times': async () => {
+    for (let times = 0; times < 3; times += 1) {
+      await cutOff();
+      await until(async () => (await server.client.health()).status === 'ok', { what: 'the connections' });
+    }
+  },
+  'is read-only for a while': async () => {
+    const name = new URL(database.url).pathname.slice(1);
+    await database.sql.unsafe(`alter database ${name} set default_transaction_read_only = on`);
+    await cutOff();
+    await until(async () => (await server.client.health()).reason === 'database_read_only', { what: 'the trouble' });
+    await database.sql.unsafe(`alter database ${name} set default_transaction_read_only = off`);
+    await cutOff();
+  },
+  'is slow with every write for a while': async () => {
+    for (let times = 0; times < 3; times += 1) {
+      await database.sql.begin(async (held) => {
+        await held`lock table boocode.events, boocode.claude_session_entries in exclusive mode`;
+        await until(async () => (await waiting()) > 1, { what: 'writes that wait' });
+      });
+    }
+  },
+};
+
+test.each(Object.keys(troubles))(
+  'DATA-23: nothing is lost of a turn whose database %s',
+  async (kind) => {
+    const chats = await Promise.all(
+      (['claude_sdk', 'claude_pty'] as const).map((backend) =>
+        server.client.createChat({ cwd: home.workDir, backend, permissionMode: 'bypassPermissions' }),
+      ),
+    );
+    for (const { id } of chats) await server.client.prompt(id, { content: 'hold' });
+    await until(() => model.held === chats.length, { timeoutMs: 60_000, what: 'both engines to be answered' });
+    const over = troubles[kind]!();
+    model.release();
+    await over;
+    for (const { id } of chats) {
+      const log = await until(
+        async () => {
+          const events = await readLog(server.client, id).catch(() => []);
+          return events.some(({ type }) => type === 'turn_finished') && events;
+        },
+        { timeoutMs: 60_000, what: 'the end of the turn' },
+      );
+      expect(log.map(({ seq }) => seq)).toEqual(log.map((_, at) => at + 1));
+      expect(log.at(-1)).toMatchObject({ type: 'turn_finished', outcome: 'completed' });
+      expect(log.filter(({ type }) => type === 'agent_message')).toHaveLength(1);
+      await untilWhole(id);
+    }
+  },
+  120_000,
+);
+
 test('DATA-23 DATA-22 DATA-21: after the database was away during a turn, each engine’s transcript is whole in the store', async () => {
-  const { client, url } = await home.serve('serve');
+  const { client, url } = server;
   const chats = await Promise.all(
     (['claude_sdk', 'claude_pty'] as const).map((backend) => client.createChat({ cwd: home.workDir, backend })),
   );
@@ -58,7 +138,8 @@ test('DATA-23 DATA-22 DATA-21: after the database was away during a turn, each e
   // Leases last fifteen seconds, and are trusted for nine.
   const left = async (): Promise<number> => {
     const [row] = await database.sql<{ count: number }[]>`
-      select count(*) from boocode.chats where lease_until < clock_timestamp() + interval '4 seconds'`;
+      select count(*)::int from boocode.chats
+      where id = any(${chats.map(({ id }) => id)}::uuid[]) and lease_until < clock_timestamp() + interval '4 seconds'`;
     return row!.count;
   };
   await until(async () => (await left()) === chats.length, { timeoutMs: 60_000, what: 'the server to drop its chats' });
@@ -75,13 +156,6 @@ test('DATA-23 DATA-22 DATA-21: after the database was away during a turn, each e
     );
     const end = log.find((event) => event.type === 'turn_finished');
     expect(end).toMatchObject({ outcome: 'interrupted', error: { code: 'storage_unavailable' } });
-    const [session] = await database.sql<{ id: string }[]>`
-      select session_id as id from boocode.agent_sessions where chat_id = ${id}`;
-    const sessionId = session!.id;
-    await until(async () => (await linesInStore(id, sessionId)).length >= linesOfFile(sessionId).length, {
-      timeoutMs: 60_000,
-      what: 'the transcript in the store',
-    });
-    expect(await linesInStore(id, sessionId)).toEqual(linesOfFile(sessionId));
+    await untilWhole(id);
   }
 }, 180_000);
