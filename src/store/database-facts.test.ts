@@ -74,15 +74,15 @@ test('DATA-14: takes half of the free connections, at least three and at most fi
 });
 
 test('DATA-24: says how many chats can run at once where there is no room for the full pool, and what to raise', () => {
-  expect([28, 97].map((free) => connectionAdvice({ free }))).toEqual([null, null]);
+  expect([30, 97].map((free) => connectionAdvice({ free }))).toEqual([null, null]);
   expect(connectionAdvice({ free: 7 })).toEqual({
     problem:
       'The database leaves 7 connections, and this server opens 3: about 10 chats can run a turn at once without waiting for each other.',
-    fix: 'For more, raise max_connections or the role’s or database’s limit to leave 28.',
+    fix: 'For more, raise max_connections or the role’s or database’s limit to leave 30.',
   });
   const chats = (free: number | null) => /about (\d+) chats/.exec(connectionAdvice({ free })?.problem ?? '')?.[1];
-  expect([3, 14, 27].map(chats)).toEqual(['10', '50', '90']);
-  expect(connectionAdvice({ free: null })?.problem).toMatch(/^A pooler does not say .* the 6 that .*about 40 chats/);
+  expect([3, 14, 29].map(chats)).toEqual(['10', '40', '90']);
+  expect(connectionAdvice({ free: null })?.problem).toMatch(/^A pooler does not say .* the 7 that .*about 40 chats/);
 });
 
 test.each([

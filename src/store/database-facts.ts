@@ -90,6 +90,10 @@ export interface PoolSizes {
   listen: 0 | 1;
 }
 
+const fullPool = 15;
+/** How many connections must be free for the full pool. */
+const freeForAll = 2 * fullPool;
+
 /** At most half of what is free, so that another host finds room: a new one starts before the old one has stopped. */
 export function poolSizes({ free }: Pick<DatabaseFacts, 'free'>): PoolSizes {
   // A pooler does not reveal how many it lets through; in session mode each of ours occupies one.
@@ -100,7 +104,7 @@ export function poolSizes({ free }: Pick<DatabaseFacts, 'free'>): PoolSizes {
       `The database accepts ${free < 1 ? 'no more connections' : free === 1 ? 'only one more connection' : 'only two more connections'}, but BooCode needs three: raise max_connections or the role’s limit, or close others.`,
     );
   }
-  const all = Math.min(15, Math.max(3, Math.floor(free / 2)));
+  const all = Math.min(fullPool, Math.max(3, Math.floor(free / 2)));
   const listen = all >= 6 ? 1 : 0;
   const leases = all >= 12 ? 2 : 1;
   const slow = all >= 8 ? 2 : 1;
@@ -119,15 +123,16 @@ const chatsPerConnection = 10;
  * room for the full pool. Any number of chats may be warm: one that runs no turn uses no connection.
  */
 export function connectionAdvice(facts: Pick<DatabaseFacts, 'free'>): { problem: string; fix: string } | null {
-  const { main, leases, slow } = poolSizes(facts);
-  if (main === poolSizes({ free: 28 }).main) return null;
+  if (facts.free !== null && facts.free >= freeForAll) return null;
+  const { main, ...others } = poolSizes(facts);
+  const all = Object.values(others).reduce((sum, max) => sum + max, main);
   const room = `about ${main * chatsPerConnection} chats can run a turn at once without waiting for each other`;
   if (facts.free === null) {
-    const problem = `A pooler does not say how many connections it lets through; if it is the ${main + leases + slow} that this server opens, ${room}.`;
+    const problem = `A pooler does not say how many connections it lets through; if it is the ${all} that this server opens, ${room}.`;
     return { problem, fix: 'See to it that its pool has at least that many per server.' };
   }
   return {
-    problem: `The database leaves ${facts.free} connections, and this server opens ${main + leases + slow}: ${room}.`,
-    fix: 'For more, raise max_connections or the role’s or database’s limit to leave 28.',
+    problem: `The database leaves ${facts.free} connections, and this server opens ${all}: ${room}.`,
+    fix: `For more, raise max_connections or the role’s or database’s limit to leave ${freeForAll}.`,
   };
 }
