@@ -47,6 +47,37 @@ describeInBrowser('a connection that breaks', (opened) => {
     for (const text of texts) await runTurn(server.client, chatId, text);
   };
 
+  it('WEB-71: says what is wrong with a server that can be reached, until it is over', async () => {
+    const [row] = await server.sql<{ name: string }[]>`select current_database() as name`;
+    const setReadOnly = async (value: 'on' | 'off'): Promise<void> => {
+      await server.sql.unsafe(`alter database ${row!.name} set default_transaction_read_only = ${value}`);
+      await server.sql`
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()`;
+    };
+    await page.clock.install();
+    await enter();
+    const bar = page.getByRole('status').getByText('The server has a problem.');
+    await setReadOnly('on');
+    try {
+      await expect
+        .poll(async () => {
+          await page.clock.runFor(5_000);
+          return bar.count();
+        })
+        .toBe(1);
+      expect(await page.locator('.connection-bar').innerText()).toContain('read-only');
+    } finally {
+      await setReadOnly('off');
+    }
+    await expect
+      .poll(async () => {
+        await page.clock.runFor(5_000);
+        return bar.count();
+      })
+      .toBe(0);
+  });
+
   it('WEB-28 WEB-21: is reported, and missed events are shown once and in order', async () => {
     await tell('one');
     await enter();

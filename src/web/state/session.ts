@@ -20,6 +20,7 @@ import { createOutbox, type Outbox } from './outbox.ts';
 import { retryUntil } from './retry-until.ts';
 import { createStore, type Store } from './store.ts';
 import { onWake } from './on-wake.ts';
+import { type ServerTrouble, watchTrouble } from './server-trouble.ts';
 
 export interface Toast {
   id: number;
@@ -38,6 +39,7 @@ export interface Session {
   /** The chat open in this tab. It causes no notifications while the tab is visible and focused. */
   readonly activeChatId: ActiveChat['chatId'];
   readonly outbox: Outbox;
+  readonly trouble: ServerTrouble['store'];
   readonly drafts: Drafts;
   showToast(text: string, more?: { level?: Toast['level']; action?: Toast['action']; forMs?: number }): () => void;
   /** Shows errors as a toast and resolves with undefined. */
@@ -98,8 +100,16 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   /** What is already there when the page loads is not news. */
   let isFirstLook = true;
 
+  const live = api.live();
+  const trouble = watchTrouble({
+    health: () => api.health(),
+    live,
+    isVisible: () => document.visibilityState === 'visible',
+  });
+
   const session: Session = {
     api,
+    trouble: trouble.store,
     chats,
     info,
     decisions: decisions.store,
@@ -107,7 +117,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     activeChatId: activeChat.chatId,
     outbox,
     drafts,
-    live: api.live(),
+    live,
     showToast(text, { level = 'info', action, forMs = level === 'error' ? 10_000 : 5_000 } = {}) {
       const id = (toastId += 1);
       const leave = (): void => toasts.update((list) => list.filter((toast) => toast.id !== id));
@@ -172,6 +182,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       stopWaking();
       outbox.close();
       activeChat.close();
+      trouble.close();
       withdrawAll();
       session.live.close();
     },

@@ -4,9 +4,10 @@ import { useStore } from '../parts/use-store.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useLiveState } from '../parts/use-live-state.ts';
 
-/** Shown only when the connection is lost for more than a moment. */
+/** Shown only when the connection is lost for more than a moment, or when the server cannot do its work. */
 export function ConnectionBar() {
-  const { live, outbox } = useSession();
+  const { live, outbox, trouble } = useSession();
+  const problem = useStore(trouble);
   const state = useLiveState();
   const unsent = useStore(outbox.store).length;
   const [isLate, setLate] = useState(false);
@@ -25,6 +26,11 @@ export function ConnectionBar() {
 
   return (
     <div className="connection" role="status">
+      {isFine && problem !== undefined && (
+        <p className="connection-bar">
+          <strong>The server has a problem.</strong> {problem}
+        </p>
+      )}
       {!isFine &&
         isLate &&
         (state === 'catching_up' ? (
