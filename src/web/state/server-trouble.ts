@@ -7,10 +7,10 @@ const askEveryMs = 15_000;
 const askAgainMs = 3_000;
 
 export interface ServerTroubleParts {
-  health(): Promise<Health>;
+  readonly health: () => Promise<Health>;
   live: { readonly state: LiveState; onState(listener: () => void): () => void };
   /** Whether anybody can see the page. */
-  isVisible(): boolean;
+  readonly isVisible: () => boolean;
 }
 
 export interface ServerTrouble {
