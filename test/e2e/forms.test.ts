@@ -169,15 +169,20 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
 
   test('DECIDE-7: a page of the server’s own is a decision, and its completion is reported', async () => {
     const before = servers.results('travel').length;
-    const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'page', completes: true }]);
+    const { forms, finished, log } = await prompted(backend, [{ server: 'travel', request: 'page', completes: true }]);
     expect(forms[0]).toMatchObject({
       kind: 'form',
       input: { serverName: 'travel', mode: 'url', url: page.url, elicitationId: 'e-1' },
     });
     await server.client.decide(forms[0]!.id, { outcome: 'allow' });
-    const log = await finished();
+    await finished();
     expect(servers.results('travel').slice(before)).toMatchObject([{ action: 'accept' }]);
-    expect(eventsOf(log, 'notice').find(({ code }) => code === 'form_completed')?.message).toContain('“travel”');
+    // The program may report it a moment after the turn.
+    const completed = await until(
+      async () => eventsOf(await log(), 'notice').find(({ code }) => code === 'form_completed'),
+      { what: 'the report' },
+    );
+    expect(completed.message).toContain('“travel”');
   });
 
   test('DECIDE-7: two servers ask in one message, and each gets its own answer', async () => {
