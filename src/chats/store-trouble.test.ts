@@ -67,8 +67,10 @@ describe('DATA-21: out of connections, because others were quicker after a resta
 
   test('health and a refused prompt say so; the turn goes on once one is free, and nothing is lost', async () => {
     await until(async () => {
-      clock.advance(1_000);
-      return (await here.chats.health()) === 'database_no_connections';
+      const reason = await here.chats.health();
+      // A good result counts for a second. The leases are trusted for nine, so no more time may pass than necessary.
+      if (reason === null) clock.advance(1_000);
+      return reason === 'database_no_connections';
     });
     const words = /has no connection left for this server\. .*raise max_connections/;
     expect(unavailable('database_no_connections').message).toMatch(words);
