@@ -6,6 +6,7 @@
 import type { BackendName, RunningChoice } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Actor } from '../protocol/principal.ts';
+import type { Write } from '../store/events.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatLoop } from './chat-loop.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -78,6 +79,21 @@ export async function untilIdle(
     if (!session.handle?.isBusy) return;
     await loop.sleep(askAgainMs, signal);
   }
+}
+
+/** Ends the session in order. Turns that the agent started by itself in the meantime belong before what follows. */
+export async function closeSession({ session, turns, queue }: BusyChat): Promise<void> {
+  await session.close();
+  await turns.recordUnprompted();
+  queue.assertOpen();
+}
+
+/** Stores what a chat is from here on. If that fails it may or may not be stored, so the chat has to be read again. */
+export async function storeOrFail(chat: BusyChat, write: Write): Promise<void> {
+  await chat.log.append(write).catch((error: unknown) => {
+    chat.fail(error);
+    throw error;
+  });
 }
 
 export function assertIdle(isTurnRunning: boolean, session: ChatSession, verb: Verb): void {

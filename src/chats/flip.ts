@@ -11,7 +11,15 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import { setSessionBackend } from '../store/agent-sessions.ts';
 import type { ChatChanges, ChatRow, StoredWorkspace } from '../store/chats.ts';
 import type { Write } from '../store/events.ts';
-import { assertIdle, betweenTurns, type BusyChat, untilIdle, type Verb } from './between-turns.ts';
+import {
+  assertIdle,
+  betweenTurns,
+  type BusyChat,
+  closeSession,
+  storeOrFail,
+  untilIdle,
+  type Verb,
+} from './between-turns.ts';
 import { changeSettings } from './change-settings.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
@@ -62,7 +70,7 @@ function changesOf({ backend, cwd }: FlipTarget, { row, directory, missing }: Ch
 
 /** Between turns. */
 async function flipNow(chat: BusyChat, { running, changes, actor, signal, ...request }: FlipRequest): Promise<void> {
-  const { log, session, settings, queue, turns } = chat;
+  const { log, session, settings } = chat;
   const { agent, trusted } = settings.row;
   // Another flip may have been first.
   const target = changesOf(request, settings);
@@ -70,21 +78,14 @@ async function flipNow(chat: BusyChat, { running, changes, actor, signal, ...req
 
   if (running === 'refuse') assertIdle(false, session, verbOf(target));
   await untilIdle(chat, signal);
-  await session.close();
-  // Turns that the agent started by itself in the meantime belong before the flip.
-  await turns.recordUnprompted();
-  queue.assertOpen();
+  await closeSession(chat);
   if (target.cwd !== undefined) await leaveDirectory(chat);
   // Trust belongs to a directory: whoever reviewed the old one has not reviewed this one.
   const untrusted = target.cwd !== undefined && trusted ? { trusted: false } : {};
   const all = { ...untrusted, ...changes, ...target };
   const workspace =
     target.cwd === undefined ? undefined : ((await chat.workspaces.look(target.cwd))?.workspace ?? null);
-  await log.append(flipped(log, agent, all, actor, workspace)).catch((error: unknown) => {
-    // It may or may not be stored, so the chat has to be read again.
-    chat.fail(error);
-    throw error;
-  });
+  await storeOrFail(chat, flipped(log, agent, all, actor, workspace));
   settings.stored({ ...all, ...(workspace === undefined ? {} : { workspace }) });
   session.forgetFailure();
 }

@@ -3,12 +3,10 @@ import { freemem, totalmem } from 'node:os';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Sql } from '../store/database.ts';
-import { beatHost } from '../store/hosts.ts';
+import { beatHost, silentAfterMs } from '../store/hosts.ts';
 import { inTime } from '../store/in-time.ts';
 
 export const beatEveryMs = 5_000;
-/** A host without a heartbeat for this long counts as silent. */
-export const silentAfterMs = 20_000;
 
 export interface HeartbeatParts {
   sql: Sql;

@@ -1,7 +1,6 @@
 import type { HostInfo } from '../protocol/host.ts';
 import type { Sql } from '../store/database.ts';
-import { listHosts, type SeenHost } from '../store/hosts.ts';
-import { silentAfterMs } from './heartbeat.ts';
+import { listHosts, type SeenHost, silentAfterMs } from '../store/hosts.ts';
 
 /** The hosts on this database, as clients see them. */
 export async function describeHosts(sql: Sql, thisHost: string): Promise<HostInfo[]> {

@@ -7,7 +7,7 @@ import type { RunningChoice } from '../protocol/chat.ts';
 import type { HostMove } from '../protocol/host.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { Write } from '../store/events.ts';
-import { assertIdle, betweenTurns, type BusyChat, untilIdle } from './between-turns.ts';
+import { assertIdle, betweenTurns, type BusyChat, closeSession, storeOrFail, untilIdle } from './between-turns.ts';
 
 export interface Departure {
   /** What happens to a running turn, and to work that closing the session would kill. */
@@ -28,24 +28,14 @@ export async function leaveHost(chat: BusyChat, request: DepartureRequest): Prom
 }
 
 async function leaveNow(chat: BusyChat, { running, destination, actor, signal }: DepartureRequest): Promise<void> {
-  const { log, session, settings, queue, turns } = chat;
+  const { session, settings, queue } = chat;
   if (running === 'refuse') assertIdle(false, session, 'move');
   await untilIdle(chat, signal);
   const pinnedTo = settings.row.host;
   const move = destination(pinnedTo);
   if (move === 'stays') return;
-  await session.close();
-  // Turns that the agent started by itself in the meantime belong before the move.
-  await turns.recordUnprompted();
-  queue.assertOpen();
-  if (move) {
-    const write = movedWrite(move, pinnedTo, actor);
-    await log.append(write).catch((error: unknown) => {
-      // It may or may not be stored, so the chat has to be read again.
-      chat.fail(error);
-      throw error;
-    });
-  }
+  await closeSession(chat);
+  if (move) await storeOrFail(chat, movedWrite(move, pinnedTo, actor));
   queue.close();
 }
 

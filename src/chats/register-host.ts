@@ -4,8 +4,7 @@ import { hostname } from 'node:os';
 import { identifyProcess, isAlive } from '../lib/process-identity.ts';
 import type { Sql } from '../store/database.ts';
 import type { Log } from '../lib/log.ts';
-import { findUnstoppedHosts, type HostOffers, insertHost, listHosts, stopHost } from '../store/hosts.ts';
-import { silentAfterMs } from './heartbeat.ts';
+import { findUnstoppedHosts, type HostOffers, insertHost, listHosts, stopHost, silentAfterMs } from '../store/hosts.ts';
 
 export interface HostDescription {
   /** Among the hosts on the database; null: the machine's. */

@@ -110,7 +110,7 @@ export interface Route extends RouteText {
 
 /** For what people write and programs produce: prompts with their images, files, transcripts. */
 export const largeBodyBytes = 16 * 1024 * 1024;
-const smallBodyBytes = 64 * 1024;
+export const smallBodyBytes = 64 * 1024;
 const noBodyBytes = 1024;
 
 const noQuery = z.strictObject({});

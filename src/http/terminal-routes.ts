@@ -13,7 +13,7 @@ import {
 import type { Forwarding } from './forwarding.ts';
 import { invalid } from './invalid-request.ts';
 import { chatPath, wholeNumber } from './parameters.ts';
-import { json, route, type Route } from './route.ts';
+import { json, route, type Route, smallBodyBytes } from './route.ts';
 import { serveTerminal, type TerminalSocketOptions } from './terminal-socket.ts';
 import { offers, ticketIn, type Tickets } from './tickets.ts';
 
@@ -103,7 +103,12 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
           await chats.openTerminal(chatId);
           return new Response(null, { status: 204 });
         };
-        const asked = { of: { chatId }, request: repeated(request, body), principal: actor.principal, limitBytes };
+        const asked = {
+          of: { chatId },
+          request: repeated(request, body),
+          principal: actor.principal,
+          limitBytes: smallBodyBytes,
+        };
         const opened = forwarding && !forwarded ? await forwarding.answer(asked, here) : await here();
         if (!opened.ok) return opened;
         // The ticket is for the host that has the browser: its WebSocket begins here.
@@ -113,8 +118,6 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
     ),
   ];
 }
-
-const limitBytes = 64 * 1024;
 
 function repeated({ url, method, signal }: Request, body: unknown): Request {
   return new Request(url, {

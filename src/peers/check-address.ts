@@ -1,8 +1,8 @@
 import type { Log } from '../lib/log.ts';
 import type { Sql } from '../store/database.ts';
-import { findHostsAt } from '../store/hosts.ts';
+import { findHostsAt, silentAfterMs } from '../store/hosts.ts';
 import { callPeer } from './peer-connection.ts';
-import { hostItself, peerLimits, type Peers } from './peers.ts';
+import { hostItself, type Peers } from './peers.ts';
 import { forwardedHeader, hostHeader } from './signature.ts';
 
 const limitMs = 10_000;
@@ -19,7 +19,7 @@ export interface CheckedAddress {
 export async function checkAddress({ sql, peers, hostId, address, logger }: CheckedAddress): Promise<void> {
   const warn = (problem: string, err?: unknown): void => logger.warn({ err, address }, `The advertise URL ${problem}.`);
   try {
-    const others = await findHostsAt(sql, address, hostId, peerLimits.silentAfterMs);
+    const others = await findHostsAt(sql, address, hostId, silentAfterMs);
     if (others.length > 0) return warn(`is that of another host too: ${others.join(', ')}. Each needs one of its own`);
     const request = { to: hostId, method: 'GET', target: '/v1/info', body: new Uint8Array() };
     const headers = { [forwardedHeader]: peers.sign({ ...request, principal: hostItself }) };

@@ -10,6 +10,7 @@ import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Principal } from '../protocol/principal.ts';
 import type { Sql } from '../store/database.ts';
+import { silentAfterMs } from '../store/hosts.ts';
 import { inTime } from '../store/in-time.ts';
 import { type PeerLimits, type PeerState, readPeers } from '../store/peers.ts';
 import { digestOf, forwardedHeader, keyIdOf, openSigned, sign } from './signature.ts';
@@ -21,7 +22,7 @@ const refreshAgainMs = 1_000;
 /** How far the time of a request may be from that of its receiver. */
 const maxAgeMs = 60_000;
 
-export const peerLimits: PeerLimits = { silentAfterMs: 20_000, rotateAfterMs: dayMs, keepForMs: 3 * dayMs };
+export const peerLimits: PeerLimits = { silentAfterMs, rotateAfterMs: dayMs, keepForMs: 3 * dayMs };
 
 export interface PeersParts {
   sql: Sql;

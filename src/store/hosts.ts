@@ -33,6 +33,14 @@ export interface NewHost extends HostRow {
   offers?: HostOffers;
 }
 
+/** A host without a heartbeat for this long counts as silent. */
+export const silentAfterMs = 20_000;
+
+/** Whether another host has had a heartbeat within the limit. */
+export const othersAreUp = (db: Sql, hostId: string, limitMs: number) => db`
+  exists (select from boocode.hosts as other where other.id <> ${hostId} and other.stopped_at is null
+    and other.seen_at > clock_timestamp() - ${limitMs} * interval '1 millisecond')`;
+
 export async function insertHost(db: Sql, host: NewHost): Promise<void> {
   const { id, machine, pid, pidStarted, version, name = null, address = null, offers = null } = host;
   await db`
@@ -42,13 +50,11 @@ export async function insertHost(db: Sql, host: NewHost): Promise<void> {
 }
 
 /** A heartbeat. Returns whether another host has had one within the limit. */
-export async function beatHost(db: Sql, hostId: string, load: HostLoad, silentAfterMs: number): Promise<boolean> {
+export async function beatHost(db: Sql, hostId: string, load: HostLoad, limitMs: number): Promise<boolean> {
   const [row] = await db<{ hasOthers: boolean }[]>`
     update boocode.hosts set seen_at = clock_timestamp(), load = ${JSON.stringify(load)}::text::json
     where id = ${hostId}
-    returning exists (
-      select from boocode.hosts as other where other.id <> ${hostId} and other.stopped_at is null
-        and other.seen_at > clock_timestamp() - ${silentAfterMs} * interval '1 millisecond') as "hasOthers"`;
+    returning ${othersAreUp(db, hostId, limitMs)} as "hasOthers"`;
   return row?.hasOthers ?? false;
 }
 
@@ -74,12 +80,12 @@ export interface SeenHost {
  * The hosts that have not stopped, oldest first. Those that were silent for a day and hold nothing are left out. Only the
  * database's clock decides.
  */
-export async function listHosts(db: Sql, silentAfterMs: number): Promise<SeenHost[]> {
+export async function listHosts(db: Sql, limitMs: number): Promise<SeenHost[]> {
   const rows = await db<(Omit<SeenHost, 'offers' | 'load'> & { offers: string | null; load: string | null })[]>`
     select * from (
       select id, machine, name, address, version, started_at as "startedAt", seen_at as "seenAt",
         draining_since as "drainingSince", offers, load,
-        coalesce(seen_at > clock_timestamp() - ${silentAfterMs} * interval '1 millisecond', false) as "isUp",
+        coalesce(seen_at > clock_timestamp() - ${limitMs} * interval '1 millisecond', false) as "isUp",
         (select count(*)::int from boocode.chats
           where owner_host = hosts.id and lease_until >= clock_timestamp()) as chats
       from boocode.hosts where stopped_at is null
@@ -114,11 +120,11 @@ export async function findOtherHost(
 }
 
 /** The names of other hosts that are up and have told the same address. */
-export async function findHostsAt(db: Sql, address: string, hostId: string, silentAfterMs: number): Promise<string[]> {
+export async function findHostsAt(db: Sql, address: string, hostId: string, limitMs: number): Promise<string[]> {
   const rows = await db<{ name: string }[]>`
     select coalesce(name, machine) as name from boocode.hosts
     where address = ${address} and id <> ${hostId} and stopped_at is null
-      and seen_at > clock_timestamp() - ${silentAfterMs} * interval '1 millisecond' order by started_at`;
+      and seen_at > clock_timestamp() - ${limitMs} * interval '1 millisecond' order by started_at`;
   return rows.map(({ name }) => name);
 }
 

@@ -1,4 +1,5 @@
 import type { Sql } from './database.ts';
+import { othersAreUp } from './hosts.ts';
 
 /** A key that hosts of this database sign requests to one another with. */
 export interface PeerKey {
@@ -40,8 +41,7 @@ export async function readPeers(db: Sql, hostId: string, key: PeerKey, limits: P
       where created_at >= clock_timestamp() - ${keepForMs} * interval '1 millisecond'
       union all select id, secret, created_at from added)
     select id, secret, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs",
-      exists (select from boocode.hosts where id <> ${hostId} and stopped_at is null
-        and seen_at > clock_timestamp() - ${silentAfterMs} * interval '1 millisecond') as "hasOthers"
+      ${othersAreUp(db, hostId, silentAfterMs)} as "hasOthers"
     from keys order by created_at desc, id`;
   const { nowMs, hasOthers } = rows[0]!;
   return { keys: rows.map(({ id, secret }) => ({ id, secret })), nowMs, hasOthers };
