@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openChatsHost } from '../../test/support/chats-host.ts';
+import { lostQuery } from '../../test/support/lost-query.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
@@ -128,7 +129,7 @@ test('HOST-1: the heartbeat comes at once and every five seconds, also after one
   let isAway = false;
   const flaky = new Proxy(sql, {
     apply: (target, self, given: Parameters<typeof sql>) =>
-      isAway ? Promise.reject(new Error('away')) : Reflect.apply(target, self, given),
+      isAway ? lostQuery('away') : Reflect.apply(target, self, given),
   });
   const heartbeat = new Heartbeat({ sql: flaky, hostId: id, clock, logger, warmChats: () => warmChats });
   const seen = async () => (await describeHosts(sql, id))[0]!;

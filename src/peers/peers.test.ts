@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { lostQuery } from '../../test/support/lost-query.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
@@ -202,7 +203,7 @@ describe('HOST-5: what a host asks of the database', () => {
     const sql = new Proxy(database.sql, {
       apply(target, self, given) {
         queries += 1;
-        return isAway ? Promise.reject(new Error('away')) : (Reflect.apply(target, self, given) as unknown);
+        return isAway ? lostQuery('away') : (Reflect.apply(target, self, given) as unknown);
       },
     });
     const logger = { ...silentLog, warn: (facts: object) => warnings.push(facts) };

@@ -93,14 +93,15 @@ describeInBrowser('the first chat in a browser', (opened) => {
     expect(await option.evaluate(isInSight)).toBe(true);
   });
 
-  it('WEB-52: says that the agent is starting until a chat’s first turn has started', async () => {
+  const heldFrom = ['prompt_accepted', 'turn_started'];
+  it.each(heldFrom)('WEB-52: says that the agent is starting until the first turn has started, without %s', async (type) => {
     await open();
-    // Hold back everything from the start of the first turn on.
+    // Hold back everything from this event on.
     let isHeld = false;
     await page.routeWebSocket(/\/v1\/live/, (socket) => {
       const live = socket.connectToServer();
       live.onMessage((message) => {
-        isHeld ||= String(message).includes('"turn_started"');
+        isHeld ||= String(message).includes(`"${type}"`);
         if (!isHeld) socket.send(message);
       });
     });
@@ -110,7 +111,10 @@ describeInBrowser('the first chat in a browser', (opened) => {
     await page.getByText('No messages yet.').waitFor();
     await say(page, 'who are you');
     await page.getByText('The agent is starting …').waitFor();
+    const events = async () => (await server.client.events(id)).items;
+    await until(async () => (await events()).some((event) => event.type === 'turn_finished'));
     expect(await page.getByText('No messages yet.').count()).toBe(0);
+    expect(await page.getByLabel('Queued prompts').textContent()).toContain('who are you');
   });
 
   describe('WEB-53: the decision about a change', () => {

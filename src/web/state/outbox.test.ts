@@ -3,7 +3,7 @@ import { memoryStorage } from '../../../test/support/memory-storage.ts';
 import { until } from '../../../test/support/until.ts';
 import type { ContentBlock } from '../../protocol/content.ts';
 import { BooError } from '../../protocol/error.ts';
-import { createOutbox, type Outbox } from './outbox.ts';
+import { createOutbox, isUnsent, type Outbox } from './outbox.ts';
 
 const text = (words: string): ContentBlock[] => [{ type: 'text', text: words }];
 const away = new BooError('internal', 'The server cannot be reached.', { details: { reason: 'unreachable' } });
@@ -47,7 +47,7 @@ function tab() {
   };
   return { storage, arrived, ids, refused, server, open };
 }
-const isEmpty = (box: Outbox) => until(() => box.store.get().length === 0);
+const isEmpty = (box: Outbox) => until(() => !box.store.get().some(isUnsent));
 
 describe('WEB-43: unsent prompts', () => {
   it('wait while the server is unreachable, then are sent automatically, in order within each chat', async () => {
@@ -100,12 +100,25 @@ describe('WEB-43: unsent prompts', () => {
     for (const words of ['bad', 'good']) box.send('a', text(words));
     await until(() => arrived.length === 1);
     expect(arrived).toEqual(['a good']);
-    expect(box.store.get()).toMatchObject([{ state: 'refused', problem: 'content: is bad' }]);
+    expect(box.store.get()).toMatchObject([{ state: 'refused', problem: 'content: is bad' }, { state: 'stored' }]);
     const promptId = box.store.get()[0]?.promptId ?? '';
     box.retry(promptId);
     await until(() => refused.length === 2);
     box.drop(promptId);
-    expect([box.store.get(), storage.length]).toEqual([[], 0]);
+    expect([box.store.get().filter(isUnsent), storage.length]).toEqual([[], 0]);
+  });
+
+  it('stay until the page shows their event, the last one of each chat', async () => {
+    const { storage, open } = tab();
+    const box = open();
+    for (const words of ['1', '2']) box.send('a', text(words));
+    box.send('b', text('3'));
+    await isEmpty(box);
+    expect(box.store.get()).toMatchObject([
+      { chatId: 'a', content: text('2'), state: 'stored', seq: 1 },
+      { chatId: 'b', content: text('3'), state: 'stored', seq: 1 },
+    ]);
+    expect(storage.length).toBe(0);
   });
 
   it('are sent again if they hang until the connection is back', async () => {

@@ -15,8 +15,13 @@ export interface Outgoing {
   promptId: string;
   chatId: string;
   content: ContentBlock[];
-  /** `waiting` until the server is reachable; `refused` until the user retries or drops it. */
-  state: 'sending' | 'waiting' | 'refused';
+  /**
+   * `waiting` until the server is reachable; `refused` until the user retries or drops it. The last one of a chat that the
+   * server has stored stays as `stored`, so that it does not vanish from the page until its event arrives.
+   */
+  state: 'sending' | 'waiting' | 'refused' | 'stored';
+  /** The seq of its event, once it is stored. */
+  seq?: number;
   /** Why it was not sent. */
   problem?: string;
   /** Whether it survives a reload. */
@@ -68,7 +73,7 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
   const draining = new Set<string>();
   let attempt = new AbortController();
 
-  const change = (promptId: string, part: Pick<Outgoing, 'state' | 'problem'>): void =>
+  const change = (promptId: string, part: Pick<Outgoing, 'state' | 'problem' | 'seq'>): void =>
     store.update((list) =>
       list.map((each) => {
         if (each.promptId !== promptId) return each;
@@ -80,8 +85,15 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
     stored.delete(promptId);
     store.update((list) => list.filter((each) => each.promptId !== promptId));
   };
+  const markStored = ({ promptId, chatId }: Outgoing, seq: number): void => {
+    stored.delete(promptId);
+    store.update((list) => list.filter((each) => each.chatId !== chatId || each.state !== 'stored'));
+    change(promptId, { state: 'stored', seq });
+  };
   const next = (chatId: string): Outgoing | undefined =>
-    closing.signal.aborted ? undefined : store.get().find((each) => each.chatId === chatId && each.state !== 'refused');
+    closing.signal.aborted
+      ? undefined
+      : store.get().find((each) => each.chatId === chatId && (each.state === 'waiting' || each.state === 'sending'));
 
   async function drain(chatId: string): Promise<void> {
     if (draining.has(chatId)) return;
@@ -92,8 +104,8 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
       const { signal } = attempt;
       try {
         change(promptId, { state: 'sending' });
-        await api.prompt(chatId, { id: promptId, content }, { attempts: 1, signal });
-        remove(promptId);
+        const { seq } = await api.prompt(chatId, { id: promptId, content }, { attempts: 1, signal });
+        markStored(outgoing, seq);
         delay.reset();
       } catch (thrown) {
         const error = toBooError(thrown);
@@ -152,6 +164,9 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
     },
   };
 }
+
+/** Whether the server has not stored it yet. */
+export const isUnsent = ({ state }: Outgoing): boolean => state !== 'stored';
 
 /** Whether the request may succeed later without anyone doing something about it. */
 function isPassing(error: BooError): boolean {

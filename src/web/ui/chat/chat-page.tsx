@@ -19,7 +19,7 @@ import { Icon } from '../parts/icon.tsx';
 import { usePending } from '../decisions/inbox.tsx';
 import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { HeldQueue } from './held-queue.tsx';
-import { Queue } from './queue.tsx';
+import { Queue, useOutgoing } from './queue.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
 import { WaitLine } from './wait-line.tsx';
@@ -89,7 +89,6 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const view = useStore(open.view);
   const info = useStore(session.info);
   const pending = usePending(chatId);
-  const isSending = useStore(session.outbox.store).some((each) => each.chatId === chatId && each.state === 'sending');
   const among = pending.map(({ id }) => id).join();
   const [isTerminalOpen, setTerminalOpen] = useState(false);
   const [isChanging, setChanging] = useState(false);
@@ -99,13 +98,14 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const isCold = chat?.state === 'cold';
   const shown = useMemo(() => (isCold ? { ...view, log: asCold(view.log) } : view), [isCold, view]);
   const { log } = shown;
+  const isSending = useOutgoing(chatId, shown).some(({ state }) => state === 'sending' || state === 'stored');
 
   if (view.state === 'gone') {
     return (
       <section className="welcome">
         <h1>Chat not found</h1>
         <p>It was deleted, or it never existed.</p>
-        <Queue chatId={chatId} log={log} />
+        <Queue chatId={chatId} view={shown} />
         <a href="#/">Back to chats</a>
       </section>
     );
@@ -115,7 +115,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
       <section className="welcome">
         <h1>This chat could not be loaded</h1>
         <p>{view.error}</p>
-        <Queue chatId={chatId} log={log} />
+        <Queue chatId={chatId} view={shown} />
         <button onClick={() => open.retry()}>Try again</button>
       </section>
     );
@@ -211,7 +211,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {chat?.waitsFor?.for !== 'background' && <TaskStrip tasks={log.latest.tasks} />}
           {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
           {chat?.hold && <HeldQueue chat={chat} hold={chat.hold} />}
-          <Queue chatId={chatId} log={log} />
+          <Queue chatId={chatId} view={shown} />
           {/* Last of everything that appears by itself, so that nothing moves a card under the pointer. */}
           {pending.length > 0 && (
             <div className="dock-cards">

@@ -1,6 +1,6 @@
 import type { ContentBlock } from '../../../protocol/content.ts';
-import type { ChatLog } from '../../state/chat-log.ts';
-import type { Outgoing } from '../../state/outbox.ts';
+import type { ChatView } from '../../state/open-chat.ts';
+import { isUnsent, type Outgoing } from '../../state/outbox.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -11,12 +11,20 @@ function brief(content: readonly ContentBlock[] | undefined): string {
   return readableLine(text, 140);
 }
 
-/** Queued prompts, and those still on their way to the server. */
-export function Queue({ chatId, log }: { chatId: string; log: ChatLog }) {
+/** The prompts of this page that are not in the chat's log yet. */
+export function useOutgoing(chatId: string, { log, state }: ChatView): Outgoing[] {
+  const isOpen = state !== 'gone' && state !== 'failed';
+  return useStore(useSession().outbox.store).filter((each) => {
+    if (each.chatId !== chatId || log.prompts.has(each.promptId)) return false;
+    return isUnsent(each) || (isOpen && each.seq !== undefined && each.seq > log.last);
+  });
+}
+
+/** Queued prompts, and those still on their way. */
+export function Queue({ chatId, view }: { chatId: string; view: ChatView }) {
   const session = useSession();
-  const outgoing = useStore(session.outbox.store).filter(
-    (each) => each.chatId === chatId && !log.prompts.has(each.promptId),
-  );
+  const outgoing = useOutgoing(chatId, view);
+  const { log } = view;
   const { waiting } = log;
   if (waiting.length === 0 && outgoing.length === 0) return null;
   const move = (promptId: string, before: string | null): void =>
@@ -67,22 +75,23 @@ export function Queue({ chatId, log }: { chatId: string; log: ChatLog }) {
   );
 }
 
-const outgoingWords = { sending: 'Sending', waiting: 'Not sent yet', refused: 'Not sent' };
+const outgoingWords = { sending: 'Sending', stored: 'Sending', waiting: 'Not sent yet', refused: 'Not sent' };
 
 function OutgoingRow({ outgoing }: { outgoing: Outgoing }) {
   const { outbox } = useSession();
   const { promptId, content, state, problem, isKept } = outgoing;
   const text = brief(content);
+  const isOnItsWay = state === 'sending' || state === 'stored';
   return (
-    <li className={state === 'sending' ? '' : 'is-failed'}>
+    <li className={isOnItsWay ? '' : 'is-failed'}>
       <span className="queue-text">
         <span className="quiet">{outgoingWords[state]}</span> <bdi>{text}</bdi>
         {problem !== undefined && <span className="problem"> {problem}</span>}
-        {state !== 'sending' && !isKept && (
+        {!isOnItsWay && !isKept && (
           <span className="problem"> It is too large to be stored: closing or reloading this page loses it.</span>
         )}
       </span>
-      {state !== 'sending' && (
+      {!isOnItsWay && (
         <>
           <button onClick={() => outbox.retry(promptId)}>Send again</button>
           <button className="icon-button" aria-label={`Drop: ${text}`} onClick={() => outbox.drop(promptId)}>

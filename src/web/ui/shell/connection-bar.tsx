@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import type { BooError } from '../../../client/client.ts';
+import { isUnsent } from '../../state/outbox.ts';
 import { useStore } from '../parts/use-store.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useLiveState } from '../parts/use-live-state.ts';
@@ -9,7 +10,7 @@ export function ConnectionBar() {
   const { live, outbox, trouble } = useSession();
   const problem = useStore(trouble);
   const state = useLiveState();
-  const unsent = useStore(outbox.store).length;
+  const unsent = useStore(outbox.store).filter(isUnsent).length;
   const [isLate, setLate] = useState(false);
   const wasOpen = useRef(false);
   const isFine = state === 'open';
