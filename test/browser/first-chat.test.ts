@@ -94,28 +94,31 @@ describeInBrowser('the first chat in a browser', (opened) => {
   });
 
   const heldFrom = ['prompt_accepted', 'turn_started'];
-  it.each(heldFrom)('WEB-52: says that the agent is starting until the first turn has started, without %s', async (type) => {
-    await open();
-    // Hold back everything from this event on.
-    let isHeld = false;
-    await page.routeWebSocket(/\/v1\/live/, (socket) => {
-      const live = socket.connectToServer();
-      live.onMessage((message) => {
-        isHeld ||= String(message).includes(`"${type}"`);
-        if (!isHeld) socket.send(message);
+  it.each(heldFrom)(
+    'WEB-52: says that the agent is starting until the first turn has started, without %s',
+    async (type) => {
+      await open();
+      // Hold back everything from this event on.
+      let isHeld = false;
+      await page.routeWebSocket(/\/v1\/live/, (socket) => {
+        const live = socket.connectToServer();
+        live.onMessage((message) => {
+          isHeld ||= String(message).includes(`"${type}"`);
+          if (!isHeld) socket.send(message);
+        });
       });
-    });
-    await signIn(page, server.running.signInLink());
-    const { id } = await server.createChat();
-    await openChat(page, server.url, id);
-    await page.getByText('No messages yet.').waitFor();
-    await say(page, 'who are you');
-    await page.getByText('The agent is starting …').waitFor();
-    const events = async () => (await server.client.events(id)).items;
-    await until(async () => (await events()).some((event) => event.type === 'turn_finished'));
-    expect(await page.getByText('No messages yet.').count()).toBe(0);
-    expect(await page.getByLabel('Queued prompts').textContent()).toContain('who are you');
-  });
+      await signIn(page, server.running.signInLink());
+      const { id } = await server.createChat();
+      await openChat(page, server.url, id);
+      await page.getByText('No messages yet.').waitFor();
+      await say(page, 'who are you');
+      await page.getByText('The agent is starting …').waitFor();
+      const events = async () => (await server.client.events(id)).items;
+      await until(async () => (await events()).some((event) => event.type === 'turn_finished'));
+      expect(await page.getByText('No messages yet.').count()).toBe(0);
+      expect(await page.getByLabel('Queued prompts').textContent()).toContain('who are you');
+    },
+  );
 
   describe('WEB-53: the decision about a change', () => {
     const phone = { width: 390, height: 844 };

@@ -136,9 +136,13 @@ describe('WEB-23: an open chat', () => {
     expect(chat.view.get().log.drafts.map(({ text }) => text)).toEqual(['Hello']);
   });
 
-  it('WEB-28: retries automatically if the server cannot be reached', async () => {
+  const passing = [
+    ['the server cannot be reached', new BooError('internal', 'Away.', { details: { reason: 'unreachable' } })],
+    ['its database is away', new BooError('storage_unavailable', 'Away.', { details: { status: 503 } })],
+  ] as const;
+  it.each(passing)('WEB-28: retries automatically while %s', async (_, failure) => {
     const server = serverWith(1);
-    server.fail(new BooError('internal', 'It cannot be reached.', { details: { reason: 'unreachable' } }));
+    server.fail(failure);
     const chat = server.chat();
     await until(() => chat.view.get().state === 'failed');
     server.fail(undefined);

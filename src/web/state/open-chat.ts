@@ -2,12 +2,13 @@
  * An open chat. It loads the last page of the log, follows it from there, and loads older pages on request. Everything
  * that arrives within one animation frame is applied at once.
  */
-import { isUnreachable, type Live, type LiveItem } from '../../client/client.ts';
+import type { Live, LiveItem } from '../../client/client.ts';
 import { toBooError } from '../../protocol/error.ts';
 import type { Delta, Event } from '../../protocol/event.ts';
 import type { Api } from './api.ts';
 import { type ChatLog, emptyLog, LogHole } from './chat-log.ts';
 import { append, dropDrafts, prepend, preview, setWaiting } from './fold.ts';
+import { isPassing } from './is-passing.ts';
 import { createStore, type Store } from './store.ts';
 
 export interface ChatView {
@@ -136,10 +137,11 @@ export function openChat(options: OpenChatOptions): OpenChat {
       stopFollowing = live.follow(chatId, { after: log.last, onItem: take });
     } catch (error) {
       if (mine !== generation || isClosed) return;
-      const { code, message } = toBooError(error);
+      const problem = toBooError(error);
+      const { code, message } = problem;
       if (code === 'unauthorized') onUnauthorized?.();
       set(code === 'not_found' ? { state: 'gone' } : { state: 'failed', error: message });
-      if (isUnreachable(error)) retryTimer = setTimeout(retry, retryMs);
+      if (isPassing(problem)) retryTimer = setTimeout(retry, retryMs);
     }
   }
   const retry = (): void => void load(view.get().wasReset);

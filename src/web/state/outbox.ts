@@ -5,8 +5,9 @@
  */
 import { isUnreachable } from '../../client/client.ts';
 import type { ContentBlock } from '../../protocol/content.ts';
-import { type BooError, toBooError } from '../../protocol/error.ts';
+import { toBooError } from '../../protocol/error.ts';
 import { createRetryDelay, type RetryRange, wait } from '../../client/retry-delay.ts';
+import { isPassing } from './is-passing.ts';
 import type { Api } from './api.ts';
 import { openPersistentMap, type PersistentMap } from './persistent-map.ts';
 import { createStore, type Store } from './store.ts';
@@ -167,12 +168,6 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
 
 /** Whether the server has not stored it yet. */
 export const isUnsent = ({ state }: Outgoing): boolean => state !== 'stored';
-
-/** Whether the request may succeed later without anyone doing something about it. */
-function isPassing(error: BooError): boolean {
-  const { status } = error.details;
-  return isUnreachable(error) || (typeof status === 'number' && [408, 429, 502, 503, 504].includes(status));
-}
 
 /** `crypto.randomUUID` is missing on insecure pages. */
 function newId(): string {
