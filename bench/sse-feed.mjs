@@ -43,6 +43,7 @@ export async function openFeed(http, path, firstMark) {
         turn = undefined;
       }
     },
+    close: () => response.destroy(),
   };
 }
 

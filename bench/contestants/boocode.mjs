@@ -7,12 +7,16 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { endChild } from '../child.mjs';
 import { distDirectory, fromDist } from '../dist.mjs';
 import { openHttp } from '../http.mjs';
 import { firstMarks, openFeed } from '../sse-feed.mjs';
 import { agentsOf } from '../processes.mjs';
+
+/** A person does not write in the moment in which the chat opens. */
+const settleMs = 200;
 
 /**
  * `nodeArgs` go to the server's own Node; `prepare` gets the directories before the server starts. With a `databaseUrl` it is
@@ -46,8 +50,18 @@ export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], pre
   const http = openHttp(url, token);
   place.onClose(() => http.close());
 
-  /** A chat, driven through this server, whichever one holds it. */
-  async function driveChat(id, backend = 'claude_sdk') {
+  /** One turn: {firstMs, resultMs, text}, both from before the prompt is posted. */
+  async function runTurn(path, feed, prompt) {
+    const turn = feed.nextTurn();
+    const startedAt = performance.now();
+    const [{ firstAt, finishedAt, text }] = await Promise.all([
+      turn,
+      http.json('POST', `${path}/prompts`, { content: prompt }),
+    ]);
+    return { firstMs: firstAt - startedAt, resultMs: finishedAt - startedAt, text };
+  }
+
+  async function driveChat(id, backend) {
     const path = `/v1/chats/${id}`;
     const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.whole;
     const feed = await openFeed(http, `${path}/events?after=0`, mark);
@@ -56,17 +70,21 @@ export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], pre
       /** Milliseconds from before the connection to the whole screen. */
       attach: () => attach(`${url.replace('http', 'ws')}${path}/terminal?access=read`, token),
       state: async () => (await http.json('GET', path)).state,
-      /** One turn: {firstMs, resultMs, text}, both from before the prompt is posted. */
-      async turn(prompt) {
-        const turn = feed.nextTurn();
-        const startedAt = performance.now();
-        const [{ firstAt, finishedAt, text }] = await Promise.all([
-          turn,
-          http.json('POST', `${path}/prompts`, { content: prompt }),
-        ]);
-        return { firstMs: firstAt - startedAt, resultMs: finishedAt - startedAt, text };
-      },
+      turn: (prompt) => runTurn(path, feed, prompt),
     };
+  }
+
+  /** A turn of a chat that any server may hold, followed through this one for as long as the turn takes. */
+  async function visitChat(id, prompt) {
+    const path = `/v1/chats/${id}`;
+    const { head } = await http.json('GET', path);
+    const feed = await openFeed(http, `${path}/events?after=${head}`, firstMarks.streamed);
+    await delay(settleMs);
+    try {
+      return await runTurn(path, feed, prompt);
+    } finally {
+      feed.close();
+    }
   }
 
   return {
@@ -78,7 +96,7 @@ export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], pre
     info: () => http.json('GET', '/v1/info'),
     /** How many agent processes the server has. */
     agentCount: () => agentsOf(child.pid).length,
-    driveChat,
+    visitChat,
     async openChat(backend = 'claude_sdk') {
       return driveChat((await http.json('POST', '/v1/chats', { cwd: room.cwd, backend })).id, backend);
     },

@@ -1,4 +1,4 @@
-/** Two servers on one Postgres: a chat of the first one, driven directly, and another one, driven through the second one. */
+/** Two servers on one Postgres: the same chat, and so the same agent, driven through its host and through the other one. */
 import { join } from 'node:path';
 import { fromDist } from '../dist.mjs';
 import { openBooCode } from './boocode.mjs';
@@ -10,9 +10,11 @@ export async function openTwoHosts(place, prompt) {
   const options = { idleSeconds: 3600, databaseUrl: database.url };
   const one = await openBooCode(place, 'host-a', options);
   const two = await openBooCode(place, 'host-b', options);
-  const direct = await one.openChat();
-  const held = await one.openChat();
   // The host that runs its first turn holds it.
-  await held.turn(prompt);
-  return { direct, through: await two.driveChat(held.id) };
+  const { id } = await one.http.json('POST', '/v1/chats', { cwd: one.cwd });
+  await one.visitChat(id, prompt);
+  return {
+    direct: { turn: (prompt) => one.visitChat(id, prompt) },
+    through: { turn: (prompt) => two.visitChat(id, prompt) },
+  };
 }

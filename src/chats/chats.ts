@@ -206,8 +206,11 @@ export interface Chats {
 
   /** The directories on this machine whose paths start with this. */
   listDirectories(prefix: string): Promise<DirectoryList>;
-  /** The other host that holds a chat; null if this one does, if nobody does, or if there is no such chat. */
-  findHolder(of: Subject): Promise<Holder | null>;
+  /**
+   * The other host that holds a chat; null if this one does, if nobody does, or if there is no such chat. With `seen` it may
+   * be one that held it two seconds ago, which costs no query: what is sent to a host that no longer holds the chat is refused.
+   */
+  findHolder(of: Subject, how?: { seen: boolean }): Promise<Holder | null>;
   /**
    * Another host that takes chats and has an address: the one that had the chat's directory last, or without it any, unless
    * it has to be that one.

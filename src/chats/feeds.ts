@@ -1,6 +1,7 @@
 /** The feeds of one host: where its chats' events are followed, and those of other hosts' chats that clients follow here. */
 import { findChat } from '../store/chats.ts';
 import { readEvents } from '../store/events.ts';
+import type { Holder } from '../store/hosts.ts';
 import type { ReaderEnd } from './chats.ts';
 import { Feed } from './feed.ts';
 import { HeadsElsewhere, type HeadsElsewhereParts } from './heads-elsewhere.ts';
@@ -35,6 +36,11 @@ export class Feeds {
     }
     if (!this.#parts.isHeld(chatId)) this.#headsElsewhere.askSoon();
     return feed;
+  }
+
+  /** Another host that held a chat a moment ago, as far as this one knows without asking. */
+  holderOf(chatId: string): Holder | undefined {
+    return this.#headsElsewhere.holderOf(chatId);
   }
 
   /** This host no longer holds the chat: its readers now see what others write. */

@@ -4,12 +4,15 @@
  */
 import { findHeads, type Head } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
+import type { Holder } from '../store/hosts.ts';
 import { inTime } from '../store/in-time.ts';
 import type { Doorbell } from './doorbell.ts';
 import type { Feed } from './feed.ts';
 import { Relays, type RelaysParts } from './relays.ts';
 
 export const askEveryMs = 1_000;
+/** How long what was read of a chat's holder is good: less than a lease outlives a host that dies. */
+export const seenForMs = 2 * askEveryMs;
 
 export interface HeadsElsewhereParts extends RelaysParts {
   sql: Sql;
@@ -23,6 +26,7 @@ export class HeadsElsewhere {
   readonly #relays: Relays;
   /** How far feeds with a live relay were when they were behind, and since when. */
   readonly #behind = new Map<string, { seq: number; sinceMs: number }>();
+  readonly #seen = new Map<string, { holder: Holder; atMs: number }>();
   #cancel: (() => void) | undefined;
   #asking: Promise<void> | undefined;
   #isFailing = false;
@@ -54,6 +58,12 @@ export class HeadsElsewhere {
     else this.#start();
   }
 
+  /** Who held a followed chat a moment ago, if another host did. */
+  holderOf(chatId: string): Holder | undefined {
+    const seen = this.#seen.get(chatId);
+    return seen && this.#parts.clock.monotonicMs() - seen.atMs < seenForMs ? seen.holder : undefined;
+  }
+
   #start(): void {
     this.#cancel?.();
     this.#cancel = undefined;
@@ -81,14 +91,19 @@ export class HeadsElsewhere {
     const { sql, logger } = this.#parts;
     const asked = this.#followed;
     this.#relays.keepOnly(asked);
-    for (const chatId of this.#behind.keys()) if (!asked.has(chatId)) this.#behind.delete(chatId);
+    for (const kept of [this.#behind, this.#seen]) {
+      for (const chatId of kept.keys()) if (!asked.has(chatId)) kept.delete(chatId);
+    }
     this.#asksAgain = false;
     if (asked.size === 0) return;
+    const atMs = this.#parts.clock.monotonicMs();
     try {
       const heads = await inTime(findHeads(sql, [...asked.keys()]));
       this.#isFailing = false;
       for (const [chatId, feed] of asked) {
         const found = heads.get(chatId);
+        if (found?.holder) this.#seen.set(chatId, { holder: found.holder, atMs });
+        else this.#seen.delete(chatId);
         if (found === undefined) feed.end('deleted');
         else if (!this.#isStopped && !this.#parts.isHeld(chatId)) this.#show(chatId, feed, found);
       }

@@ -8,17 +8,19 @@ import { ask } from './storage.ts';
 /** Which other host a request belongs to. */
 export class Holders {
   readonly #sql: Sql;
-  readonly #host: Pick<Host, 'id' | 'find'>;
+  readonly #host: Pick<Host, 'id' | 'find' | 'holderSeen'>;
 
-  constructor({ sql, host }: { sql: Sql; host: Pick<Host, 'id' | 'find'> }) {
+  constructor({ sql, host }: { sql: Sql; host: Pick<Host, 'id' | 'find' | 'holderSeen'> }) {
     this.#sql = sql;
     this.#host = host;
   }
 
-  /** The one that holds the chat, or is to take it. */
-  async find(of: Subject): Promise<Holder | null> {
+  /** The one that holds the chat, or is to take it. See `Chats.findHolder`. */
+  async find(of: Subject, { seen }: { seen: boolean }): Promise<Holder | null> {
     const chatId = await this.#chatOf(of);
     if (chatId === undefined || this.#host.find(chatId)) return null;
+    const known = seen ? this.#host.holderSeen(chatId) : undefined;
+    if (known && known.id !== this.#host.id) return known;
     const holder = await ask(() => findHolder(this.#sql, chatId));
     return holder?.id === this.#host.id ? null : holder;
   }

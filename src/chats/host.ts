@@ -15,7 +15,7 @@ import type { Actor } from '../protocol/principal.ts';
 import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findOpenDecisions, type OpenDecision } from '../store/decisions.ts';
-import { findHolder } from '../store/hosts.ts';
+import { findHolder, type Holder } from '../store/hosts.ts';
 import type { Lease } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { claimLease, releaseLease } from '../store/leases.ts';
@@ -228,6 +228,11 @@ export class Host {
   feed(chatId: string): Feed {
     if (this.#isStopping) throw shuttingDown();
     return this.#feeds.of(chatId);
+  }
+
+  /** See `Feeds.holderOf`. */
+  holderSeen(chatId: string): Holder | undefined {
+    return this.#feeds.holderOf(chatId);
   }
 
   /** The chat, claimed if nobody has it. */

@@ -358,8 +358,8 @@ export class HostedChats implements Chats {
     return this.#imports.remove(importId);
   }
 
-  findHolder(of: Subject): Promise<Holder | null> {
-    return this.#holders.find(of);
+  findHolder(of: Subject, how = { seen: false }): Promise<Holder | null> {
+    return this.#holders.find(of, how);
   }
 
   findOtherHost(of: Subject, wanted: { hasDirectory: boolean }): Promise<Holder | null> {

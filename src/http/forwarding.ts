@@ -69,7 +69,7 @@ export class Forwarding {
 
   /** The other host that holds the chat and has an address. */
   async findHolder(of: Subject): Promise<Holder | null> {
-    return this.#parts.peers.hasOthers ? this.#lookUp(of) : null;
+    return this.#parts.peers.hasOthers ? this.#lookUp(of, { seen: true }) : null;
   }
 
   /** The answer of the host that holds the chat: of another one, or, if this one holds it or may take it, of `here`. */
@@ -127,8 +127,8 @@ export class Forwarding {
     return isStopping(error) ? chats.findOtherHost(of, { hasDirectory: false }) : null;
   }
 
-  async #lookUp(of: Subject): Promise<Holder | null> {
-    const holder = await this.#parts.chats.findHolder(of);
+  async #lookUp(of: Subject, how = { seen: false }): Promise<Holder | null> {
+    const holder = await this.#parts.chats.findHolder(of, how);
     return holder?.address ? holder : null;
   }
 

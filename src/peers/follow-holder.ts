@@ -1,5 +1,4 @@
-import { Readable } from 'node:stream';
-import { readFeed } from '../client/feed-stream.ts';
+import { feedItems } from '../client/feed-stream.ts';
 import type { FeedItem } from '../protocol/event.ts';
 import { callPeer } from './peer-connection.ts';
 import type { Peers } from './peers.ts';
@@ -32,5 +31,6 @@ export async function* followHolder(
     answer.destroy();
     throw new Error(`The other host answered with status ${answer.statusCode}.`);
   }
-  yield* readFeed(Readable.toWeb(answer) as ReadableStream<Uint8Array>);
+  const read = feedItems();
+  for await (const piece of answer) yield* read(piece as Buffer);
 }
