@@ -284,18 +284,17 @@ export class Host {
         if (held?.lease.epoch === lease.epoch) this.#letGo(held);
       },
     });
-    const left = this.#leftFor.get(chatId);
-    // Otherwise another host has held it in the meantime.
-    const cause = left?.epoch === lease.epoch - 1 ? left.cause : undefined;
+    const dropped = this.#leftFor.get(chatId);
     try {
-      await write(() => takeOver({ ...this.#parts, log, cause, onLeft: (decisions) => this.notifier.left(decisions) }));
+      await write(() =>
+        takeOver({ ...this.#parts, log, dropped, onLeft: (decisions) => this.notifier.left(decisions) }),
+      );
       this.#leftFor.delete(chatId);
       // Read only now, so that it includes what the recovery has stored.
       row = await ask(() => findChat(sql, chatId));
       if (!row) throw unknownChat();
       if (row.isAsking || row.hasAnswer) openDecisions = await ask(() => findOpenDecisions(sql, chatId));
     } catch (error) {
-      if (cause) this.#leftFor.set(chatId, { epoch: lease.epoch, cause });
       // A host that cannot write must not keep the chat. If this fails too, the lease expires.
       void this.#track(this.#giveBack(lease));
       throw error;
@@ -314,7 +313,7 @@ export class Host {
       workspaces: this.#parts.workspaces,
       agents: this.#parts.agents,
       warmLimiter: this.#limit,
-      before: left ? this.#storeLeft(log, row) : this.#endings.get(chatId),
+      before: dropped ? this.#storeLeft(log, row) : this.#endings.get(chatId),
       // Once it has left, others may have changed it.
       onChanged: () => this.#chats.get(chatId) === taken && this.notifier.changed(chatId, () => taken.view),
       onRest: () => void this.#track(this.#release({ chat: taken, log })),

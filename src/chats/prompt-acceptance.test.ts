@@ -63,7 +63,7 @@ test('PROMPT-4: a prompt can start its turn in the write that stores it', async 
   const turnId = randomUUID();
   await accept('a', 'Fix it', turnId);
   expect(await events()).toMatchObject([accepted('a', 'Fix it'), { type: 'turn_started', turnId, promptIds: ['a'] }]);
-  expect(await findRunningTurn(database.sql, log.lease.chatId)).toBe(turnId);
+  expect(await findRunningTurn(database.sql, log.lease.chatId)).toMatchObject({ id: turnId });
   expect(await findPromptOfTurn(database.sql, log.lease.chatId, turnId)).toMatchObject({ id: 'a', starts: 1 });
   expect(await listWaitingPrompts(database.sql, log.lease.chatId)).toEqual([]);
 });

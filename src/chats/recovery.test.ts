@@ -198,7 +198,14 @@ test('TURN-2: the end of the turn says why this host dropped it', async () => {
   await leaveTurn({ said: true });
   const cause = new BooError('storage_unavailable', 'The disk is full.');
   const message = 'This turn could not be stored to its end: The disk is full. Send the prompt again to continue.';
-  expect(await recover({ cause })).toMatchObject([{ error: { code: 'storage_unavailable', message } }]);
+  const dropped = { epoch: log.lease.epoch, cause };
+  expect(await recover({ dropped })).toMatchObject([{ error: { code: 'storage_unavailable', message } }]);
+});
+
+test.each([-1, 1])('TURN-2: what this host dropped is no reason for the end of a later or earlier turn', async (by) => {
+  await leaveTurn({ said: true });
+  const dropped = { epoch: log.lease.epoch + by, cause: new BooError('storage_unavailable', 'The disk is full.') };
+  expect(await recover({ dropped })).toMatchObject([{ error: { code: 'host_restarted' } }]);
 });
 
 test('TURN-2: the end of the turn allows for a host that only lost the database, if another host is alive', async () => {

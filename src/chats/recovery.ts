@@ -18,8 +18,8 @@ export interface RecoveryParts {
   sql: Sql;
   log: ChatLog;
   hostId: string;
-  /** Why this host itself dropped the chat in the middle of the turn. */
-  cause?: BooError | undefined;
+  /** If this host itself has dropped the chat, why, and the epoch in which it held it. */
+  dropped?: { epoch: number; cause: BooError } | undefined;
   /** For one turn. */
   readonly createTraces: () => Promise<TurnTraces>;
   /** Whether the prompt of a turn that shows no sign of the agent reached it all the same. */
@@ -40,7 +40,8 @@ export interface RecoveryParts {
 export async function recoverChat(parts: RecoveryParts): Promise<void> {
   const { sql, log, createTraces, wasAsked, canContinue, onLeft } = parts;
   const { chatId } = log.lease;
-  const [turnId, left] = await Promise.all([findRunningTurn(sql, chatId), findOpenDecisions(sql, chatId)]);
+  const [running, left] = await Promise.all([findRunningTurn(sql, chatId), findOpenDecisions(sql, chatId)]);
+  const turnId = running?.id ?? null;
   const all = left.map(({ decision }) => decision);
   const decisions = all.filter(({ status }) => status === 'pending');
   // The agent never got these answers: its next process will.
@@ -75,7 +76,7 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
     error,
     usage: none,
     costUsd,
-  } = endWithoutResult('interrupted', requeued ? notReached() : await whyLeft(parts, next));
+  } = endWithoutResult('interrupted', requeued ? notReached() : await whyLeft(parts, running?.epoch, next));
   const usage = used?.usage ?? none;
   const requeuedPromptIds = requeued ? [requeued.id] : undefined;
   const unheard = [...answered, ...open].map(({ id }) => id);
@@ -111,8 +112,14 @@ async function whatNext(
   return turnId === null || requeued ? { continuation: null, next: '' } : afterInterruption(turnId);
 }
 
-async function whyLeft({ sql, log, hostId, cause }: RecoveryParts, next: string): Promise<BooError> {
-  if (cause) {
+async function whyLeft(
+  { sql, log, hostId, dropped }: RecoveryParts,
+  epoch: number | undefined,
+  next: string,
+): Promise<BooError> {
+  // A turn of another epoch was left by another host, or by another process of this one.
+  if (dropped && dropped.epoch === epoch) {
+    const { cause } = dropped;
     const { trouble } = cause.details;
     const why = isStorageTrouble(trouble) ? troubleText(trouble) : cause.message;
     return new BooError(cause.code, `This turn could not be stored to its end: ${why} ${next}`, { cause });

@@ -19,8 +19,8 @@ export interface TakeOverParts {
   readonly agents: AgentDirectory;
   readonly workspaces: Pick<Workspaces, 'locate'>;
   log: ChatLog;
-  /** Why this host itself dropped the chat in the middle of a turn. */
-  cause: BooError | undefined;
+  /** If this host itself has dropped the chat, why, and the epoch in which it held it. */
+  dropped: { epoch: number; cause: BooError } | undefined;
   /** Called with the decisions before they are cancelled. */
   readonly onLeft: (decisions: readonly Decision[]) => void;
 }
@@ -33,7 +33,7 @@ export function takeOver({
   agents,
   workspaces,
   log,
-  cause,
+  dropped,
   onLeft,
 }: TakeOverParts): Promise<void> {
   const { lease } = log;
@@ -45,7 +45,7 @@ export function takeOver({
     sql,
     log,
     hostId,
-    cause,
+    dropped,
     createTraces: async () => agents.agentFor((await find())?.agent ?? agents.default.name).createTurnTraces(),
     wasAsked: async (turnId, prompt) => {
       const chat = await find();

@@ -125,7 +125,7 @@ test('a turn runs until it has finished once, with its error', async () => {
   await submit('one');
   expect(await findRunningTurn(sql, lease.chatId)).toBeNull();
   const turnId = await start('one');
-  expect(await findRunningTurn(sql, lease.chatId)).toBe(turnId);
+  expect(await findRunningTurn(sql, lease.chatId)).toMatchObject({ id: turnId });
   await finish(turnId, { error: { code: 'agent_failed', message: 'It broke.' } as unknown as TurnError });
   await finish(turnId);
   expect(await findRunningTurn(sql, lease.chatId)).toBeNull();

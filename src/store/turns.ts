@@ -31,10 +31,11 @@ export function finishTurn(db: Sql, turn: FinishedTurn) {
     where id = ${turn.id} and outcome is null`;
 }
 
-/** The turn that the chat's previous holder left running, if any. */
-export async function findRunningTurn(db: Sql, chatId: string): Promise<string | null> {
-  const [row] = await db<{ id: string }[]>`select id from boocode.turns where chat_id = ${chatId} and outcome is null`;
-  return row?.id ?? null;
+/** The turn that a previous holder of the chat left running, if any, and the epoch in which it was started. */
+export async function findRunningTurn(db: Sql, chatId: string): Promise<{ id: string; epoch: number } | null> {
+  const [row] = await db<{ id: string; epoch: number }[]>`
+    select id, epoch from boocode.turns where chat_id = ${chatId} and outcome is null`;
+  return row ?? null;
 }
 
 /** Events that do not prove that the agent received a prompt. */

@@ -15,6 +15,8 @@ export interface PostgresProxy {
   readonly connections: number;
   /** Called for every piece of data after a connection has logged in. */
   fault: (direction: 'question' | 'answer', data: Buffer) => Passage;
+  /** How late every answer passes. */
+  delayMs: number;
   /** Half-open connections: nothing arrives any more, and neither side notices. */
   isFrozen: boolean;
   /** Freezes the connections that there are, for good; new ones work. As with a firewall that has forgotten them. */
@@ -52,6 +54,15 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
       server.on('data', () => server.end());
       client.destroy();
     };
+    /** Answers in transit, in order. */
+    const late: { data: Buffer; dueMs: number }[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    const arrive = (): void => {
+      clearTimeout(timer);
+      while (late[0] && late[0].dueMs <= performance.now()) carry('answer', late.shift()!.data);
+      if (late[0]) timer = setTimeout(arrive, late[0].dueMs - performance.now() + 1);
+    };
+    client.on('close', () => clearTimeout(timer));
     const carry = (direction: 'question' | 'answer', data: Buffer): void => {
       if (state.isFrozen || forgotten.has(client) || !pairs.has(client)) return;
       const passage = isLoggedIn ? state.fault(direction, data) : 'pass';
@@ -63,7 +74,10 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
       if (passage === 'cut-client') abandon();
     };
     client.on('data', (data) => carry('question', data));
-    server.on('data', (data) => carry('answer', data));
+    server.on('data', (data) => {
+      late.push({ data, dueMs: performance.now() + state.delayMs });
+      arrive();
+    });
     for (const socket of [client, server]) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
@@ -88,6 +102,7 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
       return pairs.size;
     },
     fault: () => 'pass',
+    delayMs: 0,
     isFrozen: false,
     forgetAll() {
       for (const client of pairs.keys()) forgotten.add(client);
