@@ -185,7 +185,14 @@ function stateOf({ isElsewhere, isAsking, isRunning, isWarm }: Glance): ChatStat
   return isAsking ? 'waiting' : isRunning ? 'running' : isWarm ? 'ready' : undefined;
 }
 
-const glanceFields = ['head', 'isElsewhere', 'isRunning', 'isAsking', 'isWarm'] as const satisfies (keyof Glance)[];
+const glanceFields = [
+  'head',
+  'isElsewhere',
+  'holderId',
+  'isRunning',
+  'isAsking',
+  'isWarm',
+] as const satisfies (keyof Glance)[];
 
 function isSame(seen: Glance | undefined, now: Glance): boolean {
   return seen !== undefined && glanceFields.every((name) => seen[name] === now[name]);

@@ -113,7 +113,7 @@ export class Chat {
 
   /** As it was stored last, without a host that holds it. */
   get viewAtRest(): ChatView {
-    return chatView(this.#context.settings.row, atRest(this));
+    return chatView({ ...this.#context.settings.row, holder: null }, atRest(this));
   }
 
   get live(): LiveState {

@@ -474,6 +474,22 @@ describe('ls, show, interrupt', () => {
     expect(JSON.parse((await run(['hosts', '--json'])).out)).toHaveLength(2);
   });
 
+  it('HOST-22: names the hosts of chats only if another one holds some, or one is pinned', async () => {
+    stub.addChat({ holder: { id: '00000000-0000-4000-8000-000000000000', name: 'here' } });
+    expect((await run(['ls'])).out).not.toMatch(/HOST|here/);
+    stub.addChat({ holder: { id: '11111111-0000-4000-8000-000000000000', name: 'the\u001bre' } });
+    stub.addChat({ host: 'desk' });
+    const lines = (await run(['ls'])).out.split('\n');
+    expect(lines[0]).toMatch(/^ID +STATE +HOST +BACKEND/);
+    expect(lines.slice(1, 4).join()).toMatch(/cold +desk \(pinned\) .*,.* the␛re .*,.* here /);
+    stub.chats.splice(
+      0,
+      3,
+      stub.chats.find((chat) => chat.host !== null)!,
+    );
+    expect((await run(['ls'])).out).toMatch(/^ID +STATE +HOST/);
+  });
+
   it('AGENT-34: shows where an agent works if that is not its chat’s directory', async () => {
     stub.addChat({ cwd: '/nonexistent/work', currentDirectory: '/nonexistent/work/s\u001bub' });
     expect((await run(['ls'])).out).toContain(' ~/work (in s␛ub) ');

@@ -25,6 +25,8 @@ export function addLs(program: Command, cli: Cli): void {
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<LsFlags>();
       const client = await connect(cli, flags);
+      const info = flags.json ? undefined : client.info();
+      info?.catch(() => undefined);
       const chats: Chat[] = [];
       const page = { limit: Math.min(flags.limit, 200), archived: flags.all ? undefined : (flags.archived ?? false) };
       for await (const chat of allPages((after) => client.listChats({ after, ...page }))) {
@@ -34,7 +36,7 @@ export function addLs(program: Command, cli: Cli): void {
       if (flags.json) return printJson(cli, chats);
       if (chats.length === 0 && flags.archived) cli.terminal.err('No chats are archived.\n');
       else if (chats.length === 0) cli.terminal.err('There are no chats yet: start one with `boocode chat "…"`.\n');
-      else cli.terminal.out(chatTable(chats, cli));
+      else cli.terminal.out(chatTable(chats, cli, (await info)?.hostId));
     });
 }
 
@@ -46,10 +48,13 @@ const stateFormats: Partial<Record<Chat['state'], Cell['format']>> = {
   cold: 'dim',
 };
 
-function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
+/** `hostId`: of the server that was asked. Hosts are named only where chats are on others, or pinned. */
+function chatTable(chats: readonly Chat[], { terminal, env }: Cli, hostId: string | undefined): string {
   const short = shortIds(chats.map((chat) => chat.id));
   const nowMs = Date.now();
-  const head = ['ID', 'STATE', 'BACKEND', 'TITLE', 'DIRECTORY', 'COST', 'AGE'].map((text): Cell => ({
+  const hasHosts = chats.some(({ host, holder }) => host !== null || (holder && holder.id !== hostId));
+  const hosts = hasHosts ? ['HOST'] : [];
+  const head = ['ID', 'STATE', ...hosts, 'BACKEND', 'TITLE', 'DIRECTORY', 'COST', 'AGE'].map((text): Cell => ({
     text,
     format: 'dim',
   }));
@@ -58,6 +63,7 @@ function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
     return [
       { text: short.get(chat.id) ?? chat.id },
       { text: stateText(chat, nowMs), ...(format === undefined ? {} : { format }) },
+      ...(hasHosts ? [{ text: hostText(chat) }] : []),
       { text: chat.backend },
       { text: plainLine(chat.title, 40), ...(chat.state === 'waiting' ? { format: 'bold' } : {}) },
       { text: directoryText(chat, env['HOME']) },
@@ -73,6 +79,11 @@ function stateText({ state, waitsFor, hold }: Chat, nowMs: number): string {
   if (hold && state !== 'running') return `${state} (held)`;
   if (!waitsFor || state === 'waiting') return state;
   return `${state} (${shortWait(waitsFor, nowMs)})`;
+}
+
+function hostText({ host, holder }: Chat): string {
+  if (host === null) return plainLine(holder?.name ?? '', 30);
+  return `${plainLine(host, 30)} (pinned)`;
 }
 
 function directoryText(chat: Chat, home: string | undefined): string {

@@ -152,6 +152,10 @@ export type StoredSettings = {
   [N in SettingName]: z.infer<Settings[N]['shown']> | (N extends NameWithInitial ? Settings[N]['initial'] : never);
 };
 
+/** A host, as `GET /v1/hosts` lists it. */
+export const chatHolder = z.object({ id: z.uuid(), name: z.string() });
+export type ChatHolder = z.infer<typeof chatHolder>;
+
 export const chat = z
   .object({
     id: z.uuid(),
@@ -165,6 +169,8 @@ export const chat = z
      */
     currentDirectory: z.string(),
     state: z.enum(chatStates),
+    /** The host that holds the chat: only its agent works on it, until it is at rest. Null if none does. */
+    holder: chatHolder.nullable(),
     /** Null while the chat is making progress, and when it has nothing to do. */
     waitsFor: waitsFor.nullable(),
     /**

@@ -13,6 +13,8 @@ export interface Glance {
   head: number;
   /** Another host holds it, and its lease lives. */
   isElsewhere: boolean;
+  /** The id of the host whose lease lives. */
+  holderId: string | null;
   isRunning: boolean;
   isAsking: boolean;
   /** Its holder has started an agent for it. */
@@ -21,6 +23,7 @@ export interface Glance {
 
 const glance = (db: Sql, hostId: string) => db`
   coalesce(owner_host <> ${hostId} and lease_until >= clock_timestamp(), false) as "isElsewhere",
+  case when lease_until >= clock_timestamp() then owner_host end as "holderId",
   exists (select from boocode.turns where chat_id = chats.id and outcome is null) as "isRunning",
   ${hasRunTurn(db)} as "isWarm"`;
 
@@ -68,9 +71,9 @@ export async function readElsewhere(
     select ${chatColumns(db)}, ${glance(db, hostId)} from boocode.chats
     where id = any(${chatIds as string[]}::uuid[]) and importing_session is null
       and (owner_host is distinct from ${hostId} or lease_until < clock_timestamp())`;
-  return rows.map(({ isElsewhere, isRunning, isWarm, ...raw }) => {
+  return rows.map(({ isElsewhere, holderId, isRunning, isWarm, ...raw }) => {
     const row = toRow(raw);
-    return { row, head: row.head, isElsewhere, isRunning, isWarm, isAsking: row.isAsking };
+    return { row, head: row.head, isElsewhere, holderId, isRunning, isWarm, isAsking: row.isAsking };
   });
 }
 

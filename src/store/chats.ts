@@ -1,6 +1,6 @@
 import type { PendingQuery, Row } from 'postgres';
 import { dropUndefined } from '../lib/drop-undefined.ts';
-import type { AgentName, PatchChat, SettingName, StoredSettings } from '../protocol/chat.ts';
+import type { AgentName, ChatHolder, PatchChat, SettingName, StoredSettings } from '../protocol/chat.ts';
 import type { AgentDirectory, Usage } from '../protocol/event.ts';
 import type { Hold } from '../protocol/hold.ts';
 import type { Workspace } from '../protocol/workspace.ts';
@@ -42,6 +42,8 @@ export interface ChatRow extends StoredSettings {
   /** The agent has yet to get an answer that is stored. */
   hasAnswer: boolean;
   hold: StoredHold | null;
+  /** The host that held the chat when this was read. */
+  holder: ChatHolder | null;
   /** The interrupted turn that continues by itself; null if none does. */
   continuation: Continuation | null;
   costUsd: number;
@@ -81,9 +83,14 @@ const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
     from boocode.agent_sessions, jsonb_each(model_usage) as model, jsonb_each_text(model.value) as count
     where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
 
+/** The host that holds a chat, as JSON; null if none does. */
+export const holderJson = (db: Sql) => db`
+  (select json_build_object('id', hosts.id, 'name', coalesce(hosts.name, split_part(hosts.machine, '/', 1)))
+    from boocode.hosts where hosts.id = owner_host and lease_until >= clock_timestamp())`;
+
 export const chatColumns = (db: Sql) => db`
   ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold, continuation, workspace,
-  agent_directory as "agentDirectory", next_seq - 1 as head,
+  agent_directory as "agentDirectory", next_seq - 1 as head, ${holderJson(db)} as holder,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
   exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
   exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is not null) as "hasAnswer",
@@ -108,13 +115,14 @@ export function newChatColumns(db: Sql, { id, agent, workspace = null, ...rest }
   };
 }
 
-type JsonField = 'hold' | 'agentDirectory' | 'continuation' | 'workspace';
+type JsonField = 'hold' | 'holder' | 'agentDirectory' | 'continuation' | 'workspace';
 export type RawRow = Omit<ChatRow, JsonField> & Record<JsonField, string | null>;
 
-export function toRow({ hold, agentDirectory, continuation, workspace, ...row }: RawRow): ChatRow {
+export function toRow({ hold, holder, agentDirectory, continuation, workspace, ...row }: RawRow): ChatRow {
   return {
     ...row,
     hold: parsed<StoredHold>(hold),
+    holder: parsed<ChatHolder>(holder),
     agentDirectory: parsed<AgentDirectory>(agentDirectory),
     continuation: parsed<Continuation>(continuation),
     workspace: parsed<StoredWorkspace>(workspace),

@@ -52,6 +52,28 @@ describe.skipIf(!hasBrowser(name))(`${name}`, () => {
     expect(watched.problems).toEqual([]);
   });
 
+  it('HOST-22: the host that runs a chat is named if it is another one', async () => {
+    const { page } = watched;
+    const config = { advertiseUrl: 'http://127.0.0.1:0', hostName: 'the other desk' };
+    const other = await openServer({ beside: server, config });
+    try {
+      const chat = await server.createChat();
+      await openChat(page, server.url, chat.id);
+      const facts = page.locator('.page-facts');
+      await other.client.prompt(chat.id, { content: 'who are you' });
+      await facts.getByText('on the other desk').waitFor();
+      await turnsEnded(page, 1);
+      await other.close();
+      await facts.getByText('on the other desk').waitFor({ state: 'detached' });
+      await say(page, 'who are you');
+      await turnsEnded(page, 2);
+      expect(await facts.innerText()).not.toMatch(/\bon\b/);
+    } finally {
+      await other.close();
+    }
+    expect(watched.problems).toEqual([]);
+  });
+
   it('WEB-49 TURN-11: a retried request is one line with a counter', async () => {
     const { page } = watched;
     const chat = await server.createChat();

@@ -90,6 +90,8 @@ async function tryOut(): Promise<void> {
     return chat;
   };
   await until(() => JSON.stringify(content(onA)) === JSON.stringify(content(onB)));
+  const { hostId } = await a.client.info();
+  expect(content(onB)).toMatchObject({ holder: { id: hostId } });
   expect(onB.states[0]).toBe('cold');
   expect(onB.states.slice(1).filter((state) => state === 'cold')).toEqual([]);
 

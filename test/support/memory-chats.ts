@@ -144,6 +144,7 @@ export function createMemoryChats(): MemoryChats {
         id: randomUUID(),
         cwd: input.cwd,
         workspace: null,
+        holder: null,
         currentDirectory: input.cwd,
         agent: 'claude',
         state: 'cold',

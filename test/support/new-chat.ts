@@ -25,6 +25,7 @@ export function chatRow(rest: Partial<ChatRow> = {}): ChatRow {
     hasAnswer: false,
     continuation: null,
     hold: null,
+    holder: null,
     costUsd: 0,
     tokensIn: 0,
     tokensOut: 0,

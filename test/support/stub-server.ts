@@ -112,7 +112,7 @@ export async function openStubServer(): Promise<StubServer> {
     if (url.pathname === '/healthz') return json(200, { name: 'boocode', status: 'ok' });
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
     if (url.pathname === '/v1/hosts') return json(200, { items: hosts });
-    if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false, backends });
+    if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false, hostId: hosts[0]?.id, backends });
     if (url.pathname === '/v1/sign-in-links') return json(201, stub.signInLink);
     if (url.pathname.startsWith('/v1/agent-sign-in')) {
       if (request.method === 'DELETE') return void response.writeHead(204).end();
@@ -222,6 +222,7 @@ export async function openStubServer(): Promise<StubServer> {
         title: 'A chat',
         cwd: '/work',
         workspace: null,
+        holder: null,
         currentDirectory: fields.cwd ?? '/work',
         agent: 'claude',
         backend: 'claude_sdk',

@@ -8,6 +8,7 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   title: id,
   cwd: '/',
   workspace: null,
+  holder: null,
   currentDirectory: '/',
   agent: 'claude',
   backend: 'claude_sdk',

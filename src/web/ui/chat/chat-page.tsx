@@ -56,6 +56,17 @@ function WorksIn({ chat }: { chat: Chat }) {
   );
 }
 
+/** The host that runs the chat, if it is not the server that this page came from. */
+function RunsOn({ chat }: { chat: Chat }) {
+  const info = useStore(useSession().info);
+  if (!info || !chat.holder || chat.holder.id === info.hostId) return null;
+  return (
+    <span className="page-dir">
+      on <bdi>{readableLine(chat.holder.name, 60)}</bdi>
+    </span>
+  );
+}
+
 function useOpenChat(chatId: string): OpenChat | undefined {
   const session = useSession();
   const [opened, setOpened] = useState<OpenChat>();
@@ -154,6 +165,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                   <bdi>{readableLine(shortPath(chat.cwd), 80)}</bdi>
                 </span>
                 <WorksIn chat={chat} />
+                <RunsOn chat={chat} />
                 <Spent chat={chat} />
                 <ContextBar usage={knownUsage(log)} />
               </p>
