@@ -159,6 +159,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       clock: systemClock,
       logger,
       idleTimeoutMs: config.idleTimeoutMs,
+      aheadTimeoutMs: 120_000,
       workspaces,
       waitLimits: { quietMs: config.quietMs, modelSilenceMs: config.modelSilenceMs },
       dataDir: config.dataDir,

@@ -17,6 +17,8 @@ export interface ChatEnvironment {
   readonly clock: Clock;
   readonly logger: Log;
   readonly idleTimeoutMs: number;
+  /** How long an agent that was started ahead of a prompt waits for it. */
+  readonly aheadTimeoutMs: number;
   /** No agent is started in a directory that overlaps it. */
   readonly dataDir: string;
   readonly workspaces: Workspaces;

@@ -7,7 +7,8 @@ import { ChatLoop, type ChatLoopParts } from './chat-loop.ts';
 import { ChatStateMachine } from './chat-state-machine.ts';
 import { WorkQueue } from './work-queue.ts';
 
-const idleTimeoutMs = 1_000;
+const [idleTimeoutMs, aheadTimeoutMs] = [1_000, 100];
+let isAhead: boolean;
 
 let clock: ManualClock;
 let queue: WorkQueue;
@@ -39,6 +40,10 @@ beforeEach(() => {
   hold = { isHeld: false };
   const parts = {
     session: {
+      use: () => (isAhead = false),
+      get isAhead() {
+        return isAhead;
+      },
       async close() {
         seen.push('close');
         await closing;
@@ -55,7 +60,8 @@ beforeEach(() => {
     onRest: () => void seen.push('rest'),
   };
   settings = {};
-  const context = { settings, clock, queue, state, log, idleTimeoutMs, fail };
+  isAhead = false;
+  const context = { settings, clock, queue, state, log, idleTimeoutMs, aheadTimeoutMs, fail };
   loop = new ChatLoop(context as unknown as ChatContext, parts as unknown as ChatLoopParts);
 });
 
@@ -225,6 +231,17 @@ describe('after the idle limit', () => {
     clock.advance(1);
     await ticks();
     expect(seen).toEqual(['task', 'close', 'rest']);
+  });
+
+  test('AGENT-40: a session that was opened ahead of a prompt is closed sooner, until a turn has used it', async () => {
+    open();
+    isAhead = true;
+    void add('task');
+    await ticks();
+    expect(clock.nextMs).toBe(aheadTimeoutMs);
+    queue.addUnprompted('turn' as never);
+    await ticks();
+    expect(clock.nextMs).toBe(idleTimeoutMs);
   });
 
   test('AGENT-3: a busy session is not closed', async () => {

@@ -111,14 +111,16 @@ export class ChatLoop {
   }
 
   async #turn(run: () => Promise<void>): Promise<void> {
+    this.#parts.session.use();
     await run();
     await this.#parts.session.noteBranch();
   }
 
   #armIdle(): void {
-    const { clock, idleTimeoutMs, state, settings } = this.#context;
+    const { clock, idleTimeoutMs, aheadTimeoutMs, state, settings } = this.#context;
+    const limitMs = this.#parts.session.isAhead ? Math.min(aheadTimeoutMs, idleTimeoutMs) : idleTimeoutMs;
     // A host without the chat's directory keeps it from no other.
-    this.#cancelIdle = clock.after(settings.missing ? 0 : idleTimeoutMs, () => {
+    this.#cancelIdle = clock.after(settings.missing ? 0 : limitMs, () => {
       // The agent still has work that would end with its process.
       if (state.handle?.isBusy) this.#armIdle();
       else this.#start(() => this.#idle());

@@ -20,6 +20,7 @@ type SessionBegins = Pick<AgentSessionSpec, 'continues' | 'continuesTurn'>;
 export class ChatSession {
   readonly #context: ChatContext;
   #isOutdated = false;
+  #isAhead = false;
   /** Rules that the agent was allowed to keep in the directory's settings, since those were last read. */
   #keptRules: string[] = [];
   /** The content that a notice has reported as not trusted. */
@@ -44,6 +45,16 @@ export class ChatSession {
     return this.#context.state.session.is === 'opening';
   }
 
+  /** Opened for a prompt that has not come yet. */
+  get isAhead(): boolean {
+    return this.#isAhead;
+  }
+
+  /** Somebody uses it: it is not opened ahead any more. */
+  use(): void {
+    this.#isAhead = false;
+  }
+
   /** The agent's own session, while it is open. */
   get handle(): AgentSession | undefined {
     return this.#context.state.handle;
@@ -66,6 +77,23 @@ export class ChatSession {
       if (this.isReady) return;
       // Again if a setting changed while it opened.
       await this.#reopen();
+    }
+  }
+
+  /**
+   * Opens the session for a prompt that is likely to come. Not while other agents start and all places are taken: those are
+   * needed. A failure is the prompt's, if it comes. Between turns only.
+   */
+  async warmAhead(): Promise<void> {
+    const { state, warmLimiter, logger, settings } = this.#context;
+    if (state.session.is !== 'cold' || warmLimiter.isFull) return;
+    this.#isAhead = true;
+    try {
+      await this.#reopen();
+    } catch (err) {
+      logger.debug({ chatId: settings.row.id, err }, 'An agent could not be started ahead of a prompt.');
+      this.forgetFailure();
+      if (err instanceof FencedError) throw err;
     }
   }
 

@@ -195,6 +195,16 @@ export class Chat {
     this.#context.queue.wake();
   }
 
+  /** Starts the agent, if nothing is under way, for a prompt that is likely to come. Does not wait for it. Idempotent. */
+  warmAhead(): void {
+    const { queue, state } = this.#context;
+    queue.assertOpen();
+    const isIdle = state.session.is === 'cold' && !this.#hold.isHeld && !this.#decisions.isWaiting;
+    if (!isIdle || queue.has('warm')) return;
+    // Nobody waits: it is refused only when the chat leaves this host.
+    queue.addTask('warm', () => this.#session.warmAhead()).catch(() => undefined);
+  }
+
   async openTerminal(): Promise<AgentTerminal> {
     this.#context.queue.assertOpen();
     return openTerminal(this.#context, this.#session, this.#decisions);

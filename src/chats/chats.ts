@@ -2,7 +2,7 @@
  * The interface of the chats: everything that HTTP, or any other caller, may ask for. `hosted-chats.ts` implements it.
  */
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
-import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
+import type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
@@ -153,6 +153,8 @@ export interface Chats {
   /** Resolves once the prompt is stored. Throws `prompt_conflict`. */
   submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<SubmittedPrompt>;
   interrupt(actor: Actor, chatId: string): Promise<InterruptResult>;
+  /** Starts the chat's agent for a prompt that is likely to come, and does not wait for it. Throws `chat_elsewhere`. */
+  warmAhead(chatId: string): Promise<WarmedChat>;
   /** Resumes a held queue; does nothing to one that is not held. */
   resumeQueue(actor: Actor, chatId: string, choice: ResumeQueue): Promise<Chat>;
   /**

@@ -47,7 +47,7 @@ export interface FlipRequest extends FlipTarget {
 export async function flipChat(chat: BusyChat, request: FlipRequest): Promise<void> {
   const { settings, queue } = chat;
   const target = changesOf(request, settings);
-  if (!queue.hasFlip && !target) return changeSettings(chat, request.changes, request.actor);
+  if (!queue.has('flip') && !target) return changeSettings(chat, request.changes, request.actor);
   // Before anything is touched.
   request.signal?.throwIfAborted();
   chat.agents.choose(settings.row.agent, request.backend ?? settings.row.backend);

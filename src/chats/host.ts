@@ -50,6 +50,8 @@ export interface HostParts
   clock: Clock;
   logger: Log;
   idleTimeoutMs: number;
+  /** How long an agent that was started ahead of a prompt waits for it. */
+  aheadTimeoutMs: number;
   waitLimits: WaitLimits;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
@@ -230,7 +232,6 @@ export class Host {
     return this.#feeds.of(chatId);
   }
 
-  /** See `Feeds.holderOf`. */
   holderSeen(chatId: string): Holder | undefined {
     return this.#feeds.holderOf(chatId);
   }
@@ -255,7 +256,7 @@ export class Host {
   }
 
   async #take(chatId: string): Promise<Held> {
-    const { sql, hostId, clock, logger, idleTimeoutMs, waitLimits } = this.#parts;
+    const { sql, hostId, clock, logger } = this.#parts;
     const lease = await ask(() => claimLease(sql, chatId, hostId, leaseTtlMs));
     if (!lease) {
       this.#leftFor.delete(chatId);
@@ -300,18 +301,11 @@ export class Host {
       throw error;
     }
     const taken = new Chat({
-      sql,
+      ...this.#parts,
       row,
       openDecisions,
       log,
-      clock,
-      logger,
-      idleTimeoutMs,
-      waitLimits,
       place: await this.#parts.workspaces.locate(row),
-      dataDir: this.#parts.dataDir,
-      workspaces: this.#parts.workspaces,
-      agents: this.#parts.agents,
       warmLimiter: this.#limit,
       before: dropped ? this.#storeLeft(log, row) : this.#endings.get(chatId),
       // Once it has left, others may have changed it.

@@ -8,6 +8,7 @@ import {
   type CreateChat,
   initialSettings,
   type PatchChat,
+  type WarmedChat,
 } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
@@ -254,6 +255,17 @@ export class HostedChats implements Chats {
     if ((await this.#views.elsewhere([row])).size > 0) throw await elsewhere(this.#sql, chatId);
     if (row.isAsking) return this.#host.use(chatId, (held) => held.interrupt(actor));
     return { interrupted: false, turnId: null };
+  }
+
+  warmAhead(chatId: string): Promise<WarmedChat> {
+    return this.#host.use(
+      chatId,
+      (chat) => {
+        chat.warmAhead();
+        return Promise.resolve({ state: chat.state });
+      },
+      { needsDirectory: true },
+    );
   }
 
   rewind(actor: Actor, chatId: string, { promptId }: RewindChat): Promise<RewindResult> {

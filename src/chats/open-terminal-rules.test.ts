@@ -32,7 +32,7 @@ function open({
   ...rest
 }: Given) {
   const tasks: string[] = [];
-  const session = { isReady: false, ...rest, warm: () => void (session.handle = rest.warmed) };
+  const session = { isReady: false, ...rest, warm: () => void (session.handle = rest.warmed), use() {} };
   const context = {
     state: { turn },
     settings: { row: { agent: 'claude', backend } },

@@ -16,6 +16,7 @@ export async function openTerminal(
   // Before a session is opened for nothing.
   assertTerminal(context);
   const { handle } = session;
+  session.use();
   if (handle?.terminal && (session.isReady || state.turn)) return handle.terminal;
   if (decisions.isWaiting) {
     const why = 'The agent of this chat has ended while it waited for an answer.';

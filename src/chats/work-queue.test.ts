@@ -187,7 +187,7 @@ describe('what is next', () => {
     const ran: string[] = [];
     const [early, late] = [new AbortController(), new AbortController()];
     void queue.addTask('rewind', () => Promise.resolve());
-    expect([queue.hasFlip, queue.hasTask]).toEqual([false, true]);
+    expect([queue.has('flip'), queue.hasTask]).toEqual([false, true]);
     expect(await drain()).toEqual(['task']);
     const add = (name: string, { signal }: AbortController) =>
       queue.addTask('flip', () => Promise.resolve(ran.push(name)), { signal });
@@ -200,7 +200,7 @@ describe('what is next', () => {
     await expect(tasks[0]).rejects.toThrow('nobody waits');
     const item = await queue.next(free);
     late.abort(new Error('too late'));
-    expect(queue.hasFlip).toBe(true);
+    expect(queue.has('flip')).toBe(true);
     if (item?.is === 'task') await item.run();
     expect(await drain()).toEqual(['task']);
     expect(await Promise.all(tasks.slice(1))).toEqual([1, 2]);
@@ -210,7 +210,7 @@ describe('what is next', () => {
   test.each(['done', 'failed'])('a flip that is %s is over before its caller hears about it', async (how) => {
     const work = (): Promise<void> => (how === 'done' ? Promise.resolve() : Promise.reject(new Error('failed')));
     const seen: boolean[] = [];
-    const look = (): void => void seen.push(queue.hasFlip, queue.isUrgent);
+    const look = (): void => void seen.push(queue.has('flip'), queue.isUrgent);
     const heard = queue.addTask('flip', work, { isUrgent: true }).then(look, look);
     look();
     await drain();

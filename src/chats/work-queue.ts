@@ -17,13 +17,14 @@ import type { PromptRow } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
 import { lettingGo } from './storage.ts';
 
-export type TaskKind = 'continuation' | 'flip' | 'rewind' | 'terminal';
+export type TaskKind = 'continuation' | 'flip' | 'rewind' | 'terminal' | 'warm';
 
 const needsDirectory: Readonly<Record<TaskKind, boolean>> = {
   continuation: true,
   flip: false,
   rewind: false,
   terminal: true,
+  warm: true,
 };
 
 export interface TaskOptions {
@@ -181,9 +182,9 @@ export class WorkQueue {
     return this.#tasks.length > 0;
   }
 
-  /** A flip waits, or runs. */
-  get hasFlip(): boolean {
-    return this.#pendingTasks.some(({ kind }) => kind === 'flip');
+  /** A task of this kind waits, or runs. */
+  has(kind: TaskKind): boolean {
+    return this.#pendingTasks.some((task) => task.kind === kind);
   }
 
   /** An urgent task waits, or runs. */

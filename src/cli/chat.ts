@@ -44,6 +44,8 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
   const client = await connect(cli, flags);
   const current = flags.resume === undefined ? await begin(client, flags) : await resume(client, flags.resume, flags);
   if (flags.json) return await runForProgram(cli, client, current, text, flags);
+  // While the first prompt is typed. If it does not work, the prompt says why.
+  if (talks) client.warm(current.id).catch(() => undefined);
   // Before anything is asked: pending decisions come next.
   if (talks) {
     const there = worksIn(current);

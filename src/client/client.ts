@@ -2,7 +2,7 @@
  * The typed client, for browsers and Node. It imports the schemas only as types, so bundles that include it do not
  * include the validator.
  */
-import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
+import type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './follow.ts';
 import { type Live, type LiveOptions, openLive } from './live.ts';
 import { createWire, isPassing, isUnreachable } from './request.ts';
@@ -43,7 +43,7 @@ export type {
   TerminalSocketConstructor,
 } from './terminal.ts';
 export type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
-export type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
+export type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 export type { ContentBlock } from '../protocol/content.ts';
 export type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 export type { DirectoryList } from '../protocol/directory.ts';
@@ -166,6 +166,11 @@ export interface BooClient {
   /** Resumes a held queue; does nothing if it is not held. Returns the chat as it is then. */
   resumeQueue(chatId: string, choice?: ResumeQueue): Promise<Chat>;
   interrupt(chatId: string): Promise<InterruptResult>;
+  /**
+   * Starts the chat's agent for a prompt that is likely to come, for example while a person types. It does not wait for the
+   * agent, may be repeated, and changes nothing in the log. Without a prompt the agent ends again after two minutes.
+   */
+  warm(chatId: string): Promise<WarmedChat>;
   /**
    * Takes prompts back: the agent continues from before this one, or before the one since which the conversation is too
    * long for the model. Files stay unchanged. Waits for a running turn; throws `not_found`, `invalid_request`.
@@ -332,6 +337,7 @@ export function createClient(options: ClientOptions): BooClient {
       wire.request(promptPath(chatId, promptId), { method: 'PATCH', body: { before } }),
     resumeQueue: (chatId, choice = {}) => wire.request(`${chatPath(chatId)}/resume`, { method: 'POST', body: choice }),
     rewind: (chatId, rewind = {}) => wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind }),
+    warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 
     events: (chatId, page = {}) => wire.request(`${chatPath(chatId)}/events`, { query: { ...page } }),

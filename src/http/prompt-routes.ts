@@ -1,6 +1,6 @@
 import type { Chats } from '../chats/chats.ts';
 import type { Log } from '../lib/log.ts';
-import { chat } from '../protocol/chat.ts';
+import { chat, warmedChat } from '../protocol/chat.ts';
 import { resumeQueue } from '../protocol/hold.ts';
 import {
   interruptResult,
@@ -115,6 +115,20 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
       },
       { params: chatPath },
       async ({ params, actor }) => json(200, await chats.interrupt(actor, params.chatId)),
+    ),
+    route(
+      {
+        id: 'warmChat',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/warm',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Start the agent for a prompt that is likely to come; without one it ends again after two minutes',
+        errors: ['chat_elsewhere', 'workspace_missing'],
+        responses: { 202: { description: 'The chat’s state now. The log does not change.', schema: warmedChat } },
+      },
+      { params: chatPath },
+      async ({ params }) => json(202, await chats.warmAhead(params.chatId)),
     ),
     route(
       {

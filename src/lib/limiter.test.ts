@@ -21,7 +21,7 @@ test('runs a limited number of tasks at once, and the others in order, even afte
   );
   const settled = Promise.allSettled(tasks);
   await Promise.all([gates[0]!.reached, gates[1]!.reached]);
-  expect(begun).toEqual([0, 1]);
+  expect([begun, limit.isFull]).toEqual([[0, 1], true]);
   gates[1]!.open();
   await gates[2]!.reached;
   expect(begun).toEqual([0, 1, 2]);
@@ -34,7 +34,7 @@ test('runs a limited number of tasks at once, and the others in order, even afte
     'fulfilled',
   ]);
   expect(begun).toEqual([0, 1, 2, 3, 4]);
-  expect(most).toBe(2);
+  expect([most, limit.isFull]).toEqual([2, false]);
 });
 
 test('a task that arrives while a slot is passed on does not jump the queue', async () => {

@@ -1,10 +1,14 @@
 /** Runs at most `limit` tasks at once; the others queue. */
-export type Limiter = <T>(task: () => Promise<T>) => Promise<T>;
+export interface Limiter {
+  <T>(task: () => Promise<T>): Promise<T>;
+  /** A task would have to wait. */
+  readonly isFull: boolean;
+}
 
 export function createLimiter(limit: number): Limiter {
   let running = 0;
   const waiting: (() => void)[] = [];
-  return async (task) => {
+  const run = async <T>(task: () => Promise<T>): Promise<T> => {
     if (running >= limit) await new Promise<void>((go) => waiting.push(go));
     else running += 1;
     try {
@@ -16,4 +20,5 @@ export function createLimiter(limit: number): Limiter {
       else running -= 1;
     }
   };
+  return Object.defineProperty(run, 'isFull', { get: () => running >= limit }) as Limiter;
 }

@@ -196,6 +196,10 @@ export const chat = z
   .meta({ id: 'Chat' });
 export type Chat = z.infer<typeof chat>;
 
+/** `warming` or `ready`, unless something keeps the agent from starting now. */
+export const warmedChat = chat.pick({ state: true }).meta({ id: 'WarmedChat' });
+export type WarmedChat = z.infer<typeof warmedChat>;
+
 export const createChat = z
   .strictObject(shapeOf('create'))
   .omit({ archived: true })

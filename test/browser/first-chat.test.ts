@@ -93,6 +93,30 @@ describeInBrowser('the first chat in a browser', (opened) => {
     expect(await option.evaluate(isInSight)).toBe(true);
   });
 
+  it('WEB-73: starts the agent when a chat is created, opened or typed into, and not when a page is loaded again', async () => {
+    await open();
+    await signIn(page, server.running.signInLink());
+    const stateOf = async (id: string) => (await server.client.getChat(id)).state;
+    const { id: typed } = await server.createChat({ title: 'Typed into' });
+    const { id: clicked } = await server.createChat({ title: 'Clicked' });
+    await openChat(page, server.url, typed);
+    await page.getByRole('button', { name: 'New chat' }).first().click();
+    await directory().fill(server.workDir);
+    await page.getByRole('button', { name: 'Start' }).click();
+    await page.waitForURL((url) => !url.href.endsWith(typed));
+    const created = page.url().split('/').at(-1)!;
+    await until(async () => (await stateOf(created)) === 'ready');
+    await page.getByRole('link', { name: /Clicked/ }).click();
+    await until(async () => (await stateOf(clicked)) === 'ready');
+    // The page was loaded with this chat before the others.
+    expect(await stateOf(typed)).toBe('cold');
+    await page.goBack();
+    await page.goBack();
+    await prompt().fill('w');
+    await until(async () => (await stateOf(typed)) === 'ready');
+    expect((await server.client.getChat(typed)).head).toBe(0);
+  });
+
   const heldFrom = ['prompt_accepted', 'turn_started'];
   it.each(heldFrom)(
     'WEB-52: says that the agent is starting until the first turn has started, without %s',

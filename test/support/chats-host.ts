@@ -98,6 +98,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     clock: systemClock,
     logger: silentLog,
     idleTimeoutMs: 600_000,
+    aheadTimeoutMs: 120_000,
     waitLimits: { quietMs: 10_000, modelSilenceMs: 0 },
     warmingAtOnce: 4,
     readerBacklogBytes: 1024 * 1024,

@@ -222,6 +222,11 @@ export function createMemoryChats(): MemoryChats {
       writes += 1;
       return Promise.resolve({ promptIds: [] });
     },
+    warmAhead(chatId) {
+      entryOf(chatId);
+      writes += 1;
+      return Promise.resolve({ state: 'warming' });
+    },
     async interrupt(_actor, chatId) {
       entryOf(chatId);
       writes += 1;

@@ -21,6 +21,7 @@ import { retryUntil } from './retry-until.ts';
 import { createStore, type Store } from './store.ts';
 import { onWake } from './on-wake.ts';
 import { type ServerTrouble, watchTrouble } from './server-trouble.ts';
+import { createWarmAhead } from './warm-ahead.ts';
 
 export interface Toast {
   id: number;
@@ -41,6 +42,8 @@ export interface Session {
   readonly outbox: Outbox;
   readonly trouble: ServerTrouble['store'];
   readonly drafts: Drafts;
+  /** Call it when a person is likely to write a prompt in the chat. */
+  warmAhead(chatId: string): void;
   showToast(text: string, more?: { level?: Toast['level']; action?: Toast['action']; forMs?: number }): () => void;
   /** Shows errors as a toast and resolves with undefined. */
   attempt<T>(work: () => Promise<T>): Promise<T | undefined>;
@@ -117,6 +120,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     activeChatId: activeChat.chatId,
     outbox,
     drafts,
+    warmAhead: createWarmAhead(api, (chatId) => chats.store.get().byId.get(chatId)),
     live,
     showToast(text, { level = 'info', action, forMs = level === 'error' ? 10_000 : 5_000 } = {}) {
       const id = (toastId += 1);

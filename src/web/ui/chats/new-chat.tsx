@@ -38,6 +38,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
     );
     if (!chat) return;
     session.chats.put(chat);
+    session.warmAhead(chat.id);
     location.hash = chatHref(chat.id);
     flushSync(onClose);
     // The browser has returned focus to the button that opened the dialog: the next space would press it.

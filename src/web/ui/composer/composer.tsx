@@ -87,7 +87,10 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
         text={text}
         commands={commands}
         placeholder={isDropping ? 'Drop images here' : isBusy ? 'Queue another prompt' : 'Ask for something'}
-        onText={setText}
+        onText={(next) => {
+          setText(next);
+          session.warmAhead(chat.id);
+        }}
         onSend={send}
         onEscape={() => {
           if (isBusy) onInterrupt();
