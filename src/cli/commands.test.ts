@@ -392,6 +392,14 @@ describe('chat', () => {
     expect(terminal.stderr).toContain(`boocode chat --resume ${stub.chats[0]?.id}`);
   });
 
+  it('WEB-73: warms the chat while the first prompt is typed, and does not mind if that fails', async () => {
+    const isWarmed = () => stub.requests.some((request) => request.endsWith('/warm'));
+    onTurn((chatId) => void stub.append(chatId, finished()));
+    expect([(await run(['chat', 'go'])).code, isWarmed()]).toEqual([0, false]);
+    const { code, err } = await run(['chat'], { isInteractive: true, lines: ['one', null] });
+    expect([code, err, isWarmed()]).toEqual([0, '', true]);
+  });
+
   it('reads the prompt from standard input when that is not a terminal', async () => {
     onTurn((chatId) => void stub.append(chatId, finished()));
     const { code } = await run(['chat'], { all: 'from a pipe\n\n' });
