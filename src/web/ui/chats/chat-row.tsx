@@ -15,11 +15,11 @@ export function StateMark({ chat }: { chat: Chat }) {
 }
 
 export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isHere: boolean }) {
-  const { warmAhead } = useSession();
+  const session = useSession();
   const title = readableLine(chat.title, 120);
   return (
     <li className={`chat-row ${isHere ? 'is-here' : ''}`}>
-      <a href={chatHref(chat.id)} aria-current={isHere ? 'page' : undefined} onClick={() => warmAhead(chat.id)}>
+      <a href={chatHref(chat.id)} aria-current={isHere ? 'page' : undefined} onClick={() => session.warmAhead(chat.id)}>
         <span className="row-title" dir="auto">
           {title}
         </span>
