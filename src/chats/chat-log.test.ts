@@ -22,7 +22,7 @@ afterAll(() => database.drop());
 beforeEach(async () => {
   seen = [];
   retries = [];
-  const feed = new Feed({ read: () => Promise.resolve([]), head: () => Promise.resolve(0) }, { backlogBytes: 1 });
+  const feed = new Feed({ read: () => Promise.resolve([]), find: () => Promise.resolve(null) }, { backlogBytes: 1 });
   feed.publishEvent = ({ seq }) => void seen.push(`shown ${seq}`);
   feed.publishDelta = (delta) => void seen.push(JSON.stringify(delta));
   log = await openChatLog(database.sql, {

@@ -6,12 +6,14 @@ import type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../proto
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
+import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
+import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
 import type {
@@ -56,8 +58,8 @@ export type Subject = { chatId: string } | { decisionId: string };
 
 /** Where a reader begins. */
 export interface FollowFrom {
-  /** The seq of the last event that the client has. */
-  after: number;
+  /** After the last event that the client has. */
+  after: LogCursor;
   /** Readers of one client may share a backlog, which then limits what is queued for all of them. */
   backlog?: Backlog | undefined;
   onlyIfHeld?: boolean | undefined;
@@ -170,8 +172,8 @@ export interface Chats {
   /** Throws `prompt_taken` if it is no longer waiting. Returns all waiting prompts. */
   movePrompt(actor: Actor, chatId: string, promptId: string, to: MovePrompt): Promise<WaitingPromptList>;
 
-  /** With `before`: the newest of those before it. */
-  readEvents(chatId: string, page: { limit: number } & ({ after: number } | { before: number })): Promise<EventPage>;
+  /** With `before`: the newest of those before it. Throws `log_replaced` if the cursor is of another log. */
+  readEvents(chatId: string, page: EventPageQuery): Promise<EventPage>;
   /** Throws `chat_elsewhere` if only what is held here may be followed, and another host or none holds the chat. */
   follow(chatId: string, cursor: FollowFrom): Promise<Reader>;
   /** Calls the listener for every chat that is created, changed or deleted, on any host, and for every decision. */

@@ -6,12 +6,14 @@ import { Feed } from './feed.ts';
 
 /** What is stored. */
 let stored: Event[];
+let logId: string;
 let pages: { after: number; limit: number }[];
 let feed: Feed;
 /** Called before a page is read. */
 let beforePage: () => void;
 beforeEach(() => {
   stored = [];
+  logId = 'aaaaaaaa';
   pages = [];
   beforePage = () => {};
   feed = new Feed(
@@ -21,7 +23,7 @@ beforeEach(() => {
         pages.push(page);
         return Promise.resolve(stored.filter(({ seq }) => seq > page.after).slice(0, page.limit));
       },
-      head: () => Promise.resolve(stored.length),
+      find: (seq) => Promise.resolve({ head: stored.length, logId, at: stored[seq - 1]?.at ?? null }),
     },
     { backlogBytes: 10_000 },
   );
@@ -29,7 +31,8 @@ beforeEach(() => {
 
 /** Stores an event without showing it. */
 function store(body: object = { type: 'notice' }): Event {
-  const event = { seq: stored.length + 1, ...body } as Event;
+  const seq = stored.length + 1;
+  const event = { seq, at: new Date(seq).toISOString(), ...body } as Event;
   stored.push(event);
   return event;
 }
@@ -91,7 +94,8 @@ describe('LOG-3: a reader of the history', () => {
     expect(await taker.take(502)).toEqual(['ok', ...stored.map(({ seq }) => seq)]);
     expect(pages).toEqual([
       { after: 0, limit: 500 },
-      { after: 500, limit: 500 },
+      // From the last event on, which must still be there.
+      { after: 499, limit: 501 },
     ]);
   });
 
@@ -142,7 +146,7 @@ describe('LOG-3: a reader of the history', () => {
 
   test('is no longer one if the log cannot be read', async () => {
     const broken = new Feed(
-      { head: () => Promise.reject(new Error('Gone.')), read: () => Promise.resolve([]) },
+      { find: () => Promise.reject(new Error('Gone.')), read: () => Promise.resolve([]) },
       { backlogBytes: 1 },
     );
     const items = broken.follow({ after: 0 }).items[Symbol.asyncIterator]();
@@ -271,8 +275,8 @@ describe('LOG-11: a chat that another host has written to', () => {
     await settled();
     say();
     expect(await live).toBe(5);
-    // Of the log only what it lacked was read.
-    expect(pages.map(({ after }) => after)).toEqual([0, 1]);
+    // Of the log only what it lacked was read, and the last event before it.
+    expect(pages.map(({ after }) => after)).toEqual([0, 0]);
   });
 
   test('what was queued before the hole comes first, and nothing comes twice', async () => {
@@ -315,6 +319,30 @@ describe('LOG-11: a chat that another host has written to', () => {
     await settled();
     say();
     expect(await next).toBe(3);
+  });
+
+  test('LOG-17: a log that is written again from an earlier event on ends its readers', async () => {
+    const taker = await liveTaker();
+    say();
+    expect(await taker.next()).toBe(2);
+    const next = taker.next();
+    await settled();
+    stored.pop();
+    logId = 'bbbbbbbb';
+    say();
+    say();
+    expect([await next, taker.reader.end]).toEqual([null, 'closed']);
+    expect(await new Taker(0).take(4)).toEqual(['ok', 1, 2, 3]);
+    expect(feed.publishedSeq).toBe(3);
+  });
+
+  test('LOG-17: a reader of many pages ends if the log is another one in between', async () => {
+    for (let count = 0; count < 501; count += 1) store();
+    const taker = new Taker();
+    await taker.take(500);
+    stored = stored.map((event) => ({ ...event, at: new Date(event.seq + 1).toISOString() }));
+    expect(await taker.take(2)).toEqual([500, null]);
+    expect(taker.reader.end).toBe('closed');
   });
 
   test('previews from before are forgotten: the message that they belong to may be finished', async () => {

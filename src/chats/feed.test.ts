@@ -8,7 +8,7 @@ import { until } from '../../test/support/until.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLog } from '../lib/log.ts';
 import type { Delta, Event, FeedItem } from '../protocol/event.ts';
-import { readEvents } from '../store/events.ts';
+import { findLogPlace, readEvents } from '../store/events.ts';
 import { insertHost } from '../store/hosts.ts';
 import { claimLease } from '../store/leases.ts';
 import { Backlog } from './backlog.ts';
@@ -48,10 +48,9 @@ async function openLine(options: { backlogBytes?: number; slowly?: () => Promise
       await options.slowly?.();
       return events;
     },
-    async head() {
+    async find(seq) {
       await options.slowly?.();
-      const [row] = await sql<{ head: number }[]>`select next_seq - 1 as head from boocode.chats where id = ${chatId}`;
-      return row!.head;
+      return findLogPlace(sql, chatId, seq);
     },
   };
   const feed = new Feed(source, { backlogBytes: options.backlogBytes ?? 1024 * 1024 });

@@ -8,19 +8,24 @@
  * An event that is not the reader's next one, because another host has written in between, sends it back to the stored
  * log. So does `noteHead`, for what other hosts have written.
  *
+ * The database may be set back under a running server, as when a lagging replica takes over. So every page of the stored
+ * log begins with the reader's last event, and a reader whose event is not there any more ends, as all do when the log
+ * is written again from an earlier event on. Their cursors then tell them.
+ *
  * Every reader has a bounded buffer. A reader that overflows it is cut off and comes back with a cursor: the log, not
  * the server's memory, is where a slow reader waits.
  */
 import type { Delta, Event, FeedItem } from '../protocol/event.ts';
 import { createPushable, type Pushable } from '../lib/pushable.ts';
+import { isInLog, isMarked, logCursor, type LogCursor, seqOf } from '../protocol/log-cursor.ts';
 import { Backlog } from './backlog.ts';
 import type { Reader, ReaderEnd } from './chats.ts';
 
 export interface FeedLog {
   /** Stored events after a seq, in order. */
   read(page: { after: number; limit: number }): Promise<Event[]>;
-  /** The seq of the newest stored event. */
-  head(): Promise<number>;
+  /** The seq of the newest stored event, the log's id, and the time of the event with this seq; null if there is none. */
+  find(seq: number): Promise<{ head: number; logId: string; at: string | null } | null>;
 }
 
 const pageSize = 500;
@@ -52,6 +57,9 @@ export class Feed {
   /** What has streamed so far of every message that is still being made. */
   readonly #unfinished = new Map<string, Delta>();
   #publishedSeq = 0;
+  #publishedCursor: LogCursor = 0;
+  /** The newest event that was shown here as it was written. */
+  #shownSeq = 0;
 
   constructor(log: FeedLog, options: { backlogBytes: number }) {
     this.#log = log;
@@ -67,10 +75,30 @@ export class Feed {
     return this.#publishedSeq;
   }
 
-  /** Shows a stored event. In seq order, but there may be others before it that this host has not written. */
-  publishEvent(event: Event): void {
+  /** The same, as a cursor; marked if it is known. */
+  get publishedCursor(): LogCursor {
+    return this.#publishedCursor;
+  }
+
+  /** The log is not the one that readers have seen: they end, and come back with their cursors. */
+  restart(): void {
+    this.#unfinished.clear();
+    this.#publishedSeq = 0;
+    this.#publishedCursor = 0;
+    this.#shownSeq = 0;
+    this.end('closed');
+  }
+
+  /**
+   * Shows a stored event. In seq order, but there may be others before it that this host has not written. Its cursor is
+   * given if another host has sent it.
+   */
+  publishEvent(event: Event, cursor: LogCursor = event.seq): void {
+    if (event.seq <= this.#shownSeq) this.restart();
     if (event.seq > this.#publishedSeq + 1) this.#unfinished.clear();
     this.#publishedSeq = event.seq;
+    this.#publishedCursor = cursor;
+    this.#shownSeq = event.seq;
     if (event.type === 'agent_message' || event.type === 'agent_thought') this.#unfinished.delete(event.messageId);
     else if (event.type === 'tool_call') this.#unfinished.delete(event.toolCallId);
     else if (event.type === 'turn_finished') this.#unfinished.clear();
@@ -81,6 +109,7 @@ export class Feed {
   noteHead(seq: number): void {
     if (seq <= this.#publishedSeq) return;
     this.#publishedSeq = seq;
+    this.#publishedCursor = seq;
     // Of whatever another host has finished since.
     this.#unfinished.clear();
     for (const reader of this.#readers) reader.noteHead(seq);
@@ -101,7 +130,7 @@ export class Feed {
     for (const reader of this.#readers) reader.offer({ kind: 'delta', delta });
   }
 
-  follow({ after, backlog }: { after: number; backlog?: Backlog | undefined }): Reader {
+  follow({ after, backlog }: { after: LogCursor; backlog?: Backlog | undefined }): Reader {
     const reader = new FeedReader(after, {
       log: this.#log,
       backlog: backlog ?? new Backlog(this.#backlogBytes),
@@ -130,14 +159,16 @@ interface FeedReaderParts {
 class FeedReader implements Reader {
   readonly items: AsyncIterable<FeedItem>;
   readonly #parts: FeedReaderParts;
-  /** The seq of the last event that the reader got, or has in its queue. */
+  /** The seq of the last event that the reader got, or has in its queue; and its time. */
   #seen = 0;
+  #seenAt: string | null = null;
+  #logId = '';
   /** Set while the reader is live. */
   #queue: Pushable<FeedItem> | undefined;
   #waitingBytes = 0;
   #end: ReaderEnd | undefined;
 
-  constructor(after: number, parts: FeedReaderParts) {
+  constructor(after: LogCursor, parts: FeedReaderParts) {
     this.#parts = parts;
     this.items = this.#read(after);
   }
@@ -148,8 +179,7 @@ class FeedReader implements Reader {
     const bytes = sizeOf(item);
     if (!this.#parts.backlog.add(bytes)) return this.close('behind');
     this.#waitingBytes += bytes;
-    this.#queue.push(item);
-    if (item.kind === 'event') this.#seen = item.event.seq;
+    this.#queue.push(item.kind === 'event' ? this.#see(item.event) : item);
   }
 
   noteHead(seq: number): void {
@@ -182,19 +212,36 @@ class FeedReader implements Reader {
     this.#parts.backlog.remove(bytes);
   }
 
-  async *#read(after: number): AsyncGenerator<FeedItem> {
-    try {
-      const head = await this.#parts.log.head();
-      const verdict = after <= head ? 'ok' : 'gap';
-      yield { kind: 'resume', type: 'resume', verdict, after, head };
+  /** The event as the reader gets it, which has it from now on. */
+  #see(event: Event): FeedItem {
+    this.#seen = event.seq;
+    this.#seenAt = event.at;
+    return { kind: 'event', event, cursor: logCursor(this.#logId, event) };
+  }
 
-      this.#seen = verdict === 'ok' ? after : 0;
+  /** What follows in the stored log; null if the log no longer has the reader's last event. */
+  async #nextPage(): Promise<Event[] | null> {
+    if (this.#seen === 0) return this.#parts.log.read({ after: 0, limit: pageSize });
+    const [last, ...next] = await this.#parts.log.read({ after: this.#seen - 1, limit: pageSize + 1 });
+    return last && last.seq === this.#seen && last.at === this.#seenAt ? next : null;
+  }
+
+  async *#read(cursor: LogCursor): AsyncGenerator<FeedItem> {
+    try {
+      const after = seqOf(cursor);
+      const place = await this.#parts.log.find(after);
+      const { head, at, logId } = place ?? { head: 0, at: null, logId: '' };
+      const isOk = isMarked(cursor) ? isInLog(cursor, { logId, at }) : after <= head;
+      yield { kind: 'resume', type: 'resume', verdict: isOk ? 'ok' : 'gap', after, head };
+
+      this.#logId = logId;
+      if (isOk) [this.#seen, this.#seenAt] = [after, at];
       while (!this.#hasEnded) {
-        const page = await this.#parts.log.read({ after: this.#seen, limit: pageSize });
+        const page = await this.#nextPage();
+        if (!page) return;
         for (const event of page) {
           if (this.#hasEnded) return;
-          yield { kind: 'event', event };
-          this.#seen = event.seq;
+          yield this.#see(event);
         }
         if (this.#hasEnded) return;
         if (page.length < pageSize && this.#parts.isCaughtUp(this.#seen)) yield* this.#joinLive();

@@ -1,6 +1,5 @@
 /** The feeds of one host: where its chats' events are followed, and those of other hosts' chats that clients follow here. */
-import { findChat } from '../store/chats.ts';
-import { readEvents } from '../store/events.ts';
+import { findLogPlace, readEvents } from '../store/events.ts';
 import type { Holder } from '../store/hosts.ts';
 import type { ReaderEnd } from './chats.ts';
 import { Feed } from './feed.ts';
@@ -29,7 +28,7 @@ export class Feeds {
       const { sql, readerBacklogBytes } = this.#parts;
       const log = {
         read: (page: { after: number; limit: number }) => ask(() => readEvents(sql, chatId, page)),
-        head: async () => (await ask(() => findChat(sql, chatId)))?.head ?? 0,
+        find: (seq: number) => ask(() => findLogPlace(sql, chatId, seq)),
       };
       feed = new Feed(log, { backlogBytes: readerBacklogBytes });
       this.#feeds.set(chatId, feed);

@@ -97,6 +97,7 @@ export class HeadsElsewhere {
     this.#asksAgain = false;
     if (asked.size === 0) return;
     const atMs = this.#parts.clock.monotonicMs();
+    const shown = new Map([...asked].map(([chatId, feed]) => [chatId, feed.publishedSeq]));
     try {
       const heads = await inTime(findHeads(sql, [...asked.keys()]));
       this.#isFailing = false;
@@ -105,6 +106,8 @@ export class HeadsElsewhere {
         if (found?.holder) this.#seen.set(chatId, { holder: found.holder, atMs });
         else this.#seen.delete(chatId);
         if (found === undefined) feed.end('deleted');
+        // Events that were shown are gone: the database was set back.
+        else if (found.head < shown.get(chatId)!) feed.restart();
         else if (!this.#isStopped && !this.#parts.isHeld(chatId)) this.#show(chatId, feed, found);
       }
     } catch (err) {

@@ -33,12 +33,12 @@ import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import { type ChatRow, findChat, insertChat, listChats, type NewChat, toChatRows } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findDecision, listDecisions } from '../store/decisions.ts';
-import { readEvents } from '../store/events.ts';
 import { findPrompt, type FoundPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Chat as HeldChat } from './chat.ts';
 import type { ChangesElsewhere } from './changes-elsewhere.ts';
+import { type EventPageQuery, readEventPage } from './event-page.ts';
 import { rowHere } from './assert-here.ts';
 import { assertOffered } from './assert-offered.ts';
 import { ChatViews } from './chat-views.ts';
@@ -297,15 +297,8 @@ export class HostedChats implements Chats {
     return listDirectories(prefix);
   }
 
-  async readEvents(chatId: string, page: Parameters<Chats['readEvents']>[1]): Promise<EventPage> {
-    const { head } = await this.#row(chatId);
-    const items = await ask(() => readEvents(this.#sql, chatId, page));
-    if ('before' in page) {
-      const first = items[0]?.seq ?? 1;
-      return { items, next: first > 1 ? first : null, head };
-    }
-    const last = items.at(-1)?.seq ?? head;
-    return { items, next: last < head ? last : null, head };
+  async readEvents(chatId: string, page: EventPageQuery): Promise<EventPage> {
+    return readEventPage(this.#sql, chatId, page);
   }
 
   async openTerminal(chatId: string): Promise<AgentTerminal> {

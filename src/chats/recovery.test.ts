@@ -47,7 +47,7 @@ beforeEach(async () => {
   [chatId, turnId] = [randomUUID(), randomUUID()];
   [asked, told, traced] = [[], [], 0];
   await database.sql`insert into boocode.chats (id, cwd, backend) values (${chatId}, '/', 'claude_sdk')`;
-  const feed = new Feed({ read: () => Promise.resolve([]), head: () => Promise.resolve(0) }, { backlogBytes: 1 });
+  const feed = new Feed({ read: () => Promise.resolve([]), find: () => Promise.resolve(null) }, { backlogBytes: 1 });
   log = new ChatLog({
     sql: database.sql,
     lease: (await claimLease(database.sql, chatId, host, 60_000))!,

@@ -4,6 +4,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { silentLog } from '../lib/log.ts';
 import { createPushable, type Pushable } from '../lib/pushable.ts';
 import type { Delta, Event, FeedItem } from '../protocol/event.ts';
+import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { Holder } from '../store/hosts.ts';
 import { Feed } from './feed.ts';
 import { Relays } from './relays.ts';
@@ -13,7 +14,7 @@ const chatId = 'c1';
 
 interface Connection {
   holder: Holder;
-  from: { chatId: string; after: number };
+  from: { chatId: string; after: LogCursor };
   signal: AbortSignal;
   items: Pushable<FeedItem>;
 }
@@ -48,7 +49,7 @@ beforeEach(() => {
 
 function newFeed(): Feed {
   const log = {
-    head: () => Promise.resolve(stored.length),
+    find: (seq: number) => Promise.resolve({ head: stored.length, logId: 'aaaaaaaa', at: stored[seq - 1]?.at ?? null }),
     read: ({ after }: { after: number }) => Promise.resolve(stored.slice(after)),
   };
   return new Feed(log, { backlogBytes: 1e6 });
@@ -57,7 +58,7 @@ function newFeed(): Feed {
 const settle = async (): Promise<void> => {
   for (let times = 0; times < 5; times += 1) await new Promise((resolve) => setImmediate(resolve));
 };
-const eventAt = (seq: number) => ({ type: 'notice', seq, chatId }) as unknown as Event;
+const eventAt = (seq: number) => ({ type: 'notice', seq, chatId, at: new Date(seq).toISOString() }) as unknown as Event;
 const textDelta = (messageId: string, text: string) =>
   ({ type: 'agent_message_chunk', chatId, messageId, content: { type: 'text', text } }) as unknown as Delta;
 const callDelta = (toolCallId: string, partialInput: string) =>
@@ -120,6 +121,28 @@ describe('LOG-14: previews of another host', () => {
     const late = read(feed);
     await settle();
     expect(late).toEqual(['Hello you', '{"a":1}', 'New']);
+  });
+
+  test('LOG-17: ask the holder with its own cursor, and if that has another log, readers come back for it', async () => {
+    stored = [eventAt(1)];
+    const reader = feed.follow({ after: 0 });
+    const all = (async () => {
+      const seqs: number[] = [];
+      for await (const item of reader.items) if (item.kind === 'event') seqs.push(item.event.seq);
+      return seqs;
+    })();
+    await settle();
+    relays.connect(chatId, feed, holder);
+    await settle();
+    await say(resume, { ...event(2), cursor: '2-mark' } as FeedItem);
+    connections[0]!.items.close();
+    await settle();
+    clock.advance(1_000);
+    relays.connect(chatId, feed, holder);
+    await settle();
+    expect(connections[1]).toMatchObject({ from: { chatId, after: '2-mark' } });
+    await say({ ...resume, verdict: 'gap', head: 3 } as FeedItem, event(1), event(2), event(3));
+    expect([await all, reader.end, feed.publishedSeq]).toEqual([[1, 2], 'closed', 3]);
   });
 
   test('come from the holder only: not from one that is not, and not once this host holds the chat', async () => {

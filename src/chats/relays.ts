@@ -5,16 +5,17 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { FeedItem } from '../protocol/event.ts';
+import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { Holder } from '../store/hosts.ts';
 import { type Feed, previewKey } from './feed.ts';
 
 /**
- * What the holder of a chat shows its own readers from this seq on. Ends when it no longer holds the chat or stops, throws
+ * What the holder of a chat shows its own readers from this cursor on. Ends when it no longer holds the chat or stops, throws
  * if it cannot be reached.
  */
 export type FollowHolder = (
   holder: Holder,
-  from: { chatId: string; after: number },
+  from: { chatId: string; after: LogCursor },
   signal: AbortSignal,
 ) => AsyncIterable<FeedItem>;
 
@@ -66,7 +67,7 @@ export class Relays {
     const abort = new AbortController();
     const relay = { holderId: holder.id, feed, abort, isLive: false, isOver: false, failures, retryAtMs: 0 };
     this.#relays.set(chatId, relay);
-    void this.#run(chatId, relay, followHolder(holder, { chatId, after: feed.publishedSeq }, abort.signal));
+    void this.#run(chatId, relay, followHolder(holder, { chatId, after: feed.publishedCursor }, abort.signal));
   }
 
   disconnect(chatId: string): void {
@@ -90,9 +91,11 @@ export class Relays {
         if (signal.aborted || isHeld(chatId)) break;
         relay.isLive = true;
         relay.failures = 0;
-        if (item.kind === 'event') {
-          if (item.event.seq > feed.publishedSeq) feed.publishEvent(item.event);
-        } else if (item.kind === 'delta') {
+        if (item.kind === 'resume') {
+          if (item.verdict === 'gap') feed.restart();
+        } else if (item.kind === 'event') {
+          if (item.event.seq > feed.publishedSeq) feed.publishEvent(item.event, item.cursor);
+        } else {
           const key = previewKey(item.delta);
           if (begun.has(key)) feed.publishDelta(item.delta);
           else feed.publishWhole(item.delta);

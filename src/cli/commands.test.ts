@@ -35,11 +35,11 @@ const finished = (outcome: 'completed' | 'interrupted' | 'failed' = 'completed')
 });
 
 /** What the stub's agent does with every prompt, once someone follows the chat. */
-function onTurn(work: (chatId: string) => void | Promise<void>): void {
+function onTurn(work: (chatId: string, promptId: string) => void | Promise<void>): void {
   stub.onPrompt = (chatId, promptId) => {
     const started = until(() => stub.readers(chatId) > 0).then(() => {
       stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] });
-      return work(chatId);
+      return work(chatId, promptId);
     });
     stub.inBackground(started);
   };
@@ -421,6 +421,28 @@ describe('chat', () => {
     expect(out.match(/^Yes\.$/gm)).toHaveLength(2);
   });
 
+  it('LOG-18: says that the log is shown from its beginning, and ends when that has no such prompt', async () => {
+    onTurn(async (chatId) => {
+      stub.append(chatId, message('m', 'The first history.'));
+      await until(() => terminal.stdout.includes('The first history.'));
+      stub.replaceLog(chatId, [message('m', 'Another history.')]);
+    });
+    const { terminal, exitCode } = start(['chat', 'go']);
+    expect(await exitCode).toBe(1);
+    expect(terminal.stdout).toContain('Another history.');
+    expect(terminal.stderr).toContain('The log has changed on the server; it is shown from its beginning.');
+    expect(terminal.stderr).toMatch(/error: The server’s history was replaced by one without this prompt\.\n$/);
+  });
+
+  it('LOG-18: waits on when the log that has replaced the other one has the prompt', async () => {
+    onTurn((chatId, promptId) => {
+      stub.replaceLog(chatId, [{ type: 'prompt_accepted', promptId, content: [{ type: 'text', text: 'go' }] }]);
+      stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] });
+      stub.append(chatId, finished());
+    });
+    expect((await run(['chat', 'go'])).code).toBe(0);
+  });
+
   it('ends with one sentence when the chat was deleted', async () => {
     onTurn(() => {
       stub.chats.length = 0;
@@ -439,6 +461,13 @@ describe('send', () => {
     expect(JSON.parse(first.out)).toEqual({ promptId: 'p1', chatId: chat.id, seq: 1 });
     expect((await run(['send', chat.id, 'hello', 'you', '--id', 'p1', '--json'])).out).toBe(first.out);
     expect(first.err).toBe('');
+  });
+
+  it('LOG-18: ends when the prompt that it waits for is no longer in the log', async () => {
+    onTurn((chatId) => stub.replaceLog(chatId, [message('m', 'Another history.'), message('n', 'More.')]));
+    const { code, err } = await run(['send', stub.addChat().id, 'go', '--wait']);
+    expect(code).toBe(1);
+    expect(err).toMatch(/error: The server’s history was replaced by one without this prompt\.\n$/);
   });
 
   it.each([

@@ -1,11 +1,12 @@
 /** A chat as followed at a terminal: prints what happens, asks the person about decisions, waits for turns. */
-import type { BooClient, Chat, Event, FeedStatus } from '../client/client.ts';
+import type { BooClient, Chat, Event, FeedItem, FeedStatus } from '../client/client.ts';
 import { type AnswerFlags, createAutoAnswer, pendingDecisions } from './auto-answer.ts';
 import { type Asker, createAsker } from './asker.ts';
 import { holdText, isHeldForGood } from './hold-text.ts';
 import { plainLine } from './plain-text.ts';
 import { createRenderer, type Piece } from './render.ts';
 import type { Terminal } from './terminal.ts';
+import { PromptPresence } from '../protocol/prompt-presence.ts';
 import { type PromptEnd, PromptTurns } from '../protocol/prompt-turns.ts';
 import { waitWords } from '../protocol/wait-words.ts';
 
@@ -32,7 +33,11 @@ const lookMs = 2_000;
 
 interface Waiting {
   turns: PromptTurns;
+  presence: PromptPresence;
+  /** Whether the server has acknowledged it. */
+  isStored: boolean;
   resolve(outcome: PromptOutcome): void;
+  reject(error: unknown): void;
 }
 
 export async function openConversation(
@@ -109,6 +114,18 @@ export async function openConversation(
     }
   }
 
+  /** The log may have been replaced by one without a prompt that is waited for. */
+  function checkPresence(item: FeedItem): void {
+    for (const prompt of waiting) {
+      try {
+        prompt.presence.noted(item, prompt.isStored);
+      } catch (error) {
+        waiting.delete(prompt);
+        prompt.reject(error);
+      }
+    }
+  }
+
   function track(event: Event): void {
     for (const prompt of waiting) {
       const end = prompt.turns.noted(event);
@@ -139,6 +156,7 @@ export async function openConversation(
     for await (const item of client.follow(chat.id, { after: chat.head, signal: abort.signal, onStatus })) {
       heardMs = performance.now();
       print(renderer.render(item));
+      checkPresence(item);
       if (item.kind === 'event') track(item.event);
     }
   }
@@ -152,10 +170,14 @@ export async function openConversation(
     async submit(text) {
       const promptId = crypto.randomUUID();
       ownPrompts.add(promptId);
-      const finished = new Promise<PromptOutcome>((resolve) =>
-        waiting.add({ turns: new PromptTurns(promptId), resolve }),
+      const own = { turns: new PromptTurns(promptId), presence: new PromptPresence(promptId), isStored: false };
+      const finished = new Promise<PromptOutcome>((resolve, reject) =>
+        waiting.add(Object.assign(own, { resolve, reject })),
       );
+      // Keeps the rejection from being unhandled before it is awaited.
+      finished.catch(() => {});
       const receipt = await client.prompt(chat.id, { id: promptId, content: text });
+      own.isStored = true;
       const hold = receipt.held ? (await client.getChat(chat.id)).hold : null;
       if (hold) {
         conversation.tell(holdText(hold, chat.id));

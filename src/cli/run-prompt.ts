@@ -15,6 +15,7 @@ import { howToDecide, titleText } from './decision-text.ts';
 import { blocksText } from './event-text.ts';
 import { holdText, isHeldForGood } from './hold-text.ts';
 import { plainText } from './plain-text.ts';
+import { PromptPresence } from '../protocol/prompt-presence.ts';
 import { type PromptEnd, PromptTurns } from '../protocol/prompt-turns.ts';
 import { suspendedText } from '../protocol/suspended-text.ts';
 
@@ -64,6 +65,7 @@ export async function runPrompt(
   const { chatId, promptId } = receipt;
   const seen = new Set<string>();
   const turns = new PromptTurns(promptId);
+  const presence = new PromptPresence(promptId);
   let text = '';
   const resultOf = <Outcome extends PromptResult['outcome']>(outcome: Outcome) => ({
     type: 'result' as const,
@@ -117,6 +119,7 @@ export async function runPrompt(
       if (status.state === 'waiting') tell(`${plainText(status.error.message)} Retrying …`);
     },
   })) {
+    presence.noted(item);
     if (item.kind !== 'event') continue;
     const { event } = item;
     onEvent(event);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BooClient, FeedItem, Info } from '../client/client.ts';
+import type { BooClient, EventPage, FeedItem, Info, LogCursor } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 import { plainText } from './plain-text.ts';
@@ -52,9 +52,9 @@ function followed({ terminal }: Cli, client: BooClient, chatId: string): AsyncIt
 }
 
 async function* stored(client: BooClient, chatId: string): AsyncGenerator<FeedItem, void, undefined> {
-  for (let after: number | null = 0; after !== null;) {
-    const page = await client.events(chatId, { after, limit: 1000 });
+  for (let after: LogCursor | null = 0; after !== null;) {
+    const page: EventPage = await client.events(chatId, { after, limit: 1000 });
     for (const event of page.items) yield { kind: 'event', event };
-    after = page.next;
+    after = page.next === null ? null : (page.end ?? page.next);
   }
 }

@@ -1,7 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type BooClient, createClient, type FeedItem, type FeedStatus, isUnreachable } from './client.ts';
+import {
+  type BooClient,
+  createClient,
+  type FeedItem,
+  type FeedStatus,
+  isUnreachable,
+  type LogCursor,
+} from './client.ts';
 
 const chatId = '6f6ed8fb-4a3e-4b8a-9d8c-0c9f3a7d2f11';
 const backoff = { minMs: 1, maxMs: 4 };
@@ -36,7 +43,7 @@ function problem(response: ServerResponse, status: number, body: Record<string, 
   json(response, status, { type: 'about:blank', status, ...body }, 'application/problem+json');
 }
 
-function eventFrame(seq: number): string {
+function eventFrame(seq: number, id = String(seq)): string {
   const event = {
     chatId,
     seq,
@@ -46,7 +53,7 @@ function eventFrame(seq: number): string {
     code: 'n',
     message: `№ ${seq}`,
   };
-  return `event: event\nid: ${seq}\ndata: ${JSON.stringify(event)}\n\n`;
+  return `event: event\nid: ${id}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
 function resumeFrame(after: number, head: number, verdict = 'ok'): string {
@@ -65,7 +72,11 @@ function cursorOf(request: IncomingMessage): number {
 }
 
 /** Follows until `count` events have arrived, and returns everything that was delivered. */
-async function readEvents(client: BooClient, count: number, after = 0): Promise<{ seqs: number[]; items: FeedItem[] }> {
+async function readEvents(
+  client: BooClient,
+  count: number,
+  after: LogCursor = 0,
+): Promise<{ seqs: number[]; items: FeedItem[] }> {
   const abort = new AbortController();
   const seqs: number[] = [];
   const items: FeedItem[] = [];
@@ -309,7 +320,7 @@ describe('follow', () => {
     const url = await stubServer((_request, response) => {
       calls += 1;
       openFeed(response);
-      response.write(resumeFrame(1, 3) + [1, 2, 2, 1, 3].map(eventFrame).join(''));
+      response.write(resumeFrame(1, 3) + [1, 2, 2, 1, 3].map((seq) => eventFrame(seq)).join(''));
     });
     const { seqs } = await readEvents(createClient({ url, backoff }), 2, 1);
     expect(seqs).toEqual([2, 3]);
@@ -328,6 +339,35 @@ describe('follow', () => {
     expect(items[0]).toMatchObject({ kind: 'resume', verdict: 'gap' });
     expect(seqs).toEqual([1, 2, 3]);
     expect(cursors).toEqual([90, 2]);
+  });
+
+  it('LOG-15: comes back with the cursor that the server gave, and has it in its items', async () => {
+    const asked: (string | null)[] = [];
+    const url = await stubServer((request, response) => {
+      const after = new URL(request.url ?? '', 'http://stub').searchParams.get('after');
+      asked.push(after);
+      openFeed(response);
+      const seq = Number.parseInt(after!, 10) + 1;
+      response.end(resumeFrame(seq - 1, 3) + eventFrame(seq, `${seq}-mark`));
+    });
+    const { items } = await readEvents(createClient({ url, backoff }), 3);
+    expect(asked).toEqual(['0', '1-mark', '2-mark']);
+    expect(items.at(-1)).toMatchObject({ kind: 'event', event: { seq: 3 }, cursor: '3-mark' });
+  });
+
+  it('LOG-15: asks an older server, which refuses such a cursor, with its seq', async () => {
+    const asked: (string | null)[] = [];
+    const url = await stubServer((request, response) => {
+      const after = new URL(request.url ?? '', 'http://stub').searchParams.get('after');
+      asked.push(after);
+      if (after?.includes('-')) {
+        return problem(response, 400, { code: 'invalid_request', field: 'after', detail: 'after: must be a number' });
+      }
+      openFeed(response);
+      response.write(resumeFrame(2, 3) + eventFrame(3));
+    });
+    const { seqs } = await readEvents(createClient({ url, backoff }), 1, '2-mark');
+    expect([asked, seqs]).toEqual([['2-mark', '2'], [3]]);
   });
 
   it('reopens a silent connection', async () => {
@@ -420,6 +460,31 @@ describe('run', () => {
   }
 
   const accepted = { type: 'prompt_accepted', promptId: 'p', content: [] };
+
+  it.each([
+    ['is another one from there on', resumeFrame(2, 4) + frame(3, said('other', 'x')) + frame(4, said('other', 'x'))],
+    ['starts over', resumeFrame(2, 1, 'gap') + frame(1, said('other', 'x'))],
+    ['is empty', resumeFrame(2, 0, 'gap')],
+  ])('LOG-18: throws if the log, without the prompt, %s', async (_, feed) => {
+    const url = await stubServer((request, response) => {
+      if (request.method === 'POST') return json(response, 202, { promptId: 'p', chatId, seq: 3 });
+      openFeed(response);
+      response.write(feed);
+    });
+    const running = createClient({ url, token: 't', backoff }).run(chatId, { id: 'p', content: 'hello' });
+    await expect(running).rejects.toMatchObject({ code: 'log_replaced' });
+  });
+
+  it('LOG-18: keeps waiting if the log that starts over has the prompt', async () => {
+    const url = await stubServer((request, response) => {
+      if (request.method === 'POST') return json(response, 202, { promptId: 'p', chatId, seq: 3 });
+      openFeed(response);
+      const bodies = [accepted, { type: 'turn_started', turnId: 't', promptIds: ['p'] }, finished('t')];
+      response.write(resumeFrame(2, 1, 'gap') + bodies.map((body, index) => frame(1 + index, body)).join(''));
+    });
+    const running = createClient({ url, token: 't', backoff }).run(chatId, { id: 'p', content: 'hello' });
+    await expect(running).resolves.toMatchObject({ turnId: 't' });
+  });
 
   it('resolves with the turn that received the prompt, and its agent’s last message', async () => {
     const seen: FeedItem[] = [];

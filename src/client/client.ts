@@ -14,6 +14,7 @@ import type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
 import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
+import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { DrainStatus, HostInfo, HostList, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
@@ -48,6 +49,7 @@ export type { ContentBlock } from '../protocol/content.ts';
 export type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 export type { DirectoryList } from '../protocol/directory.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from '../protocol/event.ts';
+export type { LogCursor } from '../protocol/log-cursor.ts';
 export type { Hold, HoldReason, ResumeQueue } from '../protocol/hold.ts';
 export type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 export type { Principal } from '../protocol/principal.ts';
@@ -153,8 +155,9 @@ export interface BooClient {
   ): Promise<Receipt>;
   /**
    * Sends a prompt and resolves with its turn once that has finished, however it ended. Everything in between, such as
-   * a decision or the end of a hold, goes to `onItem`. Throws `prompt_taken` if someone cancels the waiting prompt, and
-   * the signal's reason if that is aborted; the turn then continues.
+   * a decision or the end of a hold, goes to `onItem`. Throws `prompt_taken` if someone cancels the waiting prompt,
+   * `log_replaced` if the chat has another log since, without the prompt, and the signal's reason if that is aborted; the
+   * turn then continues.
    */
   run(chatId: string, prompt: SubmitPrompt | string, options?: RunOptions): Promise<RunResult>;
   /** The waiting prompts, in the order they will be taken. */
@@ -181,10 +184,14 @@ export interface BooClient {
    * `terminal_unavailable` if the chat's backend has none.
    */
   terminal(chatId: string, options?: TerminalOptions): Promise<TerminalConnection>;
-  /** With `before` instead of `after`: the newest events before it; `next` then leads further back. */
+  /**
+   * With `before` instead of `after`: the newest events before it; `next` then leads further back. So do a page's cursors
+   * `end` and `start`, which are of this log: if the chat has another one since, as after a restore of the database, it
+   * throws `log_replaced`.
+   */
   events(
     chatId: string,
-    page?: { after?: number | undefined; before?: number | undefined; limit?: number | undefined },
+    page?: { after?: LogCursor | undefined; before?: LogCursor | undefined; limit?: number | undefined },
   ): Promise<EventPage>;
   /**
    * The chat's events after the cursor, live, across broken connections: each event once and in order, previews in

@@ -46,7 +46,7 @@ function toFeedItem(message: EventSourceMessage): FeedItem | undefined {
     case 'resume':
       return { kind: 'resume', ...(JSON.parse(message.data) as Resume) };
     case 'event':
-      return { kind: 'event', event: JSON.parse(message.data) as Event };
+      return { kind: 'event', event: JSON.parse(message.data) as Event, cursor: message.id };
     case 'delta':
       return { kind: 'delta', delta: JSON.parse(message.data) as Delta };
     default:

@@ -1,11 +1,12 @@
 /**
- * Follows a chat across broken connections. The cursor is the seq of the last event yielded: repeated events are
- * dropped, and an event that skips a number is not yielded; the connection is reopened at the cursor.
+ * Follows a chat across broken connections. The cursor is after the last event yielded: repeated events are dropped, and
+ * an event that skips a number is not yielded; the connection is reopened at the cursor.
  */
 import type { Chat } from '../protocol/chat.ts';
 import type { Wire } from './request.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { FeedItem } from '../protocol/event.ts';
+import { isMarked, type LogCursor, seqOf } from '../protocol/log-cursor.ts';
 import { readFeed } from './feed-stream.ts';
 import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 
@@ -15,8 +16,11 @@ export type FeedStatus =
   | { state: 'waiting'; error: BooError; retryInMs: number };
 
 export interface FollowOptions {
-  /** The seq of the last event already seen; 0 starts at the beginning, `head` at the current end. */
-  after?: number | 'head' | undefined;
+  /**
+   * The cursor of the last event already seen, or its seq; 0 starts at the beginning, `head` at the current end. With a
+   * cursor it is noticed if the log has been replaced since.
+   */
+  after?: LogCursor | undefined;
   /** Ends the iteration, even while it waits. */
   signal?: AbortSignal | undefined;
   onStatus?: ((status: FeedStatus) => void) | undefined;
@@ -36,7 +40,7 @@ export async function* followFeed(
 ): AsyncGenerator<FeedItem, void, undefined> {
   const { signal, onStatus } = options;
   const delay = createRetryDelay(limits.backoff);
-  let cursor = options.after === 'head' ? undefined : (options.after ?? 0);
+  let cursor: LogCursor | undefined = options.after === 'head' ? undefined : (options.after ?? 0);
 
   for (let attempt = 1; !signal?.aborted; attempt += 1) {
     const line = openLine(signal, limits.silenceMs);
@@ -53,9 +57,10 @@ export async function* followFeed(
           onStatus?.({ state: 'connected' });
         } else {
           if (item.kind === 'event') {
-            if (item.event.seq <= cursor) continue;
-            if (item.event.seq !== cursor + 1) throw holeAfter(cursor, item.event.seq);
-            cursor = item.event.seq;
+            const last = seqOf(cursor);
+            if (item.event.seq <= last) continue;
+            if (item.event.seq !== last + 1) throw holeAfter(last, item.event.seq);
+            cursor = item.cursor ?? item.event.seq;
           }
           // Only a connection that delivers something counts as a success.
           delay.reset();
@@ -66,7 +71,9 @@ export async function* followFeed(
       cause = new BooError('internal', 'The server ended the feed.', { details: { reason: 'unreachable' } });
     } catch (error) {
       if (signal?.aborted) return;
-      if (isFinal(error)) throw error;
+      const isOlderServer = cursor !== undefined && isMarked(cursor) && isRefusedCursor(error);
+      if (isOlderServer) cursor = seqOf(cursor!);
+      else if (isFinal(error)) throw error;
       cause = toBooError(error);
     } finally {
       line.close();
@@ -102,6 +109,10 @@ function openLine(outer: AbortSignal | undefined, silenceMs: number) {
 function holeAfter(cursor: number, seq: number): BooError {
   return new BooError('internal', `The feed skipped from event ${cursor} to event ${seq}.`);
 }
+
+/** Only bare seqs are cursors to an older server. */
+const isRefusedCursor = (error: unknown): boolean =>
+  error instanceof BooError && error.code === 'invalid_request' && error.details['field'] === 'after';
 
 /** Retrying cannot help: the token is wrong, the chat is gone, or the request itself is refused. */
 export function isFinal(error: unknown): boolean {

@@ -97,3 +97,41 @@ it('WEB-3: an event after a gap is not delivered until the missing ones were req
   for (const seq of [2, 3]) socket.bring(event(seq));
   expect(seqs).toEqual([1, 2, 3]);
 });
+
+it('LOG-15: comes back with the cursor that the server gave; an older server, which refuses it, is given its seq', async () => {
+  let socket = await connect();
+  const items: LiveItem[] = [];
+  live.follow('c', { after: '1-mark', onItem: (item) => items.push(item) });
+  const follows = () =>
+    socket.sent.flatMap((each) => {
+      const message = JSON.parse(each) as { type: string; after?: unknown };
+      return message.type === 'follow' ? [message.after] : [];
+    });
+  const event = { chatId: 'c', seq: 2, at: '', type: 'notice', level: 'info', code: 'x', message: '' } as const;
+  socket.bring({ type: 'resume', chatId: 'c', verdict: 'ok', after: 1, head: 2 });
+  socket.bring({ type: 'event', event, cursor: '2-mark' });
+  expect([follows(), live.state]).toEqual([['1-mark'], 'open']);
+  expect(items.at(-1)).toMatchObject({ kind: 'event', cursor: '2-mark' });
+  const before = socket;
+  before.emit('close', { code: 1006 });
+  socket = await until(() => SlowSocket.opened.find((each) => each !== before));
+  socket.emit('open');
+  socket.bring({
+    type: 'error',
+    code: 'invalid_request',
+    message: 'after: Invalid input: expected number, received string',
+  });
+  expect(follows()).toEqual(['2-mark', 2]);
+  socket.bring({ type: 'resume', chatId: 'c', verdict: 'ok', after: 2, head: 2 });
+  expect([live.state, items.length]).toEqual(['open', 3]);
+});
+
+it('LOG-15: starts over if its cursor is of another log', async () => {
+  const socket = await connect();
+  const seqs: number[] = [];
+  live.follow('c', { after: '5-mark', onItem: (item) => item.kind === 'event' && seqs.push(item.event.seq) });
+  const event = { chatId: 'c', seq: 1, at: '', type: 'notice', level: 'info', code: 'x', message: '' } as const;
+  socket.bring({ type: 'resume', chatId: 'c', verdict: 'gap', after: 5, head: 1 });
+  socket.bring({ type: 'event', event, cursor: '1-new' });
+  expect([seqs, live.state]).toEqual([[1], 'open']);
+});

@@ -1,13 +1,14 @@
 /**
  * Everything a client follows, over one WebSocket that is reopened whenever it is lost: with a new ticket, and with the
- * cursor of every chat. A cursor is the seq of the last event delivered: repeated events are dropped, and if an event
- * skips a number the chat is followed again from the cursor, so none is delivered twice or out of order.
+ * cursor of every chat, which is after the last event delivered: repeated events are dropped, and if an event skips a
+ * number the chat is followed again from the cursor, so none is delivered twice or out of order.
  */
 import type { TerminalSocket, TerminalSocketConstructor } from './terminal.ts';
 import { isFinal } from './follow.ts';
 import { unreachable, type Wire } from './request.ts';
 import { BooError, type ErrorCode, errorCodes, toBooError } from '../protocol/error.ts';
 import type { FeedItem } from '../protocol/event.ts';
+import { isMarked, type LogCursor, seqOf } from '../protocol/log-cursor.ts';
 import type { LiveClientMessage, LiveServerMessage, LiveTicket } from '../protocol/live.ts';
 import { liveProtocol } from '../protocol/live-names.ts';
 import { type Liveness, watchLiveness } from '../lib/liveness.ts';
@@ -47,7 +48,7 @@ export interface Live {
    * and a `resume` first and after every reconnect: then previews start over, and after one with the verdict `gap` the
    * log starts over too. A chat can be followed once at a time. Returns a function that stops it.
    */
-  follow(chatId: string, options: { after?: number | undefined; onItem: (item: LiveItem) => void }): () => void;
+  follow(chatId: string, options: { after?: LogCursor | undefined; onItem: (item: LiveItem) => void }): () => void;
   /** Returns a function that stops it. */
   followChats(onNews: (news: LiveNews) => void): () => void;
   /** Retries at once instead of waiting: the network may be back. */
@@ -78,9 +79,9 @@ interface Follow {
   readonly chatId: string;
   readonly onItem: (item: LiveItem) => void;
   readonly delay: RetryDelay;
-  cursor: number;
+  cursor: LogCursor;
   /** The cursor last sent to the server; undefined if none was sent on this connection. */
-  asked: number | undefined;
+  asked: LogCursor | undefined;
   /** The newest event at that time; undefined until the server has reported it. */
   head: number | undefined;
   timer: ReturnType<typeof setTimeout> | undefined;
@@ -110,7 +111,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
   /** Updates whether everything has arrived, while there is a connection. */
   function look(): void {
     if (socket?.readyState !== isOpen) return;
-    const isBehind = [...follows.values()].some(({ head, cursor }) => head === undefined || cursor < head);
+    const isBehind = [...follows.values()].some(({ head, cursor }) => head === undefined || seqOf(cursor) < head);
     enter(isBehind || (newsListeners.size > 0 && !hasChats) ? 'catching_up' : 'open');
   }
 
@@ -144,19 +145,19 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
         const { chatId, ...resume } = message;
         const follow = follows.get(chatId);
         // Of a subscription that has ended or been restarted since.
-        if (!follow || follow.asked !== resume.after) return;
+        if (follow?.asked === undefined || seqOf(follow.asked) !== resume.after) return;
         if (resume.verdict === 'gap') follow.cursor = 0;
         follow.head = resume.head;
         return follow.onItem({ kind: 'resume', ...resume });
       }
       case 'event': {
-        const { event } = message;
+        const { event, cursor } = message;
         const follow = follows.get(event.chatId);
-        if (follow?.head === undefined || event.seq <= follow.cursor) return;
-        if (event.seq !== follow.cursor + 1) return askAgain(follow);
-        follow.cursor = event.seq;
+        if (follow?.head === undefined || event.seq <= seqOf(follow.cursor)) return;
+        if (event.seq !== seqOf(follow.cursor) + 1) return askAgain(follow);
+        follow.cursor = cursor ?? event.seq;
         follow.delay.reset();
-        return follow.onItem({ kind: 'event', event });
+        return follow.onItem({ kind: 'event', event, cursor });
       }
       case 'delta': {
         const follow = follows.get(message.delta.chatId);
@@ -173,6 +174,15 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
       }
       case 'error': {
         const code: ErrorCode = errorCodes.find((known) => known === message.code) ?? 'internal';
+        // Only bare seqs are cursors to an older server.
+        const refused = [...follows.values()].filter(({ asked, head }) => isMarked(asked ?? 0) && head === undefined);
+        if (code === 'invalid_request' && message.message.startsWith('after: ') && refused.length > 0) {
+          for (const follow of refused) {
+            follow.cursor = seqOf(follow.cursor);
+            ask(follow);
+          }
+          return;
+        }
         return options.onError?.(new BooError(code, message.message));
       }
       case 'chats_followed':

@@ -4,6 +4,7 @@ import { textOf } from '../protocol/text-of.ts';
 import { BooError } from '../protocol/error.ts';
 import type { EventOf, FeedItem } from '../protocol/event.ts';
 import type { Receipt, SubmitPrompt } from '../protocol/prompt.ts';
+import { PromptPresence } from '../protocol/prompt-presence.ts';
 import { PromptTurns } from '../protocol/prompt-turns.ts';
 
 export interface RunOptions {
@@ -52,9 +53,11 @@ export async function runPrompt(
     signal,
   });
   const turns = new PromptTurns(promptId);
+  const presence = new PromptPresence(promptId);
   let answer = '';
   for await (const item of client.follow(chatId, { after: seq - 1, signal })) {
     onItem?.(item);
+    presence.noted(item);
     if (item.kind !== 'event') continue;
     const { event } = item;
     const end = turns.noted(event);

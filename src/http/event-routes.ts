@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { delta, event, eventPage, resume } from '../protocol/event.ts';
 import { invalid } from './invalid-request.ts';
-import { chatPath, cursor, pageLimit } from './parameters.ts';
+import { chatPath, logCursor, pageLimit } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
 import { feedStream } from './sse.ts';
 
@@ -26,14 +26,14 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
         path: '/v1/chats/{chatId}/events',
         policy: 'bearer',
         summary: 'Read a chat’s events, as a page or, with Accept: text/event-stream, as a live feed',
-        errors: ['chat_elsewhere'],
+        errors: ['chat_elsewhere', 'log_replaced'],
         responses: {
           200: [
             { description: 'A page of events, or the live feed.', schema: eventPage },
             {
               description:
-                'Named server-sent events with JSON data: first `resume` (Resume), then `event` (Event; its id is its ' +
-                'seq) and `delta` (Delta; no id). The feed ends when the reader falls behind, when the chat is deleted ' +
+                'Named server-sent events with JSON data: first `resume` (Resume), then `event` (Event; its id is the ' +
+                'cursor after it, its seq and a mark) and `delta` (Delta; no id). The feed ends when the reader falls behind, when the chat is deleted ' +
                 'and when the server stops; reconnect with the last id.',
               contentType: 'text/event-stream',
               schema: z.union([resume, event, delta]),
@@ -44,12 +44,12 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
       {
         params: chatPath,
         query: z.strictObject({
-          after: cursor.optional(),
-          before: cursor.optional(),
+          after: logCursor.optional(),
+          before: logCursor.optional(),
           limit: pageLimit(1000, 200).optional(),
         }),
         // An EventSource reconnects to the same URL, so its header has the newer cursor.
-        headers: z.object({ 'last-event-id': cursor.optional() }),
+        headers: z.object({ 'last-event-id': logCursor.optional() }),
       },
       async ({ params, query, headers, request, env, forwarded }) => {
         // HEAD requests arrive here too, but nobody reads their body: do not open a reader.

@@ -11,6 +11,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { FeedItem } from '../protocol/event.ts';
+import type { LogCursor } from '../protocol/log-cursor.ts';
 import { liveClientMessage, type LiveEndReason, type LiveServerMessage } from '../protocol/live.ts';
 import { maxLiveFollows, maxLiveMessageBytes } from '../protocol/live-names.ts';
 import { keepAlive } from './keep-alive.ts';
@@ -58,7 +59,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
     follow.reader?.close();
   }
 
-  async function follow(chatId: string, after: number): Promise<void> {
+  async function follow(chatId: string, after: LogCursor): Promise<void> {
     end(chatId);
     if (follows.size >= maxLiveFollows) {
       throw new BooError('invalid_request', `chatId: one connection can follow at most ${maxLiveFollows} chats`);
@@ -72,7 +73,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   }
 
   /** Sends what the reader yields, and reports why it ended. */
-  async function run(own: Follow, chatId: string, after: number): Promise<LiveEndReason> {
+  async function run(own: Follow, chatId: string, after: LogCursor): Promise<LiveEndReason> {
     try {
       const reader = (own.reader = await chats.follow(chatId, { after, backlog }));
       if (own.isOver) return 'closing';
@@ -141,7 +142,8 @@ function encode(chatId: string, item: FeedItem): string {
   }
   const body = item.kind === 'event' ? item.event : item.delta;
   if (body !== latestBody) {
-    latestText = `{"type":"${item.kind}","${item.kind}":${JSON.stringify(body)}}`;
+    const cursor = item.kind === 'event' && item.cursor !== undefined ? `,"cursor":"${item.cursor}"` : '';
+    latestText = `{"type":"${item.kind}","${item.kind}":${JSON.stringify(body)}${cursor}}`;
     latestBody = body;
   }
   return latestText;

@@ -71,7 +71,7 @@ describe('the OpenAPI page', () => {
     expect(events).toMatchObject({
       security: [{ token: [] }],
       parameters: expect.arrayContaining([
-        expect.objectContaining({ name: 'after', in: 'query', schema: expect.objectContaining({ type: 'integer' }) }),
+        expect.objectContaining({ name: 'limit', in: 'query', schema: expect.objectContaining({ type: 'integer' }) }),
       ]) as object,
       responses: {
         200: { content: { 'application/json': {}, 'text/event-stream': {} } },

@@ -1,5 +1,6 @@
 /** Schemas of path, query and header parameters that several routes use. */
 import { z } from 'zod';
+import { type LogCursor, markedCursor, seqOf } from '../protocol/log-cursor.ts';
 import { promptId } from '../protocol/prompt.ts';
 
 // The canonical form of a whole number.
@@ -17,7 +18,16 @@ export const wholeNumber = (minimum: number, maximum: number, message: string) =
     .transform(Number)
     .meta({ override: { type: 'integer', minimum, maximum } });
 
-export const cursor = wholeNumber(0, Number.MAX_SAFE_INTEGER, anySeq);
+/** A position in a chat's log: a bare seq, or what the server gave as a cursor. */
+export const logCursor = z
+  .string()
+  .refine(
+    (text) =>
+      isWithin(text, 0, Number.MAX_SAFE_INTEGER) || (markedCursor.test(text) && Number.isSafeInteger(seqOf(text))),
+    'must be a cursor, or a whole number from 0 to 2^53 - 1',
+  )
+  .transform((text): LogCursor => (markedCursor.test(text) ? text : Number(text)))
+  .meta({ override: { type: 'string', pattern: '^(0|[1-9]\\d{0,15})(-[0-9a-z]{1,64})?$' } });
 
 /** The previous page's `next`, opaque to clients. */
 export const pageCursor = z.string().refine((text) => isWithin(text, 0, Number.MAX_SAFE_INTEGER), anySeq);

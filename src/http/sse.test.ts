@@ -19,11 +19,12 @@ const prompt = (seq: number): FeedItem => ({
 });
 
 describe('a frame', () => {
-  it('LOG-7: names its kind, and carries an id only for a durable event', () => {
+  it('LOG-7: names its kind, and carries an id, its cursor, only for a durable event', () => {
     expect(encodeFrame({ kind: 'resume', type: 'resume', verdict: 'ok', after: 3, head: 5 })).toBe(
       'retry: 1000\nevent: resume\ndata: {"type":"resume","verdict":"ok","after":3,"head":5}\n\n',
     );
     expect(encodeFrame(prompt(7))).toMatch(/^id: 7\nevent: event\ndata: \{"chatId":.*"seq":7.*\}\n\n$/);
+    expect(encodeFrame({ ...prompt(8), cursor: '8-mark' } as FeedItem)).toMatch(/^id: 8-mark\nevent: event\n/);
     expect(encodeFrame(chunk('a'))).toMatch(/^event: delta\ndata: \{.*"text":"a".*\}\n\n$/);
   });
 

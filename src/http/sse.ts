@@ -1,6 +1,6 @@
 /**
  * Server-sent events. A frame's `event` is `resume`, `event` or `delta`; its data is the item as JSON. Only durable
- * events have an id: their seq, which is the cursor to resume from.
+ * events have an id: the cursor to resume from, which begins with their seq.
  */
 import type { Reader } from '../chats/chats.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -23,7 +23,7 @@ export function encodeFrame(item: FeedItem): string {
   }
   const body = item.kind === 'event' ? item.event : item.delta;
   if (body !== latestBody) {
-    const id = item.kind === 'event' ? `id: ${item.event.seq}\n` : '';
+    const id = item.kind === 'event' ? `id: ${item.cursor ?? item.event.seq}\n` : '';
     latestFrame = `${id}event: ${item.kind}\ndata: ${JSON.stringify(body)}\n\n`;
     latestBody = body;
   }

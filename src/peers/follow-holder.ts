@@ -1,5 +1,6 @@
 import { feedItems } from '../client/feed-stream.ts';
 import type { FeedItem } from '../protocol/event.ts';
+import type { LogCursor } from '../protocol/log-cursor.ts';
 import { callPeer } from './peer-connection.ts';
 import type { Peers } from './peers.ts';
 import { hostItself } from './peers.ts';
@@ -20,7 +21,7 @@ interface Holder {
 export async function* followHolder(
   peers: Pick<Peers, 'sign'>,
   { id: to, address }: Holder,
-  { chatId, after }: { chatId: string; after: number },
+  { chatId, after }: { chatId: string; after: LogCursor },
   signal: AbortSignal,
   limitMs = silenceLimitMs,
 ): AsyncGenerator<FeedItem, void, undefined> {

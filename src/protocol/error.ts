@@ -25,6 +25,7 @@ export const errorCodes = [
   'backend_unavailable', // no backend can run this chat here; the message says how to enable one
   'terminal_unavailable', // this chat has no terminal to attach to, or none is available here; the message says why
   'chat_busy', // the chat is busy with something that excludes this
+  'log_replaced', // the cursor is of another log than the chat has now, as after a restore of the database; read from the start
   'chat_elsewhere', // another host holds this chat's lease
   'host_unreachable', // another host holds this chat's lease and cannot be reached; `wasSent` says whether it may have done it
   'wrong_host', // another host has sent this request to an address that is not that of the host it is for

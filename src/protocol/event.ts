@@ -311,15 +311,29 @@ export const eventPage = z
     next: z.int().nullable(),
     /** The seq of the newest event. */
     head: z.int(),
+    /** Cursors of the first and the last item, to be passed as `before` and `after`; null without items. See `Resume`. */
+    start: z.string().nullable(),
+    end: z.string().nullable(),
   })
   .meta({ id: 'EventPage' });
-export type EventPage = { items: Event[]; next: number | null; head: number };
+/** Older servers give no cursors. */
+export type EventPage = {
+  items: Event[];
+  next: number | null;
+  head: number;
+  start?: string | null;
+  end?: string | null;
+};
 
 export const resume = z
   .object({
     type: z.literal('resume'),
-    /** `gap`: the cursor does not belong to this log. The feed starts over at seq 1; drop what you have. */
+    /**
+     * `gap`: the cursor does not belong to this log. The feed starts over at seq 1; drop what you have. Of a cursor that
+     * is only a seq, nothing but that is checked; one that the server gave also names its log.
+     */
     verdict: z.enum(['ok', 'gap']),
+    /** The seq of the cursor. */
     after: z.int(),
     head: z.int(),
   })
@@ -328,4 +342,7 @@ export type Resume = z.infer<typeof resume>;
 
 /** One frame of the live feed, as seen by a client. */
 export type FeedItem =
-  ({ kind: 'resume' } & Resume) | { kind: 'event'; event: Event } | { kind: 'delta'; delta: Delta };
+  | ({ kind: 'resume' } & Resume)
+  /** `cursor` continues after the event; older servers give none. */
+  | { kind: 'event'; event: Event; cursor?: string | undefined }
+  | { kind: 'delta'; delta: Delta };

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { chat } from './chat.ts';
 import { decision } from './decision.ts';
 import { delta, event, resume } from './event.ts';
+import { markedCursor } from './log-cursor.ts';
 
 const chatId = z.uuid('must be a UUID').toLowerCase();
 
@@ -28,7 +29,8 @@ export const liveServerMessage = z
   .discriminatedUnion('type', [
     /** Precedes everything else about a followed chat, and again whenever it is followed again: previews start over. */
     z.object({ ...resume.shape, chatId: z.uuid() }),
-    z.object({ type: z.literal('event'), event }),
+    /** `cursor` is where to follow the chat from later. */
+    z.object({ type: z.literal('event'), event, cursor: z.string().optional() }),
     z.object({ type: z.literal('delta'), delta }),
     z.object({ type: z.literal('ended'), chatId: z.uuid(), reason: z.enum(liveEndReasons) }),
     /** The chat as it is now: it was created, or something other than its head has changed. */
@@ -54,8 +56,12 @@ export type LiveServerMessage = z.infer<typeof liveServerMessage>;
 
 export const liveClientMessage = z
   .discriminatedUnion('type', [
-    /** `after` is the seq of the last event the client has. Following again restarts at the cursor. */
-    z.strictObject({ type: z.literal('follow'), chatId, after: z.int().min(0) }),
+    /** `after` is the cursor, or the seq, of the last event the client has. Following again restarts at the cursor. */
+    z.strictObject({
+      type: z.literal('follow'),
+      chatId,
+      after: z.union([z.int().min(0), z.string().regex(markedCursor)], 'must be a seq or a cursor'),
+    }),
     z.strictObject({ type: z.literal('unfollow'), chatId }),
     z.strictObject({ type: z.literal('follow_chats') }),
     /** Requests an `alive`: a browser can neither send nor see the WebSocket's own pings. */

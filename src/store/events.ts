@@ -145,6 +145,22 @@ export async function readEvents(
   return rows.map((row) => toEvent(chatId, row, row.turn_id, JSON.parse(row.payload) as EventBody));
 }
 
+/** A log as it is now, and the time of one of its events; null if it does not have that event. Null for an unknown chat. */
+export interface LogPlace {
+  /** The seq of the newest event. */
+  head: number;
+  logId: string;
+  at: string | null;
+}
+
+export async function findLogPlace(db: Sql, chatId: string, seq: number): Promise<LogPlace | null> {
+  const [row] = await db<{ head: number; logId: string; at: Date | null }[]>`
+    select next_seq - 1 as head, log_id as "logId", at
+    from boocode.chats left join boocode.events on events.chat_id = chats.id and events.seq = ${seq}
+    where chats.id = ${chatId} and importing_session is null`;
+  return row ? { ...row, at: row.at?.toISOString() ?? null } : null;
+}
+
 /** The tool calls of a turn that have a result in the log. Reads all the chat's events. */
 export async function findFinishedCalls(db: Sql, chatId: string, turnId: string): Promise<string[]> {
   const rows = await db<{ id: string }[]>`

@@ -127,6 +127,32 @@ describeInBrowser('a connection that breaks', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
+  it('WEB-72: a log that was replaced by another one of the same length is shown, and not a mix; what is unsent survives', async () => {
+    await tell('one', 'two', 'three');
+    await enter();
+    await turnsEnded(page, 3);
+    const { sql } = server;
+    await server.running.close();
+    await offline(page).waitFor();
+    // As after a recovery to the end of the first turn, in which other prompts were sent then.
+    const [{ seq } = { seq: 0 }] = await sql<{ seq: number }[]>`
+      select seq::int from boocode.events where chat_id = ${chatId} and type = 'turn_finished' order by seq limit 1`;
+    await sql`update boocode.events set at = at + interval '1 minute',
+      payload = replace(replace(payload::text, 'two', 'another two'), 'three', 'another three')::json
+      where chat_id = ${chatId} and seq > ${seq}`;
+    await say(page, 'four');
+    await page.getByText('Not sent yet').waitFor();
+    await page.getByLabel('Prompt', { exact: true }).fill('a draft');
+    await server.restart();
+    bridge.port = Number(new URL(server.url).port);
+    await page.getByText('its history was replaced').waitFor();
+    await turnsEnded(page, 4);
+    await expect.poll(() => typed(page)).toEqual(['one', 'another two', 'another three', 'four']);
+    expect(await page.getByLabel('Prompt', { exact: true }).inputValue()).toBe('a draft');
+    await page.getByLabel('Prompt', { exact: true }).fill('');
+    expect(watched.problems.filter((problem) => !/WebSocket|Failed to load/.test(problem))).toEqual([]);
+  });
+
   it('WEB-42: a replaced log is reported and reloaded', async () => {
     await tell('one', 'two', 'three');
     await enter();

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { loadSocket } from '../../src/cli/node-socket.ts';
+import type { LiveItem } from '../../src/client/client.ts';
 import type { Chat } from '../../src/protocol/chat.ts';
 import {
   delta as deltaSchema,
@@ -77,22 +79,25 @@ describe('a page of events', () => {
       items: [],
       next: null,
       head,
+      start: null,
+      end: null,
     });
   });
 });
 
 describe('a live feed', () => {
-  test('LOG-4 LOG-7: starts with a verdict, followed by the stored events with their seq as id', async () => {
+  test('LOG-4 LOG-7: starts with a verdict, followed by the stored events with their cursors as ids, which begin with their seq', async () => {
     const feed = await follow();
     expect(feed.contentType).toMatch(/^text\/event-stream/);
     const { head } = await server.client.getChat(chat.id);
-    const frames = await feed.readUntil((frame) => frame.id === String(head));
+    const frames = await feed.readUntil((frame) => frame.seq === head);
     expect(frames[0]?.event).toBe('resume');
     expect(frames[0]?.id).toBeUndefined();
     expect(resumeSchema.parse(frames[0]?.data)).toEqual({ type: 'resume', verdict: 'ok', after: 0, head });
     const events = frames.slice(1);
-    expect(events.map((frame) => frame.id)).toEqual(from(1, head).map(String));
-    for (const frame of events) expect(eventSchema.parse(frame.data).seq).toBe(Number(frame.id));
+    expect(events.map((frame) => frame.seq)).toEqual(from(1, head));
+    for (const frame of events) expect(eventSchema.parse(frame.data).seq).toBe(frame.seq);
+    expect(events.every(({ id }) => /^\d+-[0-9a-z]+$/.test(id!))).toBe(true);
     const page = await server.client.events(chat.id, { limit: 1000 });
     expect(events.map((frame) => frame.data)).toEqual(page.items);
   });
@@ -100,9 +105,9 @@ describe('a live feed', () => {
   test('LOG-3: continues after the cursor, given in the query or in a header', async () => {
     const { head } = await server.client.getChat(chat.id);
     const byQuery = await follow('?after=3');
-    expect(seqsOf(await byQuery.readUntil((frame) => frame.id === String(head)))).toEqual(from(4, head));
+    expect(seqsOf(await byQuery.readUntil((frame) => frame.seq === head))).toEqual(from(4, head));
     const byHeader = await follow('', { 'last-event-id': '5' });
-    const frames = await byHeader.readUntil((frame) => frame.id === String(head));
+    const frames = await byHeader.readUntil((frame) => frame.seq === head);
     expect(frames[0]?.data).toEqual({ type: 'resume', verdict: 'ok', after: 5, head });
     expect(seqsOf(frames)).toEqual(from(6, head));
   });
@@ -110,9 +115,38 @@ describe('a live feed', () => {
   test('LOG-4: reports a gap for a cursor of another log, and sends all events', async () => {
     const { head } = await server.client.getChat(chat.id);
     const feed = await follow('', { 'last-event-id': String(head + 100) });
-    const frames = await feed.readUntil((frame) => frame.id === String(head));
+    const frames = await feed.readUntil((frame) => frame.seq === head);
     expect(frames[0]?.data).toEqual({ type: 'resume', verdict: 'gap', after: head + 100, head });
     expect(seqsOf(frames)).toEqual(from(1, head));
+  });
+
+  test('LOG-15 LOG-16: tells a log that was replaced from the one that a cursor was given for', async () => {
+    const path = `/v1/chats/${chat.id}/events`;
+    const { head } = await server.client.getChat(chat.id);
+    const given = (await (await follow()).readUntil((frame) => frame.seq === 4)).at(-1)!.id!;
+    const verdictOf = async (query: string, headers?: Record<string, string>) =>
+      (await (await follow(query, headers)).next())?.data;
+    const ok = { type: 'resume', verdict: 'ok', after: 4, head };
+    expect(await verdictOf(`?after=${given}`)).toEqual(ok);
+    expect(await verdictOf('', { 'last-event-id': given })).toEqual(ok);
+    const page = eventPage.parse((await server.call('GET', `${path}?after=${given}&limit=1`)).body);
+    expect([page.items[0]?.seq, page.start]).toEqual([5, page.end]);
+    expect((await server.call('GET', `${path}?after=4-Mark`)).body).toMatchObject({ code: 'invalid_request' });
+
+    await server.sql`update boocode.chats set log_id = gen_random_uuid() where id = ${chat.id}`;
+    const gap = { ...ok, verdict: 'gap' };
+    expect(await verdictOf(`?after=${given}`)).toEqual(gap);
+    expect(await verdictOf('', { 'last-event-id': given })).toEqual(gap);
+    // A bare number is a cursor of any log.
+    expect(await verdictOf('?after=4')).toEqual(ok);
+    for (const query of [`?after=${given}`, `?before=${page.start}`]) {
+      expect((await server.call('GET', path + query)).body).toMatchObject({ code: 'log_replaced', status: 409 });
+    }
+
+    const live = server.client.live({ WebSocket: await loadSocket() });
+    const seen = await new Promise<LiveItem>((resolve) => live.follow(chat.id, { after: given, onItem: resolve }));
+    live.close();
+    expect(seen).toMatchObject({ kind: 'resume', verdict: 'gap' });
   });
 
   test('LOG-7: streams a message while it is generated, in deltas without id that add up to the message', async () => {
@@ -130,9 +164,7 @@ describe('a live feed', () => {
     expect(message).toMatchObject({ content: [{ type: 'text', text: streamed }] });
     const last = frames.map((frame) => frame.event === 'delta').lastIndexOf(true);
     expect(last).toBeLessThan(frames.findIndex(isEvent('agent_message')));
-    expect(frames.filter((frame) => frame.event === 'event').map((frame) => frame.id)).toEqual(
-      seqsOf(frames).map(String),
-    );
+    expect(frames.filter((frame) => frame.event === 'event').map((frame) => frame.seq)).toEqual(seqsOf(frames));
   });
 
   test('LOG-2: shows no event that is not in the log yet', async () => {
@@ -144,8 +176,7 @@ describe('a live feed', () => {
     for (;;) {
       const frame = await feed.next();
       if (frame?.event !== 'event') continue;
-      const rows =
-        await server.sql`select from boocode.events where chat_id = ${chat.id} and seq = ${Number(frame.id)}`;
+      const rows = await server.sql`select from boocode.events where chat_id = ${chat.id} and seq = ${frame.seq}`;
       expect([frame.data['type'], rows.length]).toEqual([frame.data['type'], 1]);
       if (isEvent('decision_requested')(frame)) {
         asked = true;

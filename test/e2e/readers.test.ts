@@ -36,7 +36,7 @@ test('LOG-3: twelve concurrent readers, each from another cursor, read the same 
 });
 
 function newTurnFinished(head: number): (frame: Frame) => boolean {
-  return (frame) => isEvent('turn_finished')(frame) && Number(frame.id) > head;
+  return (frame) => isEvent('turn_finished')(frame) && frame.seq > head;
 }
 
 test('LOG-6: a reader that joins in the middle of a message gets what has been streamed, and then the rest', async () => {

@@ -67,7 +67,7 @@ test('LOG-5: a reader that reads nothing is disconnected and can reconnect, whil
   const back = await openRawFeed(server, `/v1/chats/${chat.id}/events?after=${seqs.length}`);
   const rest = await back.readUntil(isEvent('turn_finished'));
   back.close();
-  seqs.push(...rest.filter((frame) => frame.event === 'event').map((frame) => Number(frame.id)));
+  seqs.push(...rest.filter((frame) => frame.event === 'event').map((frame) => frame.seq));
   expect(seqs).toEqual(seqs.map((_, index) => index + 1));
   await client.deleteChat(chat.id);
 });

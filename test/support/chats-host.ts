@@ -11,6 +11,7 @@ import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
+import type { LogCursor } from '../../src/protocol/log-cursor.ts';
 import { openDatabase, type Sql } from '../../src/store/database.ts';
 import { Workspaces } from '../../src/chats/workspaces/workspaces.ts';
 import { readEvents } from '../../src/store/events.ts';
@@ -43,7 +44,7 @@ export interface ChatsHost {
   /** Waits until the log contains this many events of a type, and returns them. */
   events<T extends EventType>(chatId: string, type: T, count?: number): Promise<EventOf<T>[]>;
   /** Follows a chat and keeps what arrives. */
-  follow(chatId: string, after?: number): Promise<Following>;
+  follow(chatId: string, after?: LogCursor): Promise<Following>;
   /** Stops the host cleanly and releases every lease. */
   close(): Promise<void>;
   /** Like SIGKILL: its connections are cut and it does nothing more. Its leases stay as they are. */

@@ -10,6 +10,7 @@ import { type Chat, initialSettings } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
 import { BooError } from '../../src/protocol/error.ts';
 import type { Event, FeedItem } from '../../src/protocol/event.ts';
+import { seqOf } from '../../src/protocol/log-cursor.ts';
 import { doneByActor } from '../../src/protocol/principal.ts';
 import { toBlocks, type Receipt } from '../../src/protocol/prompt.ts';
 
@@ -260,15 +261,18 @@ export function createMemoryChats(): MemoryChats {
     async readEvents(chatId, wanted) {
       const { events } = entryOf(chatId);
       if ('before' in wanted) {
-        const items = events.slice(0, Math.max(wanted.before - 1, 0)).slice(-wanted.limit);
+        const items = events.slice(0, Math.max(seqOf(wanted.before) - 1, 0)).slice(-wanted.limit);
         const first = items[0]?.seq ?? 1;
-        return { items, next: first > 1 ? first : null, head: events.length };
+        return { items, next: first > 1 ? first : null, head: events.length, start: null, end: null };
       }
-      const { after, limit } = wanted;
+      const after = seqOf(wanted.after);
+      const { limit } = wanted;
       const items = events.slice(after, after + limit);
-      return { items, next: after + limit < events.length ? after + limit : null, head: events.length };
+      const next = after + limit < events.length ? after + limit : null;
+      return { items, next, head: events.length, start: null, end: null };
     },
-    async follow(chatId, { after }): Promise<Reader> {
+    async follow(chatId, cursor): Promise<Reader> {
+      const after = seqOf(cursor.after);
       const entry = entryOf(chatId);
       const pushable = createPushable<FeedItem>();
       const head = entry.events.length;

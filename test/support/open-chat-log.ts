@@ -19,7 +19,7 @@ export async function openChatLog(sql: Sql, parts: Partial<Omit<ChatLogParts, 'l
   return new ChatLog({
     sql,
     lease: lease!,
-    feed: new Feed({ read: () => Promise.resolve([]), head: () => Promise.resolve(0) }, { backlogBytes: 1 }),
+    feed: new Feed({ read: () => Promise.resolve([]), find: () => Promise.resolve(null) }, { backlogBytes: 1 }),
     clock: systemClock,
     logger: silentLog,
     retry: () => Promise.resolve(false),

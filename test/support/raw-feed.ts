@@ -2,7 +2,10 @@ import { createParser } from 'eventsource-parser';
 
 export interface Frame {
   event: string | undefined;
+  /** The cursor after an event. */
   id: string | undefined;
+  /** NaN without an id. */
+  seq: number;
   data: Record<string, unknown>;
 }
 
@@ -29,7 +32,8 @@ export async function openRawFeed(
   if (!response.ok || !response.body) throw new Error(`The feed was refused with ${response.status}.`);
   const frames: Frame[] = [];
   const parser = createParser({
-    onEvent: ({ event, id, data }) => frames.push({ event, id, data: JSON.parse(data) as Record<string, unknown> }),
+    onEvent: ({ event, id, data }) =>
+      frames.push({ event, id, seq: Number.parseInt(id ?? '', 10), data: JSON.parse(data) as Record<string, unknown> }),
   });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
 

@@ -65,6 +65,8 @@ export interface StubServer {
   readonly requests: string[];
   addChat(fields?: Partial<Chat>): Chat;
   append(chatId: string, body: EventBody): Event;
+  /** As after a restore: the chat has another log, with these events. */
+  replaceLog(chatId: string, bodies: readonly EventBody[]): void;
   stream(chatId: string, body: DeltaBody): void;
   /** A pending decision and its event. */
   requestDecision(chatId: string, fields: Partial<Decision>): Decision;
@@ -96,7 +98,11 @@ export async function openStubServer(): Promise<StubServer> {
   const logOf = (chatId: string): Event[] => logs.get(chatId) ?? [];
   const feedsOf = (chatId: string): Set<ServerResponse> => feeds.get(chatId) ?? new Set();
 
-  const eventFrame = (event: Event): string => `event: event\nid: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`;
+  /** By chat: what cursors of its log end with. */
+  const marks = new Map<string, string>();
+  const markOf = (chatId: string): string => marks.get(chatId) ?? 'first';
+  const eventFrame = (event: Event): string =>
+    `event: event\nid: ${event.seq}-${markOf(event.chatId)}\ndata: ${JSON.stringify(event)}\n\n`;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://stub');
@@ -184,12 +190,14 @@ export async function openStubServer(): Promise<StubServer> {
       json(known ? 200 : 202, { promptId, chatId: chat.id, seq, ...(chat.hold ? { held: true } : {}) });
       return known ? undefined : stub.onPrompt(chat.id, promptId, blocks);
     }
-    const after = Number(url.searchParams.get('after') ?? 0);
+    const [seq, mark = markOf(chat.id)] = (url.searchParams.get('after') ?? '0').split('-');
+    const verdict = mark === markOf(chat.id) ? 'ok' : 'gap';
+    const after = verdict === 'ok' ? Number(seq) : 0;
     const items = logOf(chat.id).filter((event) => event.seq > after);
     if (!request.headers.accept?.includes('event-stream')) return json(200, { items, next: null, head: chat.head });
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write(
-      `event: resume\ndata: ${JSON.stringify({ type: 'resume', verdict: 'ok', after, head: chat.head })}\n\n`,
+      `event: resume\ndata: ${JSON.stringify({ type: 'resume', verdict, after: Number(seq), head: chat.head })}\n\n`,
     );
     for (const event of items) response.write(eventFrame(event));
     response.write(streamed.get(chat.id) ?? '');
@@ -251,6 +259,14 @@ export async function openStubServer(): Promise<StubServer> {
       if (event.type === 'agent_message') streamed.delete(chatId);
       for (const feed of feedsOf(chatId)) feed.write(eventFrame(event));
       return event;
+    },
+    replaceLog(chatId, bodies) {
+      marks.set(chatId, randomUUID().slice(0, 8));
+      logs.set(chatId, []);
+      for (const feed of feedsOf(chatId)) feed.destroy();
+      feeds.set(chatId, new Set());
+      for (const chat of stub.chats) if (chat.id === chatId) chat.head = 0;
+      for (const body of bodies) stub.append(chatId, body);
     },
     stream(chatId, body) {
       const frame = `event: delta\ndata: ${JSON.stringify({ chatId, ...body })}\n\n`;

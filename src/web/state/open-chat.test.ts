@@ -3,6 +3,7 @@ import { until } from '../../../test/support/until.ts';
 import type { LiveItem } from '../../client/client.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { Event, EventPage } from '../../protocol/event.ts';
+import { type LogCursor, seqOf } from '../../protocol/log-cursor.ts';
 import { openChat, pageSize } from './open-chat.ts';
 
 const chatId = '11111111-1111-4111-8111-111111111111';
@@ -20,24 +21,32 @@ const event = (seq: number): Event => ({
 function serverWith(count: number) {
   let log = Array.from({ length: count }, (_, index) => event(index + 1));
   let onItem: ((item: LiveItem) => void) | undefined;
-  const asked: number[] = [];
-  const followed: number[] = [];
+  const asked: LogCursor[] = [];
+  const followed: LogCursor[] = [];
+  /** Of the log; none, as from an older server, if undefined. */
+  let mark: string | undefined;
   let failure: BooError | undefined;
   let signedOut = 0;
+  const resets: number[] = [];
   const frames: (() => void)[] = [];
   const chat = () =>
     openChat({
       chatId,
       retryMs: 5,
       onUnauthorized: () => (signedOut += 1),
+      onReset: (last) => resets.push(last),
       schedule: (work) => frames.push(work),
       api: {
         listPrompts: () => Promise.resolve({ items: [] }),
         events(_id, { before = 0, limit = 0 } = {}): Promise<EventPage> {
           if (failure) return Promise.reject(failure);
           asked.push(before);
-          const items = log.filter(({ seq }) => seq < before).slice(-limit);
-          return Promise.resolve({ items, next: null, head: log.length });
+          if (typeof before === 'string' && !before.endsWith(`-${mark}`)) {
+            return Promise.reject(new BooError('log_replaced', 'Another log.'));
+          }
+          const items = log.filter(({ seq }) => seq < seqOf(before)).slice(-limit);
+          const cursor = (at: number) => (mark && items.length > 0 ? `${items.at(at)!.seq}-${mark}` : null);
+          return Promise.resolve({ items, next: null, head: log.length, start: cursor(0), end: cursor(-1) });
         },
       },
       live: {
@@ -52,6 +61,7 @@ function serverWith(count: number) {
     chat,
     asked,
     followed,
+    resets,
     say: (item: LiveItem) => onItem?.(item),
     add(more: number) {
       const fresh = Array.from({ length: more }, (_, index) => event(log.length + index + 1));
@@ -59,6 +69,7 @@ function serverWith(count: number) {
       for (const each of fresh) onItem?.({ kind: 'event', event: each });
     },
     replaceLog: (length: number) => (log = log.slice(0, length)),
+    mark: (given: string) => (mark = given),
     signedOut: () => signedOut,
     fail: (error: BooError | undefined) => (failure = error),
     /** Runs the next animation frame. */
@@ -116,7 +127,24 @@ describe('WEB-23: an open chat', () => {
     server.say({ kind: 'resume', type: 'resume', verdict: 'gap', after: 10, head: 3 });
     await until(() => chat.view.get().wasReset && chat.view.get().state === 'live');
     expect(seqs(chat)).toEqual([1, 2, 3]);
-    expect(server.followed).toEqual([10, 3]);
+    expect([server.followed, server.resets]).toEqual([[10, 3], [3]]);
+  });
+
+  it('LOG-16: follows and pages with the log’s own cursors, and reloads it if it is another one when it pages back', async () => {
+    const server = serverWith(1_000);
+    server.mark('one');
+    const chat = server.chat();
+    await isLive(chat);
+    await chat.loadOlder();
+    await chat.loadOlder();
+    expect([server.followed, server.asked.slice(1)]).toEqual([['1000-one'], ['701-one', '401-one']]);
+    server.mark('two');
+    server.replaceLog(700);
+    await chat.loadOlder();
+    await until(() => chat.view.get().wasReset && chat.view.get().state === 'live');
+    expect([seqs(chat)[0], seqs(chat).at(-1), chat.view.get().isLoadingOlder]).toEqual([401, 700, false]);
+    await chat.loadOlder();
+    expect([server.followed.at(-1), server.asked.at(-1)]).toEqual(['700-two', '401-two']);
   });
 
   it('drops incomplete previews when the connection is new', async () => {

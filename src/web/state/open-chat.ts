@@ -42,6 +42,8 @@ export interface OpenChatOptions {
   live: Pick<Live, 'follow'>;
   /** The server rejected the token. */
   onUnauthorized?: () => void;
+  /** The log is another one than before, and reaches this far. */
+  onReset?: (last: number) => void;
   /** Schedules a callback for the next animation frame. */
   schedule?: (work: () => void) => void;
   /** The delay between attempts to reach the server. */
@@ -55,7 +57,7 @@ function beforeNextFrame(work: () => void): void {
 }
 
 export function openChat(options: OpenChatOptions): OpenChat {
-  const { chatId, api, live, onUnauthorized, schedule = beforeNextFrame, retryMs = 2_000 } = options;
+  const { chatId, api, live, onUnauthorized, onReset, schedule = beforeNextFrame, retryMs = 2_000 } = options;
   const view = createStore<ChatView>({
     log: emptyLog(),
     state: 'loading',
@@ -70,6 +72,8 @@ export function openChat(options: OpenChatOptions): OpenChat {
   let isClosed = false;
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
   let head = 0;
+  /** The cursor of the oldest event held; null if the server gives none, or there is no event. */
+  let start: string | null = null;
   /** Counts reloads: results for an earlier log are discarded. */
   let generation = 0;
 
@@ -133,8 +137,10 @@ export function openChat(options: OpenChatOptions): OpenChat {
       const before = (page.items[0]?.seq ?? page.head + 1) - 1;
       const log = setWaiting(append(emptyLog(before), page.items), waiting.items);
       head = log.last;
+      start = page.start ?? null;
       set({ log, state: 'live', olderError: undefined });
-      stopFollowing = live.follow(chatId, { after: log.last, onItem: take });
+      if (wasReset) onReset?.(log.last);
+      stopFollowing = live.follow(chatId, { after: page.end ?? log.last, onItem: take });
     } catch (error) {
       if (mine !== generation || isClosed) return;
       const problem = toBooError(error);
@@ -156,14 +162,16 @@ export function openChat(options: OpenChatOptions): OpenChat {
       const mine = generation;
       set({ isLoadingOlder: true, olderError: undefined });
       try {
-        const page = await api.events(chatId, { before: log.before + 1, limit: pageSize });
+        const page = await api.events(chatId, { before: start ?? log.before + 1, limit: pageSize });
         if (mine !== generation) return;
         // Without an event it would be requested over and over.
         if (page.items.length === 0) throw new LogHole(0, log.before + 1);
         set({ log: prepend(view.get().log, page.items) });
+        start = page.start ?? null;
       } catch (error) {
         if (mine !== generation || isClosed) return;
         const { code, message } = toBooError(error);
+        if (code === 'log_replaced') return void load(true);
         if (code === 'unauthorized') onUnauthorized?.();
         set({ olderError: message });
       } finally {

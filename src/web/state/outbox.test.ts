@@ -108,6 +108,21 @@ describe('WEB-43: unsent prompts', () => {
     expect([box.store.get().filter(isUnsent), storage.length]).toEqual([[], 0]);
   });
 
+  it('WEB-72: are unsent again if the log was replaced by one that ends before them, and can be sent again', async () => {
+    const { arrived, storage, open } = tab();
+    const box = open();
+    for (const chatId of ['a', 'b']) box.send(chatId, text('1'));
+    await isEmpty(box);
+    box.noteReset('a', 1);
+    expect(box.store.get().map(({ state }) => state)).toEqual(['stored', 'stored']);
+    box.noteReset('a', 0);
+    const [lost, other] = box.store.get();
+    expect([lost?.state, lost?.isKept, other?.state, storage.length]).toEqual(['refused', true, 'stored', 1]);
+    box.retry(lost!.promptId);
+    await isEmpty(box);
+    expect([arrived, storage.length]).toEqual([['a 1', 'b 1', 'a 1'], 0]);
+  });
+
   it('stay until the page shows their event, the last one of each chat', async () => {
     const { storage, open } = tab();
     const box = open();

@@ -35,6 +35,8 @@ export interface Outbox {
   retry(promptId: string): void;
   /** Removes an unsent prompt. */
   drop(promptId: string): void;
+  /** The chat has another log, which reaches this far: a prompt that was stored beyond it is unsent again. */
+  noteReset(chatId: string, last: number): void;
   /** The server may be reachable again: retries waiting and hanging prompts at once. */
   hurry(): void;
   /** Stops sending. Stored prompts are sent by the next outbox. */
@@ -74,7 +76,7 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
   const draining = new Set<string>();
   let attempt = new AbortController();
 
-  const change = (promptId: string, part: Pick<Outgoing, 'state' | 'problem' | 'seq'>): void =>
+  const change = (promptId: string, part: Pick<Outgoing, 'state' | 'problem' | 'seq'> & Partial<Outgoing>): void =>
     store.update((list) =>
       list.map((each) => {
         if (each.promptId !== promptId) return each;
@@ -156,6 +158,13 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
     },
     drop(promptId) {
       remove(promptId);
+    },
+    noteReset(chatId, last) {
+      const lost = store.get().filter((each) => each.chatId === chatId && each.state === 'stored' && each.seq! > last);
+      for (const { promptId, content } of lost) {
+        const isKept = stored.set(promptId, { promptId, chatId, content });
+        change(promptId, { state: 'refused', problem: 'The server’s history was replaced by one without it.', isKept });
+      }
     },
     hurry,
     close,

@@ -76,6 +76,7 @@ function useOpenChat(chatId: string): OpenChat | undefined {
       api: session.api,
       live: session.live,
       onUnauthorized: () => session.refuse(),
+      onReset: (last) => session.outbox.noteReset(chatId, last),
     });
     setOpened(open);
     session.activeChatId.set(chatId);
@@ -200,7 +201,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
         </header>
         {view.wasReset && (
           <p className="notice notice-warning" role="status">
-            The server’s log has changed, so the chat was reloaded.
+            The server’s log has changed, as after a restore: its history was replaced, so the chat was reloaded.
           </p>
         )}
         {view.state === 'catching up' && (
