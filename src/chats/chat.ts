@@ -3,7 +3,7 @@
  * is done by the chat's loop.
  */
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
-import type { Chat as ChatView, ChatState, PatchChat } from '../protocol/chat.ts';
+import type { Chat as ChatView, ChatState, PatchChat, WarmedChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
@@ -196,13 +196,13 @@ export class Chat {
   }
 
   /** Starts the agent, if nothing is under way, for a prompt that is likely to come. Does not wait for it. Idempotent. */
-  warmAhead(): void {
+  warmAhead(): WarmedChat {
     const { queue, state } = this.#context;
     queue.assertOpen();
     const isIdle = state.session.is === 'cold' && !this.#hold.isHeld && !this.#decisions.isWaiting;
-    if (!isIdle || queue.has('warm')) return;
     // Nobody waits: it is refused only when the chat leaves this host.
-    queue.addTask('warm', () => this.#session.warmAhead()).catch(() => undefined);
+    if (isIdle && !queue.has('warm')) queue.addTask('warm', () => this.#session.warmAhead()).catch(() => undefined);
+    return { state: this.state };
   }
 
   async openTerminal(): Promise<AgentTerminal> {

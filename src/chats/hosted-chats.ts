@@ -258,14 +258,7 @@ export class HostedChats implements Chats {
   }
 
   warmAhead(chatId: string): Promise<WarmedChat> {
-    return this.#host.use(
-      chatId,
-      (chat) => {
-        chat.warmAhead();
-        return Promise.resolve({ state: chat.state });
-      },
-      { needsDirectory: true },
-    );
+    return this.#host.use(chatId, (chat) => Promise.resolve(chat.warmAhead()), { needsDirectory: true });
   }
 
   rewind(actor: Actor, chatId: string, { promptId }: RewindChat): Promise<RewindResult> {
