@@ -41,18 +41,20 @@ function checkReader(who: string, records: readonly ReaderRecord[], log: readonl
   let openedAfter = 0;
   /** On its present connection. */
   const shown = new Set<number>();
+  const goOn = (after: number): void => {
+    last = openedAfter = after;
+    shown.clear();
+  };
   for (const record of records) {
     if (record.kind === 'reader') {
       if (last !== undefined && record.after > last) {
         fault('records', `went on after event ${record.after}, but had been shown no more than ${last}.`);
       }
-      last = openedAfter = record.after;
-      shown.clear();
+      goOn(record.after);
     } else if (record.kind === 'reset') {
       // No log has been replaced, so every cursor fits.
       fault('reset', `was told “${record.verdict}” behind event ${last ?? 0}.`);
-      last = openedAfter = 0;
-      shown.clear();
+      goOn(0);
     } else {
       const { seq } = record;
       const expected: number = (last ?? 0) + 1;
