@@ -14,7 +14,13 @@ export function checkReaders(run: Run): Problem[] {
     for (const [reader, own] of readersOf(records)) {
       const { chatId } = own[0]!;
       const log = run.logs.get(chatId);
-      if (log) problems.push(...checkReader(`Reader ${reader} of ${client} in chat ${chatId}`, own, log));
+      if (!log) continue;
+      const who = `Reader ${reader} of ${client} in chat ${chatId}`;
+      problems.push(...checkReader(who, own, log));
+      const unread = countUnread(own, log);
+      if (run.run.strict && unread > 0) {
+        problems.push({ kind: 'behind', text: `${who} was not shown the last ${unread} events.` });
+      }
     }
   }
   return problems;
@@ -30,6 +36,13 @@ export function readersOf(records: readonly ClientRecord[]): Map<string, ReaderR
     else readers.set(record.reader, [record]);
   }
   return readers;
+}
+
+/** How many events the log has behind the last one that a reader was shown. */
+export function countUnread(records: readonly ReaderRecord[], log: readonly StoredEvent[]): number {
+  let last = 0;
+  for (const record of records) last = Math.max(last, 'seq' in record ? record.seq : 0);
+  return log.filter(({ seq }) => seq > last).length;
 }
 
 function checkReader(who: string, records: readonly ReaderRecord[], log: readonly StoredEvent[]): Problem[] {
