@@ -74,9 +74,6 @@ export interface BackupOptions {
   onProgress?: ((progress: BackupProgress) => void) | undefined;
 }
 
-export const rowsOf = ({ tables }: Pick<Backup, 'tables'>, table: string): number =>
-  tables.find(({ name }) => name === table)?.rows ?? 0;
-
 /** What is wrong with a backup file, in one sentence. */
 export const badBackup = (sentence: string, cause?: unknown): BooError =>
   new BooError('invalid_request', sentence, { cause });

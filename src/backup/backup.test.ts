@@ -11,7 +11,6 @@ import { insertChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { appendEvents, type Lease } from '../store/events.ts';
 import { insertHost } from '../store/hosts.ts';
-import { insertImport } from '../store/imports.ts';
 import { claimLease, findOrphanedWork } from '../store/leases.ts';
 import { migrate } from '../store/migrate.ts';
 import { restoreBackup } from './restore-backup.ts';

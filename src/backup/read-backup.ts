@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { z } from 'zod';
-import { BooError } from '../protocol/error.ts';
+import type { BooError } from '../protocol/error.ts';
 import {
   type BackedUpTable,
   type Backup,
@@ -116,7 +116,8 @@ export class BackupFile {
     const isCutOff = error instanceof CutOffError || code === 'Z_BUF_ERROR';
     if (isCutOff) return badBackup(`The backup ${this.path} is cut off: its end is missing.`, error);
     if (error instanceof DamagedError) return damaged(this.path, error.message);
-    if (typeof code === 'string' && /^Z_/.test(code)) return damaged(this.path, 'it cannot be decompressed', error);
+    if (typeof code === 'string' && code.startsWith('Z_'))
+      return damaged(this.path, 'it cannot be decompressed', error);
     return error;
   }
 }

@@ -39,7 +39,7 @@ export async function restoreBackup(options: RestoreBackup): Promise<Restored> {
         const pinned = await target.finish(new Map(backup.tables.map(({ name, rows }) => [name, rows])));
         return { ...backup, pinned };
       } catch (error) {
-        throw unfinished(error);
+        throw unfinished(signal?.aborted === true ? signal.reason : error);
       }
     } finally {
       await target.close();

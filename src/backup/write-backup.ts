@@ -53,7 +53,7 @@ export async function writeBackup(options: WriteBackup): Promise<Backup> {
     return { ...backup, file };
   } catch (error) {
     await rm(draft, { force: true });
-    throw inWords(error, file);
+    throw inWords(signal?.aborted === true ? signal.reason : error, file);
   } finally {
     await snapshot.close();
   }

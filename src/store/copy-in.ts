@@ -17,7 +17,7 @@ export async function openCopy(sql: Sql, table: string, columns: readonly string
   const stream = await query.writable();
   const failed = new Promise<never>((_, reject) => {
     stream.on('error', reject);
-    Object.assign(query, { reject });
+    void Object.assign(query, { reject });
   });
   failed.catch(() => undefined);
   const done = (start: (callback: (error?: Error | null) => void) => void): Promise<void> =>
