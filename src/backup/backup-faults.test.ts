@@ -3,14 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newChat } from '../../test/support/new-chat.ts';
+import { type Pgbouncer, pgbouncerPath, startPgbouncer } from '../../test/support/pgbouncer.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
 import { insertChat } from '../store/chats.ts';
 import { openDatabase, type Sql } from '../store/database.ts';
 import { appendEvents, type Lease } from '../store/events.ts';
 import { insertHost } from '../store/hosts.ts';
+import { insertImport } from '../store/imports.ts';
 import { claimLease } from '../store/leases.ts';
 import { beginSchemaChange, migrate, migrateSessionStore } from '../store/migrate.ts';
 import { openSnapshot } from '../store/snapshot.ts';
@@ -161,6 +163,32 @@ test('BACKUP-6: a restore that is cut off leaves a database that nothing starts 
   await restore();
   expect(await migrate(target.sql)).toEqual({ applied: [] });
   expect(await eventsIn(target.sql)).toBe(2);
+});
+
+test('BACKUP-2: an import that nobody will finish is not restored', async () => {
+  await insertImport(source.sql, newChat(), randomUUID());
+  await write();
+  const { tables } = await restore();
+  expect(tables.find(({ name }) => name === 'chats')).toMatchObject({ rows: 2 });
+  expect(await target.sql`select id from boocode.chats`).toEqual([{ id: lease.chatId }]);
+});
+
+describe.skipIf(pgbouncerPath === undefined)('DATA-13 BACKUP-7: through pgbouncer in transaction mode', () => {
+  test('a backup is written and restored', async () => {
+    const bouncers: Pgbouncer[] = [];
+    const through = async ({ url }: TestDatabase): Promise<string> => {
+      bouncers.push(await startPgbouncer(url, { pool_mode: 'transaction', default_pool_size: 3 }));
+      return bouncers.at(-1)!.url;
+    };
+    try {
+      await writeBackup({ url: await through(source), file, version: '1' });
+      const url = await through(target);
+      await restoreBackup({ file, version: '1', openUrl: () => Promise.resolve(url) });
+      expect(await eventsIn(target.sql)).toBe(2);
+    } finally {
+      for (const bouncer of bouncers) await bouncer.close();
+    }
+  });
 });
 
 test('BACKUP-6: only an empty database is restored into, by one restore at a time', async () => {
