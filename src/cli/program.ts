@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addAdopt } from './adopt.ts';
 import { addAttach } from './attach.ts';
+import { addBackup } from './backup.ts';
 import { addChat } from './chat.ts';
 import { type Cli, misuse } from './cli.ts';
 import { plainLine } from './plain-text.ts';
@@ -15,6 +16,7 @@ import { addHosts } from './hosts.ts';
 import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLink } from './link.ts';
+import { addRestore } from './restore.ts';
 import { addResume } from './resume.ts';
 import { addLogin } from './login.ts';
 import { addLs } from './ls.ts';
@@ -63,6 +65,8 @@ export function createProgram(cli: Cli): Command {
     addLogin,
     addLink,
     addToken,
+    addBackup,
+    addRestore,
     addDoctor,
   ];
   for (const addCommand of add) addCommand(program, cli);

@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { identifyProcess, isAlive, type ProcessIdentity } from './process-identity.ts';
 
@@ -10,20 +19,31 @@ import { identifyProcess, isAlive, type ProcessIdentity } from './process-identi
  * file is ever taken over: the lock is a series of files `NAME.1`, `NAME.2` …, of which the newest counts. Whoever
  * finds the newest one's holder dead, or its lock released, creates the next number, which only one process can; then
  * it removes the older ones. The newest file stays when the lock is released, so numbers never start over.
+ *
+ * The file also says which directory is locked. A copy of a directory contains the lock of the original, if that was locked
+ * when it was copied; it is never taken. A directory that was moved or mounted elsewhere keeps its inode, and one that is
+ * where it was is taken for the same, because not every file system keeps inodes.
  */
 export function takeLock(directory: string, name: string): LockResult {
   const own = identifyProcess(process.pid);
   if (own === null) throw new Error('This process could not identify itself.');
+  const here = identifyDirectory(directory);
   const draft = join(directory, `${name}.draft-${randomUUID()}`);
   // Linked into place atomically, so nobody ever reads half a file.
-  writeFileSync(draft, JSON.stringify(own), { mode: 0o600, flag: 'wx' });
+  writeFileSync(draft, JSON.stringify({ ...own, directory: here }), { mode: 0o600, flag: 'wx' });
   try {
     for (;;) {
       const newest = newestNumber(directory, name);
       if (newest > 0) {
         const holder = readHolder(join(directory, `${name}.${newest}`));
         if (holder === undefined) continue;
-        if (holder !== null && isAlive(holder)) return { taken: false, holder };
+        if (holder !== null) {
+          const { directory: locked = here, ...identity } = holder;
+          if (locked.path !== here.path && locked.inode !== here.inode) {
+            return { taken: false, copyOf: locked.path, file: join(directory, `${name}.${newest}`) };
+          }
+          if (isAlive(identity)) return { taken: false, holder: identity };
+        }
       }
       const path = join(directory, `${name}.${newest + 1}`);
       if (!link(draft, path)) continue;
@@ -40,7 +60,23 @@ export function takeLock(directory: string, name: string): LockResult {
   }
 }
 
-export type LockResult = { taken: true; release(): void } | { taken: false; holder: ProcessIdentity };
+export type LockResult =
+  | { taken: true; release(): void }
+  | { taken: false; holder: ProcessIdentity; copyOf?: undefined }
+  /** The directory is a copy of this one, made while that was locked. `file` says so. */
+  | { taken: false; copyOf: string; file: string };
+
+interface DirectoryIdentity {
+  path: string;
+  inode: string;
+}
+
+function identifyDirectory(path: string): DirectoryIdentity {
+  return { path: realpathSync(path), inode: String(statSync(path, { bigint: true }).ino) };
+}
+
+/** Earlier versions did not say which directory they had locked. */
+type Holder = ProcessIdentity & { directory?: DirectoryIdentity };
 
 function numbers(directory: string, name: string): number[] {
   return readdirSync(directory).flatMap((entry) => {
@@ -70,9 +106,9 @@ function link(from: string, to: string): boolean {
 }
 
 /** Null: released. Undefined: the file is gone, because a newer one exists. */
-function readHolder(path: string): ProcessIdentity | null | undefined {
+function readHolder(path: string): Holder | null | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity | null;
+    return JSON.parse(readFileSync(path, 'utf8')) as Holder | null;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     // A power failure may leave an empty file. Its holder is dead.

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -19,6 +20,12 @@ export function findPostgresBinaries(): PostgresBinaries {
   linkLibraries(root);
   const bin = join(root, 'native', 'bin');
   return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
+}
+
+/** The major version as the file `PG_VERSION` of a cluster gives it, such as `18`. */
+export function majorVersion({ postgres }: PostgresBinaries): string {
+  const said = spawnSync(postgres, ['--version'], { encoding: 'utf8' }).stdout ?? '';
+  return /\d+/.exec(said)?.[0] ?? '';
 }
 
 function findPackage(): string {

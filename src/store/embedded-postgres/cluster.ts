@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { BooError } from '../../protocol/error.ts';
-import type { PostgresBinaries } from './binaries.ts';
+import { majorVersion, type PostgresBinaries } from './binaries.ts';
 import { postgresCommand } from './command.ts';
 import type { PostgresUser } from './user.ts';
 
@@ -27,7 +27,10 @@ export async function openCluster(options: {
     if (name.startsWith(draftPrefix)) rmSync(join(home, name), { recursive: true, force: true, maxRetries: 5 });
   }
   const cluster = join(home, 'cluster');
-  if (existsSync(cluster)) return cluster;
+  if (existsSync(cluster)) {
+    assertVersion(cluster, majorVersion(binaries));
+    return cluster;
+  }
   const draft = join(home, draftPrefix + randomUUID());
   await runInitdb(user, binaries.initdb, [
     `--pgdata=${draft}`,
@@ -41,6 +44,19 @@ export async function openCluster(options: {
   renameSync(draft, cluster);
   flushDirectory(home);
   return cluster;
+}
+
+/** No version of Postgres reads the files of another one, and the programs that convert them are not included. */
+function assertVersion(cluster: string, ours: string): void {
+  const file = join(cluster, 'PG_VERSION');
+  const theirs = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  // Where one of them is not known, Postgres says itself what is wrong.
+  if (theirs === '' || ours === '' || theirs === ours) return;
+  throw new BooError(
+    'config_invalid',
+    `The database in ${cluster} was made by Postgres ${theirs}, and this BooCode has Postgres ${ours}, which cannot read it: run \`boocode backup\` with the BooCode that made it, and \`boocode restore\` with this one into another data directory.`,
+    { details: { database: theirs, known: ours } },
+  );
 }
 
 async function runInitdb(user: PostgresUser, initdb: string, args: readonly string[]): Promise<void> {

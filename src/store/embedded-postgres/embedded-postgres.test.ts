@@ -1,7 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -17,6 +30,7 @@ import { commandLine, endProcess, findProgram, identifyProcess, isAlive } from '
 import type { BooError } from '../../protocol/error.ts';
 import { openDatabase, type Sql } from '../database.ts';
 import { type EmbeddedPostgres, type EmbeddedPostgresOptions, openEmbeddedPostgres } from './embedded-postgres.ts';
+import { reachEmbeddedPostgres } from './reach.ts';
 
 let compiled: Awaited<ReturnType<typeof compileModule>>;
 beforeAll(async () => {
@@ -236,14 +250,83 @@ test('a database whose password is lost is refused in one sentence', async () =>
 test('a cluster that Postgres refuses is reported with its reason, and the directory is free again', async () => {
   const first = await open();
   await first.close();
-  const version = join(dataDir, 'postgres', 'cluster', 'PG_VERSION');
-  const right = await readFile(version, 'utf8');
-  await writeFile(version, '9.6\n');
+  const control = join(dataDir, 'postgres', 'cluster', 'global', 'pg_control');
+  await rename(control, `${control}.gone`);
   await expect(openEmbeddedPostgres({ dataDir })).rejects.toMatchObject({
     code: 'storage_unavailable',
-    message: expect.stringMatching(/^The embedded Postgres did not start \(status 1\): .*incompatible/) as string,
+    message: expect.stringMatching(/^The embedded Postgres did not start \(status 2\): .*pg_control/) as string,
   });
+  await rename(`${control}.gone`, control);
+  await open();
+});
+
+test('BACKUP-8: a database that another major version of Postgres made is refused with both versions and the way out', async () => {
+  const first = await open();
+  await write(first.url, 'kept');
+  await first.close();
+  const version = join(dataDir, 'postgres', 'cluster', 'PG_VERSION');
+  const right = await readFile(version, 'utf8');
+  for (const other of ['9.6', '17']) {
+    await writeFile(version, `${other}\n`);
+    await expect(openEmbeddedPostgres({ dataDir })).rejects.toMatchObject({
+      code: 'config_invalid',
+      message:
+        `The database in ${join(dataDir, 'postgres', 'cluster')} was made by Postgres ${other}, and this BooCode has Postgres ${right.trim()}, which cannot read it: ` +
+        'run `boocode backup` with the BooCode that made it, and `boocode restore` with this one into another data directory.',
+    });
+  }
   await writeFile(version, right);
+  expect(await read((await open()).url)).toEqual(['kept']);
+});
+
+test('BACKUP-9: a copy of a data directory in use is refused, one of a stopped server is not', async () => {
+  const copy = join(dataDir, 'copy');
+  const home = join(dataDir, 'original');
+  const first = await open({ dataDir: home });
+  await write(first.url, 'kept');
+  await cp(home, copy, { recursive: true, filter: (path) => !path.includes('/socket') });
+  const refused = {
+    code: 'config_invalid',
+    message:
+      `The data directory ${copy} is a copy of ${home} that was made while that was in use, and such a copy can be damaged: ` +
+      `use \`boocode backup\` instead. If its server was not running any more, delete ${join(copy, 'postgres', 'lock.1')} to use the copy.`,
+  };
+  await expect(openEmbeddedPostgres({ dataDir: copy })).rejects.toMatchObject(refused);
+  await first.close();
+  await expect(openEmbeddedPostgres({ dataDir: copy })).rejects.toMatchObject(refused);
+  await rm(copy, { recursive: true });
+  await cp(home, copy, { recursive: true });
+  expect(await read((await open({ dataDir: copy })).url)).toEqual(['kept']);
+});
+
+test('BACKUP-9: a data directory that was moved after its server was killed is used', async () => {
+  const [home, moved] = [join(dataDir, 'original'), join(dataDir, 'moved')];
+  const host = openHost(home);
+  const { url, server } = await hostServer(host);
+  await write(url, 'committed');
+  host.kill('SIGKILL');
+  await once(host, 'exit');
+  await endProcess(server, { graceMs: 0 });
+  await rename(home, moved);
+  expect(await read((await open({ dataDir: moved })).url)).toEqual(['committed']);
+});
+
+test('BACKUP-7: the database of a data directory is reached while a server runs it, and otherwise run for that', async () => {
+  await expect(reachEmbeddedPostgres(dataDir)).rejects.toMatchObject({
+    code: 'not_found',
+    message: `There is no embedded database in ${dataDir}: name its data directory with --data-dir, or your own database with DATABASE_URL.`,
+  });
+  const server = await open();
+  await write(server.url, 'kept');
+  const running = await reachEmbeddedPostgres(dataDir);
+  expect(await read(running.url)).toEqual(['kept']);
+  await running.close();
+  expect(await read(server.url)).toEqual(['kept']);
+  await server.close();
+  const stopped = await reachEmbeddedPostgres(dataDir);
+  expect(await read(stopped.url)).toEqual(['kept']);
+  await stopped.close();
+  await expect(read(stopped.url)).rejects.toThrowError('ENOENT');
   await open();
 });
 
@@ -281,6 +364,16 @@ describe.skipIf(!asRoot)('started by root for an ordinary user', () => {
     const script = `import(${JSON.stringify(path)})`;
     return spawnSync(process.execPath, ['-e', script], { uid: nobody, gid: nobody, cwd: '/' }).status === 0;
   }
+});
+
+test.runIf(asRoot)('BACKUP-7: as root, the files of another user are not taken over', async () => {
+  await (await open()).close();
+  await chown(join(dataDir, 'postgres'), 1234, 1234);
+  await expect(reachEmbeddedPostgres(dataDir)).rejects.toMatchObject({
+    code: 'config_invalid',
+    message: `The data directory ${dataDir} belongs to user 1234: run this command as that user, for example with \`sudo -u '#1234'\`.`,
+  });
+  expect((await stat(join(dataDir, 'postgres'))).uid).toBe(1234);
 });
 
 test.runIf(asRoot)('as root the server runs as a user that is not root', async () => {

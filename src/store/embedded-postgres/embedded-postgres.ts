@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type LockResult, takeLock } from '../../lib/lock-file.ts';
 import { makeDirectory } from '../../lib/make-directory.ts';
 import { BooError } from '../../protocol/error.ts';
@@ -102,6 +102,13 @@ function lockHome(home: string, dataDir: string): () => void {
     throw unwritable(dataDir, cause, statSync(home).uid);
   }
   if (lock.taken) return () => lock.release();
+  if (lock.copyOf !== undefined) {
+    throw new BooError(
+      'config_invalid',
+      `The data directory ${dataDir} is a copy of ${dirname(lock.copyOf)} that was made while that was in use, and such a copy can be damaged: use \`boocode backup\` instead. If its server was not running any more, delete ${lock.file} to use the copy.`,
+      { details: { dataDir, copyOf: dirname(lock.copyOf) } },
+    );
+  }
   const { pid } = lock.holder;
   throw new BooError(
     'config_invalid',

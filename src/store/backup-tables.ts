@@ -1,0 +1,35 @@
+/** What of the database a backup holds. Every table of the schema is in one of the two lists. */
+
+/** In an order in which they can be filled: a table comes after those that it refers to. */
+export const backupTables = [
+  'chats',
+  'turns',
+  'events',
+  'prompts',
+  'decisions',
+  'agent_sessions',
+  'unfinished_messages',
+  'side_files',
+  'directory_trusts',
+  'claude_session_entries',
+  'claude_session_summaries',
+] as const;
+
+/** Tables that no backup holds, and why. */
+export const leftOutTables = {
+  hosts: 'the servers of this database, which a restored one has never met',
+  peer_keys: 'secrets with which those servers recognize each other',
+  deleted_chats: 'only tells those servers what was deleted within the last hour',
+  search_signatures: 'built again from the log',
+  search_progress: 'built again from the log',
+  migrations: 'in the header',
+  session_store_migrations: 'in the header',
+} as const;
+
+/**
+ * Columns that no backup holds. A restored row has their defaults: nobody holds the chat, its log is another one than the
+ * log that readers of the old database know, and it has been free since now.
+ */
+export const resetColumns: Readonly<Record<string, readonly string[]>> = {
+  chats: ['owner_host', 'lease_until', 'next_host', 'free_since', 'log_id'],
+};
