@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type BooClient, createClient } from '../../src/client/client.ts';
 import { identifyProcess, type ProcessIdentity, withDeathSignal } from '../../src/lib/process-identity.ts';
 import { until } from '../support/until.ts';
-import type { HostNetwork } from './network.ts';
+import type { HostNetwork } from './host-network.ts';
 import type { Records } from './records.ts';
 
 /** The built program; another build can be given. */

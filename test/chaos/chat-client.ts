@@ -14,10 +14,10 @@ export interface ChatClientParts {
   chatId: string;
   runDirectory: string;
   token: string;
-  pickHost(): ChaosHost;
-  random(): number;
-  /** What the agent is to do, as the end of a prompt. */
-  task(random: () => number): string;
+  readonly pickHost: () => ChaosHost;
+  readonly random: () => number;
+  /** A prompt's text, with its id in it so that no other is the same. */
+  readonly write: (promptId: string, random: () => number) => string;
   readers: number;
 }
 
@@ -102,22 +102,24 @@ export class ChatClient {
   }
 
   /** Until it is acknowledged or definitely refused, or nothing helps. Returns whether it was acknowledged. */
-  async send(task = this.#parts.task(this.#parts.random)): Promise<boolean> {
-    const { name, random } = this.#parts;
+  async send({ task, through }: { task?: string; through?: () => ChaosHost } = {}): Promise<boolean> {
+    const { name, random, write } = this.#parts;
     this.#sent += 1;
     const promptId = `${name}-${this.#sent}`;
-    const text = `${promptId}: ${task}`;
+    const text = task === undefined ? write(promptId, random) : `${promptId}: ${task}`;
     // Now and then one that no server takes.
-    if (random() < 0.01) return this.#sendOnce(`${promptId}-refused`, `${text} refused`, 1, [{ type: 'nonsense' }]);
+    if (random() < 0.01) {
+      await this.#sendOnce(`${promptId}-refused`, `${text} refused`, { more: [{ type: 'nonsense' }] });
+    }
     const deadline = performance.now() + patienceMs;
     for (let attempt = 1; performance.now() < deadline; attempt += 1) {
-      const isOver = await this.#sendOnce(promptId, text, attempt);
+      const isOver = await this.#sendOnce(promptId, text, { attempt, through });
       if (!isOver) {
         await delay(50 + random() * 250);
         continue;
       }
       // Somebody whose receipt was lost on the way to the screen sends it once more.
-      if (random() < 0.05) await this.#sendOnce(promptId, text, attempt + 1);
+      if (random() < 0.05) await this.#sendOnce(promptId, text, { attempt: attempt + 1 });
       return true;
     }
     this.records.write({ kind: 'unknown', chatId: this.chatId, promptId });
@@ -125,8 +127,17 @@ export class ChatClient {
   }
 
   /** True if there is an answer. */
-  async #sendOnce(promptId: string, text: string, attempt: number, more: unknown[] = []): Promise<boolean> {
-    const { random, pickHost } = this.#parts;
+  async #sendOnce(
+    promptId: string,
+    text: string,
+    {
+      attempt = 1,
+      more = [],
+      through,
+    }: { attempt?: number; more?: unknown[]; through?: (() => ChaosHost) | undefined },
+  ): Promise<boolean> {
+    const { random } = this.#parts;
+    const pickHost = through ?? this.#parts.pickHost;
     const { chatId, records } = this;
     records.write({ kind: 'sent', chatId, promptId, text, ...(attempt > 1 ? { attempt } : {}) });
     // Some hang up before the answer can have come.

@@ -15,9 +15,9 @@ export interface ReaderParts {
   records: Records;
   token: string;
   /** Chosen again for every connection, whether or not it holds the chat. */
-  pickHost(): ChaosHost;
-  random(): number;
-  onEvent(event: Event): void;
+  readonly pickHost: () => ChaosHost;
+  readonly random: () => number;
+  readonly onEvent: (event: Event) => void;
 }
 
 /** A host sends a sign of life every fifteen seconds. */

@@ -14,11 +14,11 @@ export interface FaultScene {
   postgres: OwnPostgres;
   /** Small file systems below the database and the hosts; null where none can be mounted. */
   disk: Disk | null;
-  random(): number;
+  readonly random: () => number;
   /** Says what happens, before it happens. */
-  note(detail: string): void;
+  readonly note: (detail: string) => void;
   /** Right after a host was killed or frozen. `isGone`: it does not come back. */
-  onStruck(isGone: boolean): void;
+  readonly onStruck: (isGone: boolean) => void;
 }
 
 export type Fault = (scene: FaultScene) => Promise<void>;
@@ -78,9 +78,9 @@ export const faults: Record<FaultName, Fault> = {
   'postgres-immediate': restartPostgres('SIGQUIT'),
   async clock({ host, random, note }) {
     const hours = [-25, -1, -0.01, 0.01, 1, 25];
-    for (let step = 0; step < 3; step += 1) {
-      const clockMs = hours[Math.floor(random() * hours.length)]! * 3_600_000;
-      note(`${clockMs / 1000} s`);
+    const steps = [0, 1, 2].map(() => hours[Math.floor(random() * hours.length)]! * 3_600_000);
+    note(`off by ${steps.map((clockMs) => clockMs / 1000).join(', ')} s`);
+    for (const clockMs of steps) {
       host.order({ clockMs });
       await delay(between(random, 300, 3_000));
     }
@@ -105,7 +105,7 @@ export const faults: Record<FaultName, Fault> = {
     await delay(200);
   },
   async 'disk-full'({ host, postgres, disk, random, note }) {
-    if (!disk) return note('left out: no file system can be mounted');
+    if (!disk) return;
     const ofDatabase = random() < 0.5;
     const folder = ofDatabase ? disk.postgres : host.dataDir;
     const forMs = between(random, 2_000, 6_000);

@@ -1,6 +1,6 @@
 /**
  * A network namespace per host, all on one bridge: the database has an address of its own there, and each host its own.
- * A host is cut off by routes that drop what it sends, so packets are lost as on a real network.
+ * A host is cut off by sending its packets to where nobody is, so they are lost as on a real network.
  *
  * Agents reach only the demo model, which listens on loopback alone: a relay in each namespace leads there through a Unix
  * socket, which no namespace keeps out.
@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { endProcess, findProgram, withDeathSignal } from '../../src/lib/process-identity.ts';
-import { type ChaosNetwork, databaseAt, type HostNetwork, type NetworkParts, type Side } from './network.ts';
+import { type ChaosNetwork, databaseAt, type HostNetwork, type NetworkParts, type Side } from './host-network.ts';
 import { openProxy, type Proxy } from './proxy.ts';
 
 const run = promisify(execFile);
@@ -27,7 +27,7 @@ export function canCreateNamespaces(): boolean {
     ran('netns', 'add', name) &&
     ran('link', 'add', `${name}a`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name) &&
     ran('link', 'add', `${name}b`, 'type', 'bridge') &&
-    ran('-n', name, 'route', 'add', 'blackhole', '10.255.255.255/32');
+    ran('-n', name, 'route', 'add', 'unreachable', '10.255.255.255/32');
   ran('link', 'del', `${name}a`);
   ran('link', 'del', `${name}b`);
   ran('netns', 'del', name);
@@ -71,7 +71,9 @@ export async function namespaceNetwork(parts: NetworkParts): Promise<ChaosNetwor
     await openRelay(name, socket);
     const others = Array.from({ length: hosts }, (_, other) => other).filter((other) => other !== slot);
     const lost: Record<Side, string[]> = { database: [at.database], peers: others.map(at.host) };
-    const routes = new Set<string>();
+    /** What undoes each cut. */
+    const undo: string[][] = [];
+    const inside = (...args: string[]): Promise<unknown> => ip('-n', name, ...args);
     return {
       prefix: ['ip', 'netns', 'exec', name],
       env: {
@@ -83,16 +85,19 @@ export async function namespaceNetwork(parts: NetworkParts): Promise<ChaosNetwor
       modelUrl: `http://127.0.0.1:${modelPort}`,
       async cut(side, how) {
         for (const address of lost[side]) {
-          if (routes.has(address)) continue;
-          routes.add(address);
-          await ip('-n', name, 'route', 'add', how === 'stall' ? 'blackhole' : 'unreachable', `${address}/32`);
+          if (how === 'stall') {
+            // Sent to a card that nobody has: the packets are lost, and nobody is told.
+            const neighbour = [address, 'dev', 'eth0'];
+            await inside('neigh', 'replace', ...neighbour, 'lladdr', '02:00:00:00:00:01', 'nud', 'permanent');
+            undo.push(['neigh', 'del', ...neighbour]);
+          } else {
+            await inside('route', 'add', 'unreachable', `${address}/32`);
+            undo.push(['route', 'del', `${address}/32`]);
+          }
         }
       },
       async heal() {
-        for (const address of routes) {
-          routes.delete(address);
-          await ip('-n', name, 'route', 'del', `${address}/32`);
-        }
+        for (const step of undo.splice(0)) await inside(...step);
       },
     };
   }

@@ -1,42 +1,7 @@
-/**
- * How the hosts of a run reach their database and each other, so that a host can be cut off from either. In network
- * namespaces where this process may create them; otherwise over proxies on loopback.
- */
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { proxyNetwork } from './proxy-network.ts';
+/** The network of a run: namespaces where this process may create them, otherwise proxies on loopback. */
+import type { ChaosNetwork, NetworkParts } from './host-network.ts';
 import { canCreateNamespaces, namespaceNetwork } from './namespace-network.ts';
-
-export type Side = 'database' | 'peers';
-
-export interface HostNetwork {
-  /** Put before the host's command. */
-  readonly prefix: readonly string[];
-  /** The address it listens on, and tells the others. */
-  readonly env: Readonly<Record<string, string>>;
-  /** The database as this host reaches it. */
-  databaseUrl(applicationName: string): string;
-  /** The demo model as its agents reach it. */
-  readonly modelUrl: string;
-  /** Nothing passes any more, and neither side is told; or, with `refuse`, connections break at once where that can be done. */
-  cut(side: Side, how: 'stall' | 'refuse'): Promise<void>;
-  heal(): Promise<void>;
-}
-
-export interface ChaosNetwork {
-  readonly kind: 'namespaces' | 'proxies';
-  readonly hosts: readonly HostNetwork[];
-  close(): Promise<void>;
-}
-
-export interface NetworkParts {
-  hosts: number;
-  /** Of a Postgres that listens on all addresses. */
-  databaseUrl: string;
-  modelUrl: string;
-  /** A directory for sockets. */
-  folder: string;
-}
+import { proxyNetwork } from './proxy-network.ts';
 
 export type NetworkChoice = 'namespaces' | 'proxies';
 
@@ -46,24 +11,4 @@ export function chooseNetwork(): NetworkChoice {
 
 export function openNetwork(choice: NetworkChoice, parts: NetworkParts): Promise<ChaosNetwork> {
   return choice === 'namespaces' ? namespaceNetwork(parts) : proxyNetwork(parts);
-}
-
-/** The database's address, told from another place, and with a name for who connects. */
-export function databaseAt(databaseUrl: string, place: { host: string; port?: number }, applicationName: string): string {
-  const url = new URL(databaseUrl);
-  url.hostname = place.host;
-  if (place.port !== undefined) url.port = String(place.port);
-  url.searchParams.set('sslmode', 'disable');
-  url.searchParams.set('application_name', applicationName);
-  return url.href;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('There is no free port.');
-  return address.port;
 }

@@ -1,5 +1,5 @@
 /** Two proxies per host: between it and the database, and in front of the address that it tells the other hosts. */
-import { type ChaosNetwork, databaseAt, freePort, type HostNetwork, type NetworkParts } from './network.ts';
+import { type ChaosNetwork, databaseAt, freePort, type HostNetwork, type NetworkParts } from './host-network.ts';
 import { openProxy, type Proxy } from './proxy.ts';
 
 export async function proxyNetwork({ hosts, databaseUrl, modelUrl }: NetworkParts): Promise<ChaosNetwork> {

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Sql } from '../../src/store/database.ts';
 import { findStaleRows } from './audit.ts';
+import type { ChaosHost } from './chaos-host.ts';
 import type { ChatClient } from './chat-client.ts';
 import type { Records } from './records.ts';
 
@@ -15,25 +16,31 @@ interface Held {
 
 /** True if another host took the chat while the first one was writing; false if the race did not come about. */
 export async function raceOnce(
-  parts: { sql: Sql; records: Records; client: ChatClient; signal: AbortSignal },
+  parts: {
+    sql: Sql;
+    records: Records;
+    client: ChatClient;
+    signal: AbortSignal;
+    /** Another host than the one of this name. */
+    readonly pickOther: (than: string) => ChaosHost;
+  },
   race: number,
 ): Promise<boolean> {
-  const { sql, records, client, signal } = parts;
+  const { sql, records, client, signal, pickOther } = parts;
   const { chatId } = client;
-  if (!(await client.send('write 80'))) return false;
+  if (!(await client.send({ task: 'write 80' }))) return false;
   const held = await soon(signal, 15_000, async () => {
     const [row] = await sql<Held[]>`
-      select epoch, writer from boocode.chats join chaos.claimed on chat_id = id and claimed.epoch = chats.epoch
+      select chats.epoch, writer from boocode.chats join chaos.claimed on chat_id = id and claimed.epoch = chats.epoch
       where id = ${chatId} and exists (select from boocode.turns where chat_id = ${chatId} and outcome is null)`;
     return row;
   });
   if (!held) return false;
-  // Sent before the lease ends, it would go to the first host.
   const expire = () => sql`
     update boocode.chats set lease_until = clock_timestamp() - interval '1 second'
     where id = ${chatId} and epoch = ${held.epoch}`;
   await expire();
-  const sending = client.send('write 5');
+  const sending = client.send({ task: 'write 5', through: () => pickOther(held.writer.split('.')[0] ?? '') });
   const next = await soon(signal, 15_000, async () => {
     // The first host may have renewed it meanwhile.
     await expire();
@@ -52,13 +59,19 @@ export async function raceOnce(
 }
 
 /** The first answer; undefined if there is none by then. The database may be away in between. */
-async function soon<T>(signal: AbortSignal, limitMs: number, ask: () => Promise<T | undefined>): Promise<T | undefined> {
+async function soon<T>(
+  signal: AbortSignal,
+  limitMs: number,
+  ask: () => Promise<T | undefined>,
+): Promise<T | undefined> {
   const deadline = performance.now() + limitMs;
   while (performance.now() < deadline && !signal.aborted) {
     try {
       const answer = await ask();
       if (answer !== undefined) return answer;
-    } catch {
+    } catch (error) {
+      // The database is away, unless the question itself is wrong.
+      if ((error as { code?: string }).code?.startsWith('42')) throw error;
       await delay(200);
     }
     await delay(10);

@@ -6,8 +6,10 @@ import type { Records } from './records.ts';
 export interface TakeoverParts {
   sql: Sql;
   records: Records;
+  /** For what says nothing about takeovers alone. */
+  notes: Records;
   /** Whether a chat could be taken all the time since then: the database was there, and another host undisturbed. */
-  wasPossibleSince(atMs: number, except: string): boolean;
+  readonly wasPossibleSince: (atMs: number, except: string) => boolean;
 }
 
 const pollMs = 200;
@@ -23,20 +25,22 @@ export async function watchTakeovers(
   parts: TakeoverParts,
   struck: { host: string; hostId: string; atMs: number },
 ): Promise<void> {
-  const { sql, records } = parts;
+  const { sql, records, notes } = parts;
   const deadline = performance.now() + limitMs;
   const again = async <T>(query: () => Promise<T>): Promise<T | undefined> => {
     while (performance.now() < deadline) {
       try {
         return await query();
-      } catch {
+      } catch (error) {
+        // The database is away, unless the question itself is wrong.
+        if ((error as { code?: string }).code?.startsWith('42')) throw error;
         await delay(pollMs);
       }
     }
     return undefined;
   };
   // A chat whose prompts wait for an answer, or are held, has no work that another host would begin.
-  let left =
+  let left: Left[] =
     (await again(
       () => sql<Left[]>`
         select id, epoch from boocode.chats where owner_host = ${struck.hostId} and hold is null
@@ -56,9 +60,10 @@ export async function watchTakeovers(
       left = left.filter(({ id }) => id !== claim.chat_id);
       const [to] = claim.writer.split('.');
       const tookMs = Math.round(claim.at_ms - struck.atMs);
-      const kind = parts.wasPossibleSince(struck.atMs, struck.host) ? 'takeover' : 'hindered_takeover';
-      records.write({ kind, chatId: claim.chat_id, from: struck.host, to, tookMs });
+      const wasPossible = parts.wasPossibleSince(struck.atMs, struck.host);
+      const takeover = { kind: 'takeover', chatId: claim.chat_id, from: struck.host, to, tookMs: Math.max(tookMs, 0) };
+      (wasPossible ? records : notes).write(takeover);
     }
   }
-  for (const { id } of left) records.write({ kind: 'no_takeover', chatId: id, from: struck.host });
+  for (const { id } of left) notes.write({ kind: 'no_takeover', chatId: id, from: struck.host });
 }
