@@ -33,7 +33,7 @@ export function checkPrompts(run: Run): Problem[] {
       fault('lost', `${which} was acknowledged as event ${[...receipts].join(', ')}, and is not in the log.`);
     }
     // A request without an answer may have been stored before another one was refused.
-    const isRefused = receipts.size === 0 && refusals > 0 && refusals >= attempts;
+    const isRefused = refusals > 0 && refusals >= attempts;
     if (isRefused && events.length > 0) fault('refused', `${which} was refused, and is in the log at ${at}.`);
     for (const receipt of receipts) {
       if (events.length > 0 && !events.some(({ seq }) => seq === receipt)) {
@@ -74,7 +74,7 @@ function checkOrder(client: string, records: readonly ClientRecord[]): Problem[]
     } else if (record.kind === 'acknowledged') {
       const { chatId, promptId, seq } = record;
       const earlier = before.get(keyOf(record)) ?? 0;
-      if (seq <= earlier) {
+      if (seq < earlier) {
         const text = `Prompt ${promptId} of ${client} in chat ${chatId} is event ${seq}, but was sent after event ${earlier} was acknowledged.`;
         problems.push({ kind: 'reordered', text });
       }

@@ -38,6 +38,7 @@ function checkReader(who: string, records: readonly ReaderRecord[], log: readonl
   const bySeq = new Map(log.map((event) => [event.seq, event]));
   /** Behind this event it goes on; undefined before it has opened a feed. */
   let last: number | undefined;
+  let openedAfter = 0;
   /** On its present connection. */
   const shown = new Set<number>();
   for (const record of records) {
@@ -45,12 +46,12 @@ function checkReader(who: string, records: readonly ReaderRecord[], log: readonl
       if (last !== undefined && record.after > last) {
         fault('records', `went on after event ${record.after}, but had been shown no more than ${last}.`);
       }
-      last = record.after;
+      last = openedAfter = record.after;
       shown.clear();
     } else if (record.kind === 'reset') {
       // No log has been replaced, so every cursor fits.
       fault('reset', `was told “${record.verdict}” behind event ${last ?? 0}.`);
-      last = 0;
+      last = openedAfter = 0;
       shown.clear();
     } else {
       const { seq } = record;
@@ -58,7 +59,7 @@ function checkReader(who: string, records: readonly ReaderRecord[], log: readonl
       if (last === undefined) fault('records', `was shown event ${seq} before it opened a feed.`);
       else if (seq > expected) fault('hole', `was shown event ${seq} after ${last}.`);
       else if (seq < expected) {
-        const isAgain = shown.has(seq) || seq === last;
+        const isAgain = seq <= openedAfter || shown.has(seq);
         fault(isAgain ? 'again' : 'out of order', `was shown event ${seq} after ${last}.`);
       }
       shown.add(seq);
