@@ -1,5 +1,6 @@
 /** A host of a run: `boocode serve` as it is built, with a data directory of its own, started again after each end. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type BooClient, createClient } from '../../src/client/client.ts';
@@ -44,6 +45,8 @@ export class ChaosHost {
   /** Since its first start; the port stays the same. */
   url = '';
   life: Life | undefined;
+  /** While a fault is played on it. */
+  isDisturbed = false;
   readonly #parts: HostParts;
   #starts = 0;
 
@@ -115,6 +118,8 @@ export class ChaosHost {
         CHAOS_ORDERS: this.#ordersFile,
       },
     });
+    const identity = identifyProcess(child.pid ?? 0);
+    if (!identity) throw new Error(`${this.name} did not start.`);
     const log = createWriteStream(join(folder, 'host.log'), { flags: 'a' });
     let output = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -122,17 +127,12 @@ export class ChaosHost {
       log.write(text);
       if (output.length < 20_000) output += text;
     });
+    child.once('close', () => log.end());
     let isOver = false;
-    const ended = new Promise<void>((done) => {
-      child.once('exit', () => {
-        isOver = true;
-        this.#record('ended', life);
-        done();
-      });
-      child.once('close', () => log.end());
+    const ended = once(child, 'exit').then(() => {
+      isOver = true;
+      this.#record('ended', life);
     });
-    const identity = identifyProcess(child.pid ?? 0);
-    if (!identity) throw new Error(`${this.name} did not start.`);
     const life: Life = { identity, writer, ended, hasEnded: () => isOver, hostId: undefined };
     this.life = life;
     this.#record('started', life);

@@ -11,6 +11,8 @@ import { agentsOf } from './host-processes.ts';
 
 export interface FaultScene {
   host: ChaosHost;
+  /** All of them. */
+  hosts: readonly ChaosHost[];
   postgres: OwnPostgres;
   /** Small file systems below the database and the hosts; null where none can be mounted. */
   disk: Disk | null;
@@ -92,8 +94,9 @@ export const faults: Record<FaultName, Fault> = {
     host.order({ blockMs });
     await delay(blockMs);
   },
-  async agent({ host, note }) {
-    const agents = host.life ? agentsOf(host.life.identity) : [];
+  // Those of any host: a host that lost only its agents is not disturbed.
+  async agent({ hosts, note }) {
+    const agents = hosts.flatMap(({ life }) => (life ? agentsOf(life.identity) : []));
     note(`${agents.length} agents`);
     for (const { pid } of agents) {
       try {

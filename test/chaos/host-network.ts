@@ -1,6 +1,4 @@
 /** How a host of a run reaches its database and the other hosts, and how it is cut off from either. */
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 
 export type Side = 'database' | 'peers';
 
@@ -20,6 +18,8 @@ export interface HostNetwork {
 
 export interface ChaosNetwork {
   readonly kind: 'namespaces' | 'proxies';
+  /** What the names of its namespaces and links begin with. */
+  readonly name: string;
   readonly hosts: readonly HostNetwork[];
   close(): Promise<void>;
 }
@@ -45,14 +45,4 @@ export function databaseAt(
   url.searchParams.set('sslmode', 'disable');
   url.searchParams.set('application_name', applicationName);
   return url.href;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('There is no free port.');
-  return address.port;
 }

@@ -113,7 +113,7 @@ export async function namespaceNetwork(parts: NetworkParts): Promise<ChaosNetwor
     closers.push(() => model.close());
     const networks: HostNetwork[] = [];
     while (networks.length < hosts) networks.push(await hostNetwork(networks.length, socket));
-    return { kind: 'namespaces', hosts: networks, close };
+    return { kind: 'namespaces', name: bridge, hosts: networks, close };
   } catch (error) {
     await close();
     throw error;

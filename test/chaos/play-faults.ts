@@ -1,6 +1,11 @@
-/** Plays a plan of faults, several at a time, each on a host that nothing else is done to. One host at least is left alone. */
+/**
+ * Plays a plan of faults, several at a time, each on a host that nothing else is done to. One host is always left alone,
+ * for a minute each, so that there is one that can take what the others leave behind; and in every other minute the
+ * database is left alone too.
+ */
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { identifyProcess } from '../../src/lib/process-identity.ts';
+import { commandLine } from '../../src/lib/process-identity.ts';
 import type { OwnPostgres } from '../support/own-postgres.ts';
 import { randomOf } from '../support/random.ts';
 import type { ChaosHost } from './chaos-host.ts';
@@ -10,7 +15,6 @@ import type { FaultName } from './fault-plan.ts';
 import { familyOf, leftOf } from './host-processes.ts';
 import { openRecords, type Records } from './records.ts';
 import { watchTakeovers } from './takeovers.ts';
-import { join } from 'node:path';
 
 export interface FaultParts {
   plan: readonly FaultName[];
@@ -33,7 +37,10 @@ interface Disturbance {
 }
 
 /** What needs a moment after a fault is not yet as before: a host that comes back looks for work, leases are renewed. */
-const recoveryMs = 5_000;
+const recoveryMs = 3_000;
+const eraMs = 60_000;
+/** How far ahead of the plan's order a fault is taken whose turn it is not yet. */
+const lookAhead = 8;
 const leftAfterMs = 10_000;
 
 export async function playFaults(parts: FaultParts): Promise<void> {
@@ -45,6 +52,10 @@ export async function playFaults(parts: FaultParts): Promise<void> {
   const watching: Promise<unknown>[] = [];
   const pending = [...plan];
   let isDatabaseBusy = false;
+  const startedMs = performance.now();
+  const era = (): number => Math.floor((performance.now() - startedMs) / eraMs);
+  const mayDisturb = (host: ChaosHost): boolean => hosts.length === 1 || host !== hosts[era() % hosts.length];
+  const mayDisturbDatabase = (): boolean => !isDatabaseBusy && (era() % 2 === 0 || pending.every(isOfDatabase));
 
   const wasPossibleSince = (sinceMs: number, except: string): boolean => {
     const since = disturbances.filter(({ toMs }) => toMs + recoveryMs > sinceMs);
@@ -56,6 +67,7 @@ export async function playFaults(parts: FaultParts): Promise<void> {
     const ofDatabase = isOfDatabase(name);
     const disturbance = { what: ofDatabase ? 'database' : host.name, fromMs: Date.now(), toMs: Infinity };
     disturbances.push(disturbance);
+    if (!ofDatabase) host.isDisturbed = true;
     const note = (detail: string): void =>
       records.write({ kind: 'fault', fault: name, host: ofDatabase ? null : host.name, detail });
     const { life } = host;
@@ -74,33 +86,29 @@ export async function playFaults(parts: FaultParts): Promise<void> {
       await life.ended;
       await delay(leftAfterMs);
       const pids = leftOf(life.identity, family);
-      records.write({
-        kind: 'left',
-        host: host.name,
-        pids,
-        commands: pids.map((pid) => identifyProcess(pid)?.startedAt),
-      });
+      records.write({ kind: 'left', host: host.name, pids, commands: pids.map(commandLine) });
     };
     try {
       // Disks are the host's or the database's; both count as the database's here.
-      await faults[name]({ host, postgres, disk, random, note, onStruck });
+      await faults[name]({ host, hosts, postgres, disk, random, note, onStruck });
     } finally {
       disturbance.toMs = Date.now();
+      if (!ofDatabase) host.isDisturbed = false;
       progress.faults += 1;
     }
   }
 
   async function lane(): Promise<void> {
     while (pending.length > 0 && !signal.aborted) {
-      const index = pending.findIndex((name) =>
-        isOfDatabase(name) ? !isDatabaseBusy : free.size > 1 || hosts.length === 1,
-      );
+      const candidates = [...free].filter(mayDisturb);
+      const index = pending
+        .slice(0, lookAhead)
+        .findIndex((name) => (isOfDatabase(name) ? mayDisturbDatabase() : candidates.length > 0));
       if (index < 0) {
         await delay(100);
         continue;
       }
       const [name] = pending.splice(index, 1) as [FaultName];
-      const candidates = [...free];
       const host = candidates[Math.floor(random() * candidates.length)] ?? hosts[0]!;
       if (isOfDatabase(name)) isDatabaseBusy = true;
       else free.delete(host);
@@ -111,7 +119,7 @@ export async function playFaults(parts: FaultParts): Promise<void> {
         if (isOfDatabase(name)) isDatabaseBusy = false;
         else free.add(host);
       }
-      await delay(200 + random() * 1_500, undefined, { signal }).catch(() => undefined);
+      await delay(200 + random() * (isOfDatabase(name) ? 6_000 : 1_500), undefined, { signal }).catch(() => undefined);
     }
   }
 

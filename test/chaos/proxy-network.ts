@@ -1,5 +1,6 @@
 /** Two proxies per host: between it and the database, and in front of the address that it tells the other hosts. */
-import { type ChaosNetwork, databaseAt, freePort, type HostNetwork, type NetworkParts } from './host-network.ts';
+import { freePort } from '../support/own-postgres.ts';
+import { type ChaosNetwork, databaseAt, type HostNetwork, type NetworkParts } from './host-network.ts';
 import { openProxy, type Proxy } from './proxy.ts';
 
 export async function proxyNetwork({ hosts, databaseUrl, modelUrl }: NetworkParts): Promise<ChaosNetwork> {
@@ -28,7 +29,7 @@ export async function proxyNetwork({ hosts, databaseUrl, modelUrl }: NetworkPart
   try {
     const networks: HostNetwork[] = [];
     while (networks.length < hosts) networks.push(await hostNetwork());
-    return { kind: 'proxies', hosts: networks, close };
+    return { kind: 'proxies', name: 'proxies', hosts: networks, close };
   } catch (error) {
     await close();
     throw error;

@@ -31,11 +31,14 @@ import { raceOnce } from './stale-races.ts';
 export interface ChaosReport {
   seed: number;
   network: string;
+  networkName: string;
+  /** The directory of everything: gone, unless something was found. */
+  folder: string;
   disk: boolean;
   seconds: number;
   problems: { kind: string; text: string }[];
   figures: Record<string, number>;
-  /** Of takeovers that another fault hindered; null if the run directory is gone. */
+  /** The run directory; null if it is gone. */
   keptIn: string | null;
 }
 
@@ -53,7 +56,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const modelFile = join(runDirectory, 'model.jsonl');
   const closers: (() => unknown)[] = [];
   tell(`Seed ${seed}: ${turns} turns, ${kills} kills, in ${runDirectory}.`);
-  let facts = { network: '', disk: false };
+  let facts = { network: '', networkName: '', disk: false };
   try {
     facts = await play();
     records.write({ kind: 'end' });
@@ -66,6 +69,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   return {
     seed,
     ...facts,
+    folder,
     seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
     problems,
     figures,
@@ -108,11 +112,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await Promise.all(hosts.map((host) => host.start()));
 
     const pick = (random: () => number) => (): ChaosHost => hosts[Math.floor(random() * hosts.length)]!;
+    /** For races, which are to come about: who waits for a host that is frozen forces none. */
+    const pickSteady = (random: () => number, than = '') => {
+      const others = hosts.filter(({ name }) => name !== than);
+      const steady = others.filter(({ isDisturbed }) => !isDisturbed);
+      const from = steady.length > 0 ? steady : others;
+      return from[Math.floor(random() * from.length)] ?? hosts[0]!;
+    };
     const clients: ChatClient[] = [];
     const racers: ChatClient[] = [];
     async function openClient(kind: 'scripted' | 'real' | 'racing', number: number): Promise<ChatClient> {
       const random = randomOf(seed * 1_000 + number);
-      const pickHost = pick(random);
+      const pickHost = kind === 'racing' ? () => pickSteady(random) : pick(random);
       const agent = kind === 'real' ? { agent: 'claude', backend: 'claude_sdk' } : { agent: 'scripted' };
       const { id } = await pickHost()
         .client(60_000)
@@ -160,20 +171,25 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 
     const race = async (client: ChatClient): Promise<void> => {
       while (progress.races < options.races && !stop.signal.aborted) {
-        const pickOther = (than: string): ChaosHost => {
-          const others = hosts.filter(({ name }) => name !== than);
-          return others[Math.floor(Math.random() * others.length)] ?? hosts[0]!;
-        };
+        const pickOther = (than: string): ChaosHost => pickSteady(Math.random, than);
         const parts = { sql: postgres.sql, records, client, signal: stop.signal, pickOther };
         progress.races += 1;
         if (!(await raceOnce(parts, progress.races))) progress.races -= 1;
       }
     };
-    await Promise.all([
+    const activities = [
       playFaults({ plan, seed, hosts, postgres, disk, records, runDirectory, signal: stop.signal, tell, progress }),
       ...clients.map((client) => client.drive(mayGoOn)),
       ...racers.map(race),
-    ]);
+    ];
+    try {
+      await Promise.all(activities);
+    } catch (error) {
+      // What still goes on comes to its end before anything is closed.
+      stop.abort();
+      await Promise.allSettled(activities);
+      throw error;
+    }
     clearTimeout(limit);
 
     tell('Everything is up again; waiting until every prompt has had its turn.');
@@ -203,7 +219,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       ]),
     };
     writeFileSync(join(runDirectory, 'run.json'), JSON.stringify(runFile, null, 2));
-    return { network: network.kind, disk: disk !== null };
+    return { network: network.kind, networkName: network.name, disk: disk !== null };
   }
 
   /** Over the API of a host that is up, once the readers have been shown as much. */
@@ -230,8 +246,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 function writeScripted(promptId: string, random: () => number): string {
   const chance = random();
   if (chance < 0.15) return `${promptId}: ask`;
-  if (chance < 0.3) return `${promptId}: stream ${10 + Math.floor(random() * 150)}`;
-  return `${promptId}: write ${1 + Math.floor(random() * (chance < 0.4 ? 100 : 12))}`;
+  if (chance < 0.45) return `${promptId}: stream ${50 + Math.floor(random() * 400)}`;
+  return `${promptId}: write ${1 + Math.floor(random() * (chance < 0.55 ? 100 : 12))}`;
 }
 
 /** The demo model answers these by its scripts: with a call that asks, or with a sentence. */

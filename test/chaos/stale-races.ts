@@ -39,7 +39,7 @@ export async function raceOnce(
   const expire = () => sql`
     update boocode.chats set lease_until = clock_timestamp() - interval '1 second'
     where id = ${chatId} and epoch = ${held.epoch}`;
-  await expire();
+  await soon(signal, 15_000, expire);
   const sending = client.send({ task: 'write 5', through: () => pickOther(held.writer.split('.')[0] ?? '') });
   const next = await soon(signal, 15_000, async () => {
     // The first host may have renewed it meanwhile.

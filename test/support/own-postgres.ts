@@ -120,7 +120,8 @@ export async function startOwnPostgres({
   };
 }
 
-async function freePort(): Promise<number> {
+/** One that nothing listens on now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
