@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checked, found, kindsOf, message, numbered, one, shown, smallRun, type TestRecord } from './small-run.ts';
+import { checked, found, kindsOf, message, numbered, one, shown, smallRun, two, type TestRecord } from './small-run.ts';
 
 function indexOf(records: readonly TestRecord[], fits: (record: TestRecord) => boolean): number {
   const index = records.findIndex(fits);
@@ -91,6 +91,20 @@ describe('PROOF-7: of readers, the checker finds', () => {
       records.splice(at, 1);
     });
     expect(kinds).toEqual(['records']);
+  });
+
+  test('a reader that was not shown the end, where the run has to show it', async () => {
+    const cut = (isStrict: boolean) =>
+      checked((run) => {
+        run.records['b']!.splice(-2);
+        run.run = { seed: 7, strict: isStrict };
+      });
+    expect((await cut(true)).problems).toEqual([
+      { kind: 'behind', text: `Reader r2 of b in chat ${two} was not shown the last 2 events.` },
+    ]);
+    const report = await cut(false);
+    expect(report.problems).toEqual([]);
+    expect(report.figures).toMatchObject({ unread: 2 });
   });
 
   test('a reader that never opened a feed', async () => {

@@ -14,7 +14,13 @@ export function checkReaders(run: Run): Problem[] {
     for (const [reader, own] of readersOf(records)) {
       const { chatId } = own[0]!;
       const log = run.logs.get(chatId);
-      if (log) problems.push(...checkReader(`Reader ${reader} of ${client} in chat ${chatId}`, own, log));
+      if (!log) continue;
+      const who = `Reader ${reader} of ${client} in chat ${chatId}`;
+      problems.push(...checkReader(who, own, log));
+      const unread = countUnread(own, log);
+      if (run.run.strict && unread > 0) {
+        problems.push({ kind: 'behind', text: `${who} was not shown the last ${unread} events.` });
+      }
     }
   }
   return problems;
@@ -32,6 +38,13 @@ export function readersOf(records: readonly ClientRecord[]): Map<string, ReaderR
   return readers;
 }
 
+/** How many events the log has behind the last one that a reader was shown. */
+export function countUnread(records: readonly ReaderRecord[], log: readonly StoredEvent[]): number {
+  let last = 0;
+  for (const record of records) last = Math.max(last, 'seq' in record ? record.seq : 0);
+  return log.filter(({ seq }) => seq > last).length;
+}
+
 function checkReader(who: string, records: readonly ReaderRecord[], log: readonly StoredEvent[]): Problem[] {
   const problems: Problem[] = [];
   const fault = (kind: ProblemKind, text: string): void => void problems.push({ kind, text: `${who} ${text}` });
@@ -41,18 +54,20 @@ function checkReader(who: string, records: readonly ReaderRecord[], log: readonl
   let openedAfter = 0;
   /** On its present connection. */
   const shown = new Set<number>();
+  const goOn = (after: number): void => {
+    last = openedAfter = after;
+    shown.clear();
+  };
   for (const record of records) {
     if (record.kind === 'reader') {
       if (last !== undefined && record.after > last) {
         fault('records', `went on after event ${record.after}, but had been shown no more than ${last}.`);
       }
-      last = openedAfter = record.after;
-      shown.clear();
+      goOn(record.after);
     } else if (record.kind === 'reset') {
       // No log has been replaced, so every cursor fits.
       fault('reset', `was told “${record.verdict}” behind event ${last ?? 0}.`);
-      last = openedAfter = 0;
-      shown.clear();
+      goOn(0);
     } else {
       const { seq } = record;
       const expected: number = (last ?? 0) + 1;

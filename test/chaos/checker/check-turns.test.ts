@@ -134,12 +134,25 @@ describe('PROOF-6: of logs and turns, the checker finds', () => {
   test('a prompt that the model got more often than it had turns', async () => {
     const report = await checked((run) => run.model!.push({ text: 'Text of a1', atMs: 0 }));
     expect(report.problems).toEqual([
-      { kind: 'asked', text: 'The model got “Text of a1” 2 times; the log has 1 turns for it.' },
+      { kind: 'asked', text: 'The model got “Text of a1” 2 times; the log accounts for 1.' },
     ]);
   });
 
   test('a prompt that the model got, although it was cancelled', async () => {
     expect(await kindsOf((run) => run.model!.push({ text: 'Text of a3', atMs: 0 }))).toEqual(['asked']);
+  });
+
+  test('no fault in a prompt that the model got again after the agent had reported a failed request', async () => {
+    const kinds = await kindsOf((run) => {
+      rewrite(run, one, (events) =>
+        events.splice(3, 0, ...numbered(one, [{ type: 'notice', turnId: 't1', code: 'api_retry' }])),
+      );
+      run.model!.push({ text: 'Text of a1', atMs: 0 });
+      for (const record of run.records['a']!) {
+        if (record.kind === 'acknowledged' && record['seq'] !== 1) record['seq'] = Number(record['seq']) + 1;
+      }
+    });
+    expect(kinds).toEqual([]);
   });
 
   test('no fault in a prompt that the model got again when its turn was continued, nor in other requests', async () => {

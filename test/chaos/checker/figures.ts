@@ -1,5 +1,5 @@
 import { percentile, takeoversOf } from './check-hosts.ts';
-import { readersOf } from './check-readers.ts';
+import { countUnread, readersOf } from './check-readers.ts';
 import type { Problem, ProblemKind } from './problem.ts';
 import type { Run } from './read-run.ts';
 
@@ -14,9 +14,9 @@ export function figuresOf(run: Run, problems: readonly Problem[]): Record<string
     new Set(records.flatMap((record) => (record.kind === kind && 'promptId' in record ? [idOf(record)] : []))).size;
   const faults = run.runner.flatMap((record) => (record.kind === 'fault' ? [record.fault] : []));
   const races = run.runner.flatMap((record) => (record.kind === 'stale' ? [record.written] : []));
-  const left = run.runner.flatMap((record) => (record.kind === 'left' ? record.pids : []));
+  const left = run.runner.flatMap((record) => (record.kind === 'left' ? [record.pids.length] : []));
   const takeovers = takeoversOf(run.runner);
-  const readers = [...run.clients.values()].map((own) => readersOf(own).size);
+  const readers = [...run.clients.values()].flatMap((own) => [...readersOf(own).values()]);
   return {
     chats: run.logs.size,
     events: events.length,
@@ -31,10 +31,11 @@ export function figuresOf(run: Run, problems: readonly Problem[]): Record<string
     doubled: found('doubled', 'rerun', 'asked'),
     reordered: found('reordered'),
     answers: recorded('answered'),
-    readers: sum(readers),
+    readers: readers.length,
     connections: recorded('reader'),
     shown: recorded('shown'),
     holes: found('hole', 'again', 'out of order', 'differs', 'phantom', 'reset'),
+    unread: sum(readers.map((own) => countUnread(own, run.logs.get(own[0]!.chatId) ?? []))),
     asked: run.asked?.length ?? 0,
     kills: faults.filter((fault) => /kill/i.test(fault)).length,
     ...countedFaults(faults),
@@ -45,7 +46,8 @@ export function figuresOf(run: Run, problems: readonly Problem[]): Record<string
     takeoverMaxMs: takeovers.at(-1) ?? 0,
     staleRaces: races.length,
     staleRows: sum(races),
-    leftProcesses: left.length,
+    leftChecks: left.length,
+    leftProcesses: sum(left),
     tornLines: run.tornLines,
     problems: problems.length,
   };

@@ -20,6 +20,7 @@ export const problemKinds = {
   'out of order': 'an event that a reader was shown in the wrong place',
   differs: 'an event that a reader was shown with another content than the log has',
   phantom: 'an event that a reader was shown and the log does not have',
+  behind: 'a reader that was not shown the end of the log',
   reset: 'a reader that was told that its cursor is of another log',
   stale: 'rows that a stale writer got in',
   left: 'processes that a killed host left behind',

@@ -66,5 +66,7 @@ export const logEvent = z.object({
   requeuedPromptIds: z.array(z.string()).optional(),
   decisionId: z.string().optional(),
   outcome: z.string().optional(),
+  /** Of a notice. */
+  code: z.string().optional(),
 });
 export type LogEvent = z.infer<typeof logEvent>;

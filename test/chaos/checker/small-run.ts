@@ -63,7 +63,7 @@ export function smallRun(): SmallRun {
   ]);
   const reader = (after: number): TestRecord => ({ kind: 'reader', reader: 'r1', chatId: one, after });
   return {
-    run: { seed: 7, hosts: 2, turns: 6, strict: true, clients: ['a', 'b'] },
+    run: { seed: 7, hosts: 2, turns: 6, clients: ['a', 'b'] },
     logs: { [one]: ofOne, [two]: ofTwo },
     records: {
       a: [
