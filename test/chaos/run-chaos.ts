@@ -47,6 +47,7 @@ const settleLimitMs = 600_000;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seed, turns, kills, tell } = options;
+  const races = options.hosts > 1 ? options.races : 0;
   const startedAt = new Date();
   const folder = await mkdtemp(join(tmpdir(), 'boocode-chaos-'));
   const runDirectory = join(folder, 'run');
@@ -60,6 +61,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   try {
     facts = await play();
     records.write({ kind: 'end' });
+  } catch (error) {
+    tell(`The run broke off. What there is of it is in ${folder}.`);
+    throw error;
   } finally {
     for (const close of closers.toReversed()) await close();
   }
@@ -81,7 +85,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     closers.push(() => disk?.close());
     const plan = planFaults(options).filter((name) => name !== 'disk-full' || disk !== null);
     const postgres = await startOwnPostgres({
-      settings: { listen_addresses: '*', max_connections: '200' },
+      settings: { listen_addresses: '*', max_connections: '200', max_wal_size: '256MB' },
       ...(disk && { folder: disk.postgres }),
     });
     closers.push(() => postgres.close());
@@ -142,7 +146,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const isLong = turns >= 1_000;
     for (let number = 1; number <= (isLong ? 3 : 2); number += 1) clients.push(await openClient('real', number));
     for (let number = 11; number <= (isLong ? 40 : 22); number += 1) clients.push(await openClient('scripted', number));
-    for (let number = 101; number <= (options.races === 0 ? 100 : isLong ? 108 : 103); number += 1)
+    for (let number = 101; number <= (races === 0 ? 100 : isLong ? 108 : 103); number += 1)
       racers.push(await openClient('racing', number));
     const everyone = [...clients, ...racers];
     closers.push(() => Promise.all(everyone.map((client) => client.close())));
@@ -163,14 +167,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const telling = setInterval(() => {
       const waiting = everyone.reduce((sum, client) => sum + client.open.length, 0);
       tell(
-        `${progress.sent}/${turns} prompts, ${progress.faults}/${plan.length} faults, ${progress.races}/${options.races} races; ` +
+        `${progress.sent}/${turns} prompts, ${progress.faults}/${plan.length} faults, ${progress.races}/${races} races; ` +
           `${waiting} prompts wait.`,
       );
     }, 10_000);
     closers.push(() => clearInterval(telling));
 
     const race = async (client: ChatClient): Promise<void> => {
-      while (progress.races < options.races && !stop.signal.aborted) {
+      while (progress.races < races && !stop.signal.aborted) {
         const pickOther = (than: string): ChaosHost => pickSteady(Math.random, than);
         const parts = { sql: postgres.sql, records, client, signal: stop.signal, pickOther };
         progress.races += 1;
