@@ -1,9 +1,10 @@
 /**
- * Looks for chats with work that nobody holds, and has each of them taken: on start, and every few seconds. One whose directory
- * this host does not have is left to others; now and then it is tried again. Chats that this host had to drop are taken too:
- * what their agents' files hold may not be stored yet.
+ * Looks for chats with work that nobody holds, and has each of them taken: on start, and every few seconds. A few are taken at a
+ * time, and none that takes long delays the next look. One whose directory this host does not have is left to others; now and
+ * then it is tried again. Chats that this host had to drop are taken too: what their agents' files hold may not be stored yet.
  */
 import type { Clock } from '../lib/clock.ts';
+import { createLimiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
@@ -13,6 +14,7 @@ import { findOrphanedWork } from '../store/leases.ts';
 const lookEveryMs = 5_000;
 /** How many looks a chat is left out of whose directory was not here. */
 const looksWithout = 12;
+const atOnce = 8;
 
 export interface OrphanedWorkParts {
   sql: Sql;
@@ -34,12 +36,14 @@ export class OrphanedWork {
   #isStopped = false;
   /** Chats whose directory was not here, with the number of looks they are left out of. */
   readonly #missing = new Map<string, number>();
+  readonly #taking = new Map<string, Promise<void>>();
+  readonly #limit = createLimiter(atOnce);
 
   constructor(parts: OrphanedWorkParts) {
     this.#parts = parts;
   }
 
-  /** Resolves after the first look. */
+  /** Resolves when what the first look found has been taken. */
   async start(): Promise<void> {
     await (this.#looking = this.#look());
   }
@@ -48,26 +52,40 @@ export class OrphanedWork {
     this.#isStopped = true;
     this.#cancel?.();
     await this.#looking;
+    await Promise.all(this.#taking.values());
   }
 
   async #look(): Promise<void> {
-    const { sql, hostId, clock, logger, isTaking, dropped, take } = this.#parts;
+    const { sql, hostId, clock, logger, isTaking, dropped } = this.#parts;
+    let taking: Promise<void>[] = [];
     try {
       const found = isTaking() ? await inTime(findOrphanedWork(sql, hostId, 100, this.#leftOut())) : [];
-      for (const chatId of new Set([...found, ...dropped()])) {
-        if (this.#isStopped || !isTaking()) break;
-        await take(chatId).then(
-          () => this.#missing.delete(chatId),
-          (error: unknown) => this.#refused(chatId, error),
-        );
-      }
+      const fresh = [...new Set([...found, ...dropped()])].filter((chatId) => !this.#taking.has(chatId));
+      taking = fresh.map((chatId) => this.#take(chatId));
     } catch (error) {
       logger.warn({ err: error }, 'The search for unclaimed work failed.');
     }
-    if (this.#isStopped) return;
-    this.#cancel = clock.after(lookEveryMs, () => {
-      this.#looking = this.#look();
-    });
+    if (!this.#isStopped) {
+      this.#cancel = clock.after(lookEveryMs, () => {
+        this.#looking = this.#look();
+      });
+    }
+    await Promise.all(taking);
+  }
+
+  #take(chatId: string): Promise<void> {
+    const { isTaking, take } = this.#parts;
+    const taken = this.#limit(async () => {
+      if (this.#isStopped || !isTaking()) return;
+      try {
+        await take(chatId);
+        this.#missing.delete(chatId);
+      } catch (error) {
+        this.#refused(chatId, error);
+      }
+    }).finally(() => this.#taking.delete(chatId));
+    this.#taking.set(chatId, taken);
+    return taken;
   }
 
   #leftOut(): string[] {

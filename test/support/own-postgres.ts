@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, copyFileSync, readdirSync, realpathSync } from 'node:fs';
 import { appendFile, chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { endProcess } from '../../src/lib/process-identity.ts';
 import { findPostgresBinaries } from '../../src/store/embedded-postgres/binaries.ts';
 import { openCluster } from '../../src/store/embedded-postgres/cluster.ts';
@@ -21,6 +20,10 @@ export interface OwnPostgres {
   readonly sql: Sql;
   /** Changes settings of the running server, and waits until new connections use them. */
   set(settings: Record<string, string>): Promise<void>;
+  /** Ends the server: SIGINT is Postgres's fast shutdown, SIGQUIT the immediate one. */
+  stop(signal: 'SIGINT' | 'SIGQUIT'): Promise<void>;
+  /** Starts it again, at the same address. Does nothing while it runs. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,8 +34,9 @@ const password = 'own';
 export async function startOwnPostgres({
   settings = {},
   hba = 'host all all all scram-sha-256',
-}: { settings?: Record<string, string>; hba?: string } = {}): Promise<OwnPostgres> {
-  const home = realpathSync(await mkdtemp(join(tmpdir(), 'boocode-postgres-')));
+  folder = tmpdir(),
+}: { settings?: Record<string, string>; hba?: string; folder?: string } = {}): Promise<OwnPostgres> {
+  const home = realpathSync(await mkdtemp(join(folder, 'boocode-postgres-')));
   const passwordFile = join(home, 'password');
   await writeFile(passwordFile, password);
   const binaries = findPostgresBinaries();
@@ -61,28 +65,36 @@ export async function startOwnPostgres({
   const lines = Object.entries(all).map(([name, value]) => `${name} = '${value}'`);
   await appendFile(join(cluster, 'postgresql.conf'), `\n${lines.join('\n')}\n`);
   const { command, args, options } = postgresCommand(user, binaries.postgres, ['-D', cluster], 'INT');
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] });
-  const exited = once(child, 'exit');
-  const said = text(child.stderr);
   const url = `postgres://boocode:${password}@127.0.0.1:${port}/postgres`;
   const sql = openDatabase(`${url}?sslmode=disable`, { max: 1 });
+  let child: ChildProcess | undefined;
+  const hasEnded = (): boolean => !child || child.exitCode !== null || child.signalCode !== null;
+  const answers = (): Promise<boolean> =>
+    sql`select 1`.then(
+      () => true,
+      () => false,
+    );
+  const startOnce = async (): Promise<void> => {
+    const started = spawn(command, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] });
+    child = started;
+    let said = '';
+    started.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)));
+    await until(async () => hasEnded() || (await answers()), { timeoutMs: 60_000, what: 'Postgres to start' });
+    if (hasEnded()) throw new Error(`Postgres did not start: ${said}`);
+  };
+  const stop = async (signal: 'SIGINT' | 'SIGQUIT'): Promise<void> => {
+    if (!child || hasEnded()) return;
+    const exited = once(child, 'exit');
+    await endProcess(child, { signal, graceMs: 10_000 });
+    await exited;
+  };
   const remove = async (): Promise<void> => {
     await sql.end({ timeout: 1 });
-    await endProcess(child, { signal: 'SIGINT', graceMs: 10_000 });
-    await exited;
-    await rm(home, { recursive: true, force: true });
+    await stop('SIGINT');
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    const answers = (): Promise<boolean> =>
-      sql`select 1`.then(
-        () => true,
-        () => false,
-      );
-    await until(async () => child.exitCode !== null || (await answers()), {
-      timeoutMs: 20_000,
-      what: 'Postgres to start',
-    });
-    if (child.exitCode !== null) throw new Error(`Postgres did not start: ${await said}`);
+    await startOnce();
   } catch (error) {
     await remove();
     throw error;
@@ -100,11 +112,16 @@ export async function startOwnPostgres({
         return rows.every(({ name, setting }) => setting === changes[name]);
       });
     },
+    stop,
+    start: async () => {
+      if (hasEnded()) await startOnce();
+    },
     close: remove,
   };
 }
 
-async function freePort(): Promise<number> {
+/** One that nothing listens on now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
