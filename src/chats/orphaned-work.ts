@@ -1,5 +1,6 @@
 /**
- * Looks for chats with work that nobody holds, and has each of them taken: on start, and every few seconds. A few are taken at a
+ * Looks for chats with work that nobody holds, and has each of them taken: on start, every few seconds, and when the leases of a
+ * host that is gone run out. A few are taken at a
  * time, and none that takes long delays the next look. One whose directory this host does not have is left to others; now and
  * then it is tried again. Chats that this host had to drop are taken too: what their agents' files hold may not be stored yet.
  */
@@ -9,12 +10,15 @@ import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
-import { findOrphanedWork } from '../store/leases.ts';
+import { findNextLeaseEnd, findOrphanedWork } from '../store/leases.ts';
 
 const lookEveryMs = 5_000;
 /** How many looks a chat is left out of whose directory was not here. */
 const looksWithout = 12;
 const atOnce = 8;
+/** After the end of a lease: the query takes a moment. */
+const lateMs = 20;
+const lookAgainMs = 250;
 
 export interface OrphanedWorkParts {
   sql: Sql;
@@ -58,15 +62,18 @@ export class OrphanedWork {
   async #look(): Promise<void> {
     const { sql, hostId, clock, logger, isTaking, dropped } = this.#parts;
     let taking: Promise<void>[] = [];
+    let nextMs = lookEveryMs;
     try {
       const found = isTaking() ? await inTime(findOrphanedWork(sql, hostId, 100, this.#leftOut())) : [];
       const fresh = [...new Set([...found, ...dropped()])].filter((chatId) => !this.#taking.has(chatId));
       taking = fresh.map((chatId) => this.#take(chatId));
+      const endsInMs = await inTime(findNextLeaseEnd(sql, hostId, lookEveryMs));
+      if (endsInMs !== null) nextMs = Math.max(Math.ceil(endsInMs) + lateMs, lookAgainMs);
     } catch (error) {
       logger.warn({ err: error }, 'The search for unclaimed work failed.');
     }
     if (!this.#isStopped) {
-      this.#cancel = clock.after(lookEveryMs, () => {
+      this.#cancel = clock.after(Math.min(nextMs, lookEveryMs), () => {
         this.#looking = this.#look();
       });
     }

@@ -85,6 +85,18 @@ export async function findOrphanedWork(
 }
 
 /**
+ * In how many milliseconds the next lease of another host runs out; null if none does in this time. A host that lives renews
+ * its leases long before.
+ */
+export async function findNextLeaseEnd(db: Sql, hostId: string, withinMs: number): Promise<number | null> {
+  const [row] = await db<{ ms: number | null }[]>`
+    select (extract(epoch from min(lease_until) - clock_timestamp()) * 1000)::float8 as ms from boocode.chats
+    where owner_host <> ${hostId} and lease_until >= clock_timestamp()
+      and lease_until < clock_timestamp() + ${withinMs} * interval '1 millisecond'`;
+  return row?.ms ?? null;
+}
+
+/**
  * Whether a chat's holder has begun a turn in it: then its agent is warm. Many chats are held only because something about
  * them was changed.
  */
