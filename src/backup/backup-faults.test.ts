@@ -203,6 +203,10 @@ test('BACKUP-6: only an empty database is restored into, by one restore at a tim
     message: 'Another restore into this database is running: wait until it has finished.',
   });
   await other.end();
+  // Where versions before schema 9 kept everything; a later one leaves a sign that it was moved.
+  await target.sql`create table public.boocode_migrations (version integer)`;
+  await expect(restore()).rejects.toMatchObject({ code: 'config_invalid' });
+  await target.sql`insert into public.boocode_migrations values (999999)`;
   // A schema without tables is what its administrator has made for it.
   await target.sql`create schema boocode`;
   await restore();

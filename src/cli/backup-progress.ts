@@ -13,16 +13,20 @@ interface Work {
 /**
  * Runs a backup or a restore: on a screen its progress is one line, rewritten in place, and Ctrl-C ends the work in order.
  */
-export async function whileShown<T>({ terminal }: Cli, work: (options: Work) => Promise<T>): Promise<T> {
+export async function whileShown<T>(
+  { terminal }: Pick<Cli, 'terminal'>,
+  work: (options: Work) => Promise<T>,
+  { nowMs = () => performance.now() }: { nowMs?: () => number } = {},
+): Promise<T> {
   const stop = new AbortController();
   const interrupt = (): void => stop.abort(new BooError('shutting_down', 'Interrupted.'));
   const letGo = terminal.onInterrupt(interrupt);
   process.once('SIGTERM', interrupt);
-  let shownAt = performance.now();
+  let shownAt = nowMs();
   let isShown = false;
   const onProgress = (progress: BackupProgress): void => {
-    if (!terminal.canRewriteErr || performance.now() - shownAt < everyMs) return;
-    shownAt = performance.now();
+    if (!terminal.canRewriteErr || nowMs() - shownAt < everyMs) return;
+    shownAt = nowMs();
     isShown = true;
     terminal.err(`\r\u001b[K· ${inWords(progress)}`);
   };

@@ -294,6 +294,10 @@ test('BACKUP-9: a copy of a data directory in use is refused, one of a stopped s
   await expect(openEmbeddedPostgres({ dataDir: copy })).rejects.toMatchObject(refused);
   await first.close();
   await expect(openEmbeddedPostgres({ dataDir: copy })).rejects.toMatchObject(refused);
+  await rm(join(copy, 'postgres', 'lock.1'));
+  const accepted = await open({ dataDir: copy });
+  expect(await read(accepted.url)).toEqual(['kept']);
+  await accepted.close();
   await rm(copy, { recursive: true });
   await cp(home, copy, { recursive: true });
   expect(await read((await open({ dataDir: copy })).url)).toEqual(['kept']);
