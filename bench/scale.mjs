@@ -4,12 +4,13 @@ import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { fromDist } from './dist.mjs';
 import { currentLoad, describeMachine } from './machine.mjs';
+import { openOwnPostgres } from './own-postgres.mjs';
 import { openPlace } from './place.mjs';
 import { median } from './statistics.mjs';
 
 const help = `Usage: npm run bench:scale -- [options]
 
-Measures one embedded Postgres: appended events, renewed leases, notifications, pages of events, simulated hosts, and the
+Measures one Postgres with its default settings: appended events, renewed leases, notifications, pages of events, simulated hosts, and the
 statements that hosts repeat, beside many chats that nobody uses.
 
   --seconds <number>   for each measurement (default: 5)
@@ -17,7 +18,6 @@ statements that hosts repeat, beside many chats that nobody uses.
   --help               this text
 `;
 
-const { openEmbeddedPostgres } = await fromDist('store/embedded-postgres/embedded-postgres.js');
 const { migrate } = await fromDist('store/migrate.js');
 const { openDatabase } = await fromDist('store/database.js');
 const { findHeads, insertChat, listChats } = await fromDist('store/chats.js');
@@ -46,25 +46,30 @@ async function main(ms, counts) {
   const place = await openPlace({});
   const tell = (name, value) => process.stdout.write(`| ${name} | ${value} | ${currentLoad().toFixed(1)} |\n`);
   try {
-    const database = await openEmbeddedPostgres({ dataDir: place.root });
-    place.onClose(() => database.close());
-    const sql = openDatabase(database.url, { max: 32 });
+    // Each simulated host listens on a connection of its own.
+    const url = await openOwnPostgres(place, { max_connections: 250 });
+    const sql = openDatabase(url, { max: 32 });
     place.onClose(() => sql.end());
     await migrate(sql);
     const { date, node, cores, platform } = describeMachine(1);
-    process.stdout.write(`${date}, Node ${node}, ${platform}, ${cores} cores\n\n| what | result | load |\n|---|---|---|\n`);
+    process.stdout.write(
+      `${date}, Node ${node}, ${platform}, ${cores} cores\n\n| what | result | load |\n|---|---|---|\n`,
+    );
     await measureAppends(sql, ms, tell);
+    await measureSize(sql, tell);
     await measureLeases(sql, ms, tell);
-    await measureNotifications(sql, database.url, ms, tell);
+    await measureNotifications(sql, url, ms, tell);
     await measureReaders(sql, ms, tell);
-    await measureHosts(sql, database.url, ms, tell);
+    await measureHosts(sql, url, ms, tell);
     for (const count of counts) await measureManyChats(sql, count, tell);
   } finally {
     await place.close();
   }
 }
 
-const perSecond = (count, ms) => `${Math.round((count * 1_000) / ms).toLocaleString('en')} /s`;
+function perSecond(count, ms) {
+  return `${Math.round((count * 1_000) / ms).toLocaleString('en')} /s`;
+}
 
 /** Runs `work(n)` again and again in this many loops at once; returns how often it was done per second. */
 async function repeat(loops, ms, work) {
@@ -117,6 +122,14 @@ async function measureAppends(sql, ms, tell) {
   }
 }
 
+async function measureSize(sql, tell) {
+  await sql`vacuum analyze boocode.events`;
+  const [row] = await sql`
+    select pg_total_relation_size('boocode.events') / count(*)::float as bytes, avg(length(payload::text)) as text
+    from boocode.events`;
+  tell(`an event of ${Math.round(row.text)} characters on disk, with its index`, `${Math.round(row.bytes)} bytes`);
+}
+
 async function measureLeases(sql, ms, tell) {
   for (const chats of [10, 100, 1_000]) {
     const host = await addHost(sql);
@@ -135,7 +148,10 @@ async function measureNotifications(sql, url, ms, tell) {
     try {
       await Promise.all(open.map(({ ready }) => ready));
       const { done, tookMs } = await repeat(8, ms, () => notify(sql, randomUUID()));
-      tell(`notifications sent: ${listeners} listeners`, `${perSecond(done, tookMs)}, ${perSecond(heard, tookMs)} heard`);
+      tell(
+        `notifications sent: ${listeners} listeners`,
+        `${perSecond(done, tookMs)}, ${perSecond(heard, tookMs)} heard`,
+      );
     } finally {
       await Promise.all(open.map((listener) => listener.close()));
     }
@@ -146,7 +162,8 @@ async function measureReaders(sql, ms, tell) {
   const host = await addHost(sql);
   const [id] = await addChats(sql, 1);
   const lease = await claimLease(sql, id, host, hourMs);
-  for (let n = 0; n < 20; n += 1) await appendEvents(sql, lease, { events: Array.from({ length: 100 }, () => ({ body })) });
+  for (let n = 0; n < 20; n += 1)
+    await appendEvents(sql, lease, { events: Array.from({ length: 100 }, () => ({ body })) });
   for (const limit of [1, 300]) {
     const { done, tookMs } = await repeat(8, ms, () => readEvents(sql, id, { before: 1_500, limit }));
     tell(`pages of ${limit} events read`, perSecond(done, tookMs));
@@ -166,23 +183,28 @@ async function measureHosts(sql, url, ms, tell) {
       const id = await addHost(sql);
       hosts.push({ id, chats: await addChats(sql, 10, id) });
     }
-    const listeners = hosts.map(() => listen(url, { isPooled: false, onHeard: () => undefined, onLost: () => undefined }));
+    const listeners = hosts.map(() =>
+      listen(url, { isPooled: false, onHeard: () => undefined, onLost: () => undefined }),
+    );
     try {
       await Promise.all(listeners.map(({ ready }) => ready));
-      let next = 0;
-      const { done, tookMs } = await repeat(Math.min(count, 16), ms, async () => {
-        const { id, chats } = hosts[(next += 1) % count];
-        await Promise.all([
-          beatHost(sql, id, load, 20_000),
-          renewLeases(sql, id, chats, hourMs),
-          findOrphanedWork(sql, id, 100),
-          // Twice a second one of its chats does something, and once a second it looks what others have done.
-          ...Array.from({ length: 10 }, () => notify(sql, JSON.stringify({ host: id, chats: [chats[0]] }))),
-          ...Array.from({ length: 5 }, () => findGlances(sql, id, { since: new Date(), known: [] })),
-        ]);
-      });
-      const seconds = tookMs / 1_000;
-      tell(`${count} hosts with 10 warm chats each`, `${((done * 5) / seconds / count).toFixed(1)} times what they need`);
+      for (const rings of [10, 0]) {
+        let next = 0;
+        const { done, tookMs } = await repeat(Math.min(count, 16), ms, async () => {
+          const { id, chats } = hosts[(next += 1) % count];
+          await Promise.all([
+            beatHost(sql, id, load, 20_000),
+            renewLeases(sql, id, chats, hourMs),
+            findOrphanedWork(sql, id, 100),
+            // Twice a second one of its chats does something, and once a second it looks what others have done.
+            ...Array.from({ length: rings }, () => notify(sql, JSON.stringify({ host: id, chats: [chats[0]] }))),
+            ...Array.from({ length: 5 }, () => findGlances(sql, id, { since: new Date(), known: [] })),
+          ]);
+        });
+        const seconds = tookMs / 1_000;
+        const name = `${count} hosts with 10 warm chats each${rings > 0 ? '' : ', without notifications'}`;
+        tell(name, `${((done * 5) / seconds / count).toFixed(1)} times what they need`);
+      }
     } finally {
       await Promise.all(listeners.map((listener) => listener.close()));
     }
