@@ -70,9 +70,17 @@ export async function findOrphanedWork(
   limit: number,
   except: readonly string[] = [],
 ): Promise<string[]> {
+  // Each sign of work has an index of its own: there may be a million chats without any.
   const rows = await db<{ id: string }[]>`
+    with signs as (
+      select chat_id as id from boocode.turns where outcome is null
+      union select id from boocode.chats where continuation is not null
+      union select chat_id from boocode.decisions where is_open
+      union select chat_id from boocode.prompts where turn_id is null
+      union select id from boocode.chats where hold is not null and resume_at_reset)
     select id from boocode.chats
-    where (owner_host is null or lease_until < clock_timestamp()) and ${isFor(db, hostId)}
+    where id in (select id from signs)
+      and (owner_host is null or lease_until < clock_timestamp()) and ${isFor(db, hostId)}
       and id <> all(${except as string[]}::uuid[])
       and (exists (select from boocode.turns where chat_id = chats.id and outcome is null)
         or continuation is not null
