@@ -116,3 +116,18 @@ test('HOST-17: reports which of the mapped directories are here, and whether git
     fix: 'Install git.',
   });
 });
+
+test('DATA-24: a database that may lose what it has acknowledged is a warning, with what to set', async () => {
+  const [row] = await database.sql<{ name: string }[]>`select current_database() as name`;
+  await database.sql.unsafe(`alter database ${row!.name} set synchronous_commit = off`);
+  try {
+    const found = (await findings({})).get('database');
+    expect(found).toMatchObject({
+      status: 'warn',
+      message: expect.stringContaining('(synchronous_commit = off)') as string,
+    });
+    expect(found?.fix).toContain('Set synchronous_commit to on');
+  } finally {
+    await database.sql.unsafe(`alter database ${row!.name} reset synchronous_commit`);
+  }
+});

@@ -12,7 +12,7 @@ import { isBooCode } from './http/is-boocode.ts';
 import { withDeathSignal } from './lib/process-identity.ts';
 import { type Finding, finding } from './protocol/finding.ts';
 import { toBooError } from './protocol/error.ts';
-import { connectionAdvice, readDatabaseFacts } from './store/database-facts.ts';
+import { commitAdvice, connectionAdvice, readDatabaseFacts } from './store/database-facts.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 
 export async function diagnose(config: Config): Promise<Finding[]> {
@@ -111,12 +111,14 @@ async function checkDatabase(config: Config): Promise<Finding> {
       const facts = await readDatabaseFacts(config.databaseUrl ?? embedded?.url ?? '');
       const whose = isOwn ? `yours (DATABASE_URL)${facts.isPooled ? ' through a pooler' : ''}` : 'embedded';
       // Throws if there are too few for any server.
-      const advice = connectionAdvice(facts);
-      const what = `Postgres ${facts.version}, ${whose}`;
-      if (!advice) return finding('database', 'ok', what);
+      const aboutRoom = connectionAdvice(facts);
+      let what = `Postgres ${facts.version}, ${whose}`;
       // What a pooler does not say is no problem yet.
-      if (facts.isPooled) return finding('database', 'ok', `${what}. ${advice.problem} ${advice.fix}`);
-      return finding('database', 'warn', `${what}. ${advice.problem}`, advice.fix);
+      if (aboutRoom && facts.isPooled) what += `. ${aboutRoom.problem} ${aboutRoom.fix}`;
+      const problems = [facts.isPooled ? null : aboutRoom, commitAdvice(facts)].filter((advice) => advice !== null);
+      if (problems.length === 0) return finding('database', 'ok', what);
+      const [all, fixes] = [problems.map(({ problem }) => problem), problems.map(({ fix }) => fix)];
+      return finding('database', 'warn', [`${what}.`, ...all].join(' '), fixes.join(' '));
     } finally {
       await embedded?.close();
     }

@@ -1,7 +1,7 @@
 import type { Config } from './config.ts';
 import type { Log } from './lib/log.ts';
 import { openDatabase, type Sql } from './store/database.ts';
-import { connectionAdvice, poolSizes, readDatabaseFacts } from './store/database-facts.ts';
+import { commitAdvice, connectionAdvice, poolSizes, readDatabaseFacts } from './store/database-facts.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { removeImports } from './store/imports.ts';
 import { listen, type OpenListener } from './store/notifications.ts';
@@ -67,8 +67,10 @@ export async function openStore(
     // Unfinished imports that nobody is waiting for.
     await removeImports(sql, { olderThanHours: 24 });
     const openListener: OpenListener = (handlers) => listen(url, { isPooled: facts.isPooled, ...handlers });
-    const advice = connectionAdvice(facts);
-    if (advice) logger[facts.isPooled ? 'info' : 'warn']({}, `${advice.problem} ${advice.fix}`);
+    const aboutRoom = connectionAdvice(facts);
+    if (aboutRoom) logger[facts.isPooled ? 'info' : 'warn']({}, `${aboutRoom.problem} ${aboutRoom.fix}`);
+    const aboutCommits = commitAdvice(facts);
+    if (aboutCommits) logger.warn({}, `${aboutCommits.problem} ${aboutCommits.fix}`);
     return { sql, leaseSql, slow, openListener: sizes.listen === 0 ? null : openListener };
   } finally {
     signal.removeEventListener('abort', cut);

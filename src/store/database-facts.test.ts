@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/postgr
 import { withDatabase } from '../../test/support/database-name.ts';
 import { until } from '../../test/support/until.ts';
 import { openDatabase, type Sql } from './database.ts';
-import { connectionAdvice, poolSizes, readDatabaseFacts } from './database-facts.ts';
+import { commitAdvice, connectionAdvice, poolSizes, readDatabaseFacts } from './database-facts.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -83,6 +83,30 @@ test('DATA-24: says how many chats can run at once where there is no room for th
   const chats = (free: number | null) => /about (\d+) chats/.exec(connectionAdvice({ free })?.problem ?? '')?.[1];
   expect([3, 14, 29].map(chats)).toEqual(['10', '40', '90']);
   expect(connectionAdvice({ free: null })?.problem).toMatch(/^A pooler does not say .* the 7 that .*about 40 chats/);
+});
+
+test('DATA-24: says when the database acknowledges commits that a crash of it may lose', async () => {
+  const role = `hasty_${randomBytes(4).toString('hex')}`;
+  await database.sql.unsafe(`create role ${role} login password 'x'`);
+  const url = new URL(database.url);
+  url.username = role;
+  url.password = 'x';
+  try {
+    expect((await readDatabaseFacts(url.href)).commits).toBe('kept');
+    await database.sql.unsafe(`alter role ${role} set synchronous_commit = local`);
+    expect((await readDatabaseFacts(url.href)).commits).toBe('kept');
+    await database.sql.unsafe(`alter role ${role} set synchronous_commit = off`);
+    expect((await readDatabaseFacts(url.href)).commits).toBe('synchronous_commit');
+  } finally {
+    await database.sql.unsafe(`drop role ${role}`);
+  }
+  expect(commitAdvice({ commits: 'kept' })).toBeNull();
+  expect(commitAdvice({ commits: 'synchronous_commit' })).toEqual({
+    problem:
+      'The database acknowledges what is not on its disk yet (synchronous_commit = off): if it crashes, prompts and answers that were accepted may be lost.',
+    fix: 'Set synchronous_commit to on for the server, the database or the role.',
+  });
+  expect(commitAdvice({ commits: 'fsync' })?.problem).toContain('(fsync = off)');
 });
 
 test.each([

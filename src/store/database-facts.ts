@@ -10,6 +10,8 @@ export interface DatabaseFacts {
   isPooled: boolean;
   /** Connections that may still be opened, not counting the one that asked; null behind a pooler. */
   free: number | null;
+  /** Whether a crash of the database keeps what it has acknowledged, or else the setting because of which it may not. */
+  commits: 'kept' | 'synchronous_commit' | 'fsync';
 }
 
 /**
@@ -30,7 +32,7 @@ export async function readDatabaseFacts(url: string, signal?: AbortSignal): Prom
   }
   // A pooler may also be configured to drop settings it does not know.
   const isPooled = direct === null || direct.timeout !== '30s';
-  return { version: facts.version, isPooled, free: isPooled ? null : facts.free };
+  return { version: facts.version, isPooled, free: isPooled ? null : facts.free, commits: facts.commits };
 }
 
 /** How pgbouncer refuses our startup settings: `unsupported startup parameter: …`. */
@@ -44,6 +46,7 @@ interface Row {
   encoding: string;
   timeout: string;
   free: number;
+  commits: DatabaseFacts['commits'];
 }
 
 async function asked(
@@ -61,6 +64,8 @@ async function asked(
       here as (select datconnlimit from pg_database where datname = current_database())
       select current_setting('server_version') as version, current_database() as name,
         current_setting('server_encoding') as encoding, current_setting('statement_timeout') as timeout,
+        case when current_setting('fsync') = 'off' then 'fsync'
+          when current_setting('synchronous_commit') = 'off' then 'synchronous_commit' else 'kept' end as commits,
         least(
           current_setting('max_connections')::integer
             - case when rolsuper then 0 else current_setting('superuser_reserved_connections')::integer
@@ -118,11 +123,26 @@ export function poolSizes({ free }: Pick<DatabaseFacts, 'free'>): PoolSizes {
  */
 const chatsPerConnection = 10;
 
+/** For people. */
+export interface Advice {
+  problem: string;
+  fix: string;
+}
+
+/** Whether receipts may be worth less than they say, and what to set. */
+export function commitAdvice({ commits }: Pick<DatabaseFacts, 'commits'>): Advice | null {
+  if (commits === 'kept') return null;
+  return {
+    problem: `The database acknowledges what is not on its disk yet (${commits} = off): if it crashes, prompts and answers that were accepted may be lost.`,
+    fix: `Set ${commits} to on for the server${commits === 'fsync' ? '' : ', the database or the role'}.`,
+  };
+}
+
 /**
- * For people: how many chats can run at once without waiting for each other, and what to raise for more. Null if there is
+ * How many chats can run at once without waiting for each other, and what to raise for more. Null if there is
  * room for the full pool. Any number of chats may be warm: one that runs no turn uses no connection.
  */
-export function connectionAdvice(facts: Pick<DatabaseFacts, 'free'>): { problem: string; fix: string } | null {
+export function connectionAdvice(facts: Pick<DatabaseFacts, 'free'>): Advice | null {
   if (facts.free !== null && facts.free >= freeForAll) return null;
   const { main, ...others } = poolSizes(facts);
   const all = Object.values(others).reduce((sum, max) => sum + max, main);
