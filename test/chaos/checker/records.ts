@@ -53,20 +53,27 @@ export type RunFile = z.infer<typeof runFile>;
 export const askedRecord = z.object({ chatId: z.string().nullish(), text: z.string() });
 export type AskedRecord = z.infer<typeof askedRecord>;
 
+/** Null in some events. */
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? undefined);
+const texts = z.array(z.string()).optional();
+
 /** An event of a log, with what the checks read of it. */
 export const logEvent = z.object({
   chatId: z.string(),
   seq,
   type: z.string(),
-  turnId: z.string().optional(),
-  promptId: z.string().optional(),
-  promptIds: z.array(z.string()).optional(),
+  turnId: text,
+  promptId: text,
+  promptIds: texts,
   content: z.array(z.object({ type: z.string(), text: z.string().optional() })).optional(),
-  continuesTurnId: z.string().optional(),
-  requeuedPromptIds: z.array(z.string()).optional(),
-  decisionId: z.string().optional(),
-  outcome: z.string().optional(),
+  continuesTurnId: text,
+  requeuedPromptIds: texts,
+  decisionId: text,
+  outcome: text,
   /** Of a notice. */
-  code: z.string().optional(),
+  code: text,
 });
 export type LogEvent = z.infer<typeof logEvent>;

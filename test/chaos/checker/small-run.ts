@@ -58,7 +58,7 @@ export function smallRun(): SmallRun {
     finished('t5', 'interrupted'),
     started('t6', [], { continuesTurnId: 't5' }),
     finished('t6', 'failed'),
-    { type: 'queue_held', reason: 'usage_limit' },
+    { type: 'queue_held', reason: 'usage_limit', promptId: null },
     accepted('b2'),
   ]);
   const reader = (after: number): TestRecord => ({ kind: 'reader', reader: 'r1', chatId: one, after });
