@@ -35,13 +35,21 @@ export async function raceOnce(
       where id = ${chatId} and exists (select from boocode.turns where chat_id = ${chatId} and outcome is null)`;
     return row;
   });
-  if (!held) return false;
+  if (!held) {
+    // Its turn was over too soon, or the queue is held.
+    await client.untilQuiet(60_000);
+    return false;
+  }
   const expire = () => sql`
     update boocode.chats set lease_until = clock_timestamp() - interval '1 second'
     where id = ${chatId} and epoch = ${held.epoch}`;
   await soon(signal, 15_000, expire);
-  const sending = client.send({ task: 'write 5', through: () => pickOther(held.writer.split('.')[0] ?? '') });
-  const next = await soon(signal, 15_000, async () => {
+  let isSent = false;
+  const other = (): ChaosHost => pickOther(held.writer.split('.')[0] ?? '');
+  const sending = client.send({ task: 'write 5', through: other }).then(() => (isSent = true));
+  const next = await soon(signal, 30_000, async () => {
+    // The first host took that prompt too, and nothing is left to do: nobody has a reason to take the chat.
+    if (isSent && client.isQuiet) return null;
     // The first host may have renewed it meanwhile.
     await expire();
     const [row] = await sql<Held[]>`
