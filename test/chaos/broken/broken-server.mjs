@@ -22,9 +22,9 @@ const breaks = {
       'if (log.lease.nextSeq > 1) return void write.catch(() => undefined), log.lease.nextSeq; const stored = await write.catch(',
   },
   // A reader that comes back misses one event.
-  cursor: { file: 'chats/feed.js', find: "verdict === 'ok' ? after : 0", replace: 'after === 0 ? 0 : after + 1' },
+  cursor: { file: 'chats/feed.js', find: '? next : null', replace: '? next.slice(1) : null' },
   // A reader that comes back starts over.
-  'lost cursor': { file: 'chats/feed.js', find: "verdict === 'ok' ? after : 0", replace: '0' },
+  'lost cursor': { file: 'chats/feed.js', find: '[this.#seen, this.#seenAt] = [after, at]', replace: 'void 0' },
 };
 
 const { BROKEN_BUILD: build = '', BROKEN_PROMISE: name = '' } = process.env;
