@@ -63,7 +63,11 @@ describe('lists', () => {
     await here.events(id, 'turn_finished');
     const log = await here.log(id);
     const head = log.length;
-    expect(await here.chats.readEvents(id, { after: 0, limit: 3 })).toMatchObject({ items: log.slice(0, 3), next: 3, head });
+    expect(await here.chats.readEvents(id, { after: 0, limit: 3 })).toMatchObject({
+      items: log.slice(0, 3),
+      next: 3,
+      head,
+    });
     const rest = { items: log.slice(3), next: null, head };
     expect(await here.chats.readEvents(id, { after: 3, limit: head - 3 })).toMatchObject(rest);
     expect(await here.chats.readEvents(id, { after: 3, limit: 100 })).toMatchObject(rest);
