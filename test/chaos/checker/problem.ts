@@ -13,7 +13,7 @@ export const problemKinds = {
   rerun: 'a prompt that a second turn took, although nothing says that it waited again',
   cancelled: 'a prompt that was cancelled and run',
   unfinished: 'a prompt without an end that nothing holds back',
-  asked: 'a prompt that the model got more often than the log has turns for it',
+  asked: 'a prompt that the model got more often than the log accounts for',
   decision: 'an acknowledged answer that is not in the log, once, as it was given',
   hole: 'an event that a reader was not shown',
   again: 'an event that a reader was shown again',
