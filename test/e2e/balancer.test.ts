@@ -14,7 +14,8 @@ import { openServer, type TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
 const haproxy = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/usr/bin/haproxy'].find(existsSync);
-if (!haproxy) console.warn('There is no haproxy: hosts behind one are not tested (Debian: apt-get install haproxy).');
+if (!haproxy)
+  process.stderr.write('There is no haproxy: hosts behind one are not tested (Debian: apt-get install haproxy).\n');
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
