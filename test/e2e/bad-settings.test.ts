@@ -167,10 +167,10 @@ describe('CLI-1: a wrong setting is refused in one sentence', () => {
 
 test('DATA-3: a database that a newer BooCode has changed is refused and left unchanged', async () => {
   const { sql } = database;
-  await sql`insert into boocode.migrations (version, name) values (999999, '999999.sql')`;
+  await sql`insert into boocode.migrations (version, name) values (888888, '888888.sql')`;
   const before = await sql`select * from boocode.migrations order by version`;
   const stderr = await refusalOf(['serve'], { DATABASE_URL: database.url });
-  expect(stderr).toMatch(/schema version 999999, but this BooCode knows only \d+: start a newer BooCode/);
+  expect(stderr).toMatch(/schema version 888888, but this BooCode knows only \d+: start a newer BooCode/);
   expect(await sql`select * from boocode.migrations order by version`).toEqual(before);
   expect(await sql`select * from boocode.hosts where stopped_at is null`).toEqual([]);
 });

@@ -30,6 +30,11 @@ export class ManualClock implements Clock {
     return next === undefined ? null : next.dueMs - this.#nowMs;
   }
 
+  /** How many calls are due at some time. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
   /** Advances, making the calls that become due, each at its own time. */
   advance(byMs: number): void {
     const untilMs = this.#nowMs + byMs;
