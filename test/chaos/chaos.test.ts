@@ -46,7 +46,7 @@ test(`PROOF-1 PROOF-2 PROOF-3 PROOF-5: nothing acknowledged is lost, doubled or 
   expect(existsSync(report.folder)).toBe(false);
   expect(processesNaming(report.folder)).toEqual([]);
   expect(textOf('/proc/mounts')).not.toContain(report.folder);
-  // The kernel removes them a moment after it is told to.
+  // The kernel may take a moment.
   for (const folder of ['/run/netns', '/sys/class/net']) {
     await until(() => !namesIn(folder).some((name) => name.startsWith(report.networkName)), {
       what: `the end of ${folder}`,

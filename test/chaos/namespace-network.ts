@@ -64,6 +64,8 @@ export async function namespaceNetwork(parts: NetworkParts): Promise<ChaosNetwor
     await ip('netns', 'add', name);
     closers.push(() => ip('netns', 'del', name));
     await ip('link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+    // Otherwise it stays until the last connection in the namespace has timed out, a minute later.
+    closers.push(() => ip('link', 'del', link));
     await ip('link', 'set', link, 'master', bridge, 'up');
     await ip('-n', name, 'link', 'set', 'lo', 'up');
     await ip('-n', name, 'addr', 'add', `${at.host(slot)}/24`, 'dev', 'eth0');
