@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findPostgresBinaries, linkLibraries } from './binaries.ts';
+import { findPostgresBinaries, linkLibraries, majorVersion } from './binaries.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -21,6 +21,13 @@ test('finds programs that run on this platform', () => {
   const { postgres, initdb } = findPostgresBinaries();
   expect(execFileSync(postgres, ['--version'], { encoding: 'utf8' })).toMatch(/^postgres \(PostgreSQL\) \d+/);
   expect(execFileSync(initdb, ['--version'], { encoding: 'utf8' })).toMatch(/^initdb \(PostgreSQL\) \d+/);
+});
+
+test('BACKUP-8: knows the major version without starting a program', () => {
+  const binaries = findPostgresBinaries();
+  const [said] = /\d+/.exec(execFileSync(binaries.postgres, ['--version'], { encoding: 'utf8' }))!;
+  expect(majorVersion(binaries)).toBe(said);
+  expect(majorVersion({ ...binaries, postgres: join(root, 'native', 'bin', 'postgres') })).toBe('');
 });
 
 test('creates the library links that the install script did not create', async () => {

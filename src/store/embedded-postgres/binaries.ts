@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -22,10 +21,14 @@ export function findPostgresBinaries(): PostgresBinaries {
   return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
 }
 
-/** The major version as the file `PG_VERSION` of a cluster gives it, such as `18`. */
+/**
+ * The major version as the file `PG_VERSION` of a cluster gives it, such as `18`; empty if it is not known. Packages have
+ * the version of the Postgres in them, so no process is started for this.
+ */
 export function majorVersion({ postgres }: PostgresBinaries): string {
-  const said = spawnSync(postgres, ['--version'], { encoding: 'utf8' }).stdout ?? '';
-  return /\d+/.exec(said)?.[0] ?? '';
+  const file = resolve(dirname(postgres), '..', '..', 'package.json');
+  const { version = '' } = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { version?: string }) : {};
+  return /^\d+/.exec(version)?.[0] ?? '';
 }
 
 function findPackage(): string {
