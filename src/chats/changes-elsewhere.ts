@@ -80,7 +80,9 @@ export class ChangesElsewhere {
       held: async () => {
         await first;
         const known = [...this.#known.values()];
-        return known.flatMap(({ seen }) => (seen?.glance.isElsewhere && seen.chat.state !== 'cold' ? [seen.chat] : []));
+        return known.flatMap(({ seen }) =>
+          seen && seen.glance.holderId !== null && seen.chat.state !== 'cold' ? [seen.chat] : [],
+        );
       },
       close: () => {
         if (isClosed) return;
@@ -180,19 +182,12 @@ export class ChangesElsewhere {
 }
 
 /** The state to show; undefined at rest. */
-function stateOf({ isElsewhere, isAsking, isRunning, isWarm }: Glance): ChatState | undefined {
-  if (!isElsewhere) return undefined;
+function stateOf({ holderId, isAsking, isRunning, isWarm }: Glance): ChatState | undefined {
+  if (holderId === null) return undefined;
   return isAsking ? 'waiting' : isRunning ? 'running' : isWarm ? 'ready' : undefined;
 }
 
-const glanceFields = [
-  'head',
-  'isElsewhere',
-  'holderId',
-  'isRunning',
-  'isAsking',
-  'isWarm',
-] as const satisfies (keyof Glance)[];
+const glanceFields = ['head', 'holderId', 'isRunning', 'isAsking', 'isWarm'] as const satisfies (keyof Glance)[];
 
 function isSame(seen: Glance | undefined, now: Glance): boolean {
   return seen !== undefined && glanceFields.every((name) => seen[name] === now[name]);

@@ -11,9 +11,7 @@ const overlap = (db: Sql) => db`interval '60 seconds'`;
 /** What tells whether a chat must be read again. */
 export interface Glance {
   head: number;
-  /** Another host holds it, and its lease lives. */
-  isElsewhere: boolean;
-  /** The id of the host whose lease lives. */
+  /** The other host that holds it, with a lease that lives. */
   holderId: string | null;
   isRunning: boolean;
   isAsking: boolean;
@@ -22,8 +20,7 @@ export interface Glance {
 }
 
 const glance = (db: Sql, hostId: string) => db`
-  coalesce(owner_host <> ${hostId} and lease_until >= clock_timestamp(), false) as "isElsewhere",
-  case when lease_until >= clock_timestamp() then owner_host end as "holderId",
+  case when owner_host <> ${hostId} and lease_until >= clock_timestamp() then owner_host end as "holderId",
   exists (select from boocode.turns where chat_id = chats.id and outcome is null) as "isRunning",
   ${hasRunTurn(db)} as "isWarm"`;
 
@@ -71,9 +68,9 @@ export async function readElsewhere(
     select ${chatColumns(db)}, ${glance(db, hostId)} from boocode.chats
     where id = any(${chatIds as string[]}::uuid[]) and importing_session is null
       and (owner_host is distinct from ${hostId} or lease_until < clock_timestamp())`;
-  return rows.map(({ isElsewhere, holderId, isRunning, isWarm, ...raw }) => {
+  return rows.map(({ holderId, isRunning, isWarm, ...raw }) => {
     const row = toRow(raw);
-    return { row, head: row.head, isElsewhere, holderId, isRunning, isWarm, isAsking: row.isAsking };
+    return { row, head: row.head, holderId, isRunning, isWarm, isAsking: row.isAsking };
   });
 }
 
