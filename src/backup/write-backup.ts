@@ -4,8 +4,8 @@ import { access, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { BooError, toBooError } from '../protocol/error.ts';
-import { openSnapshot, type Snapshot } from '../store/snapshot.ts';
+import { BooError } from '../protocol/error.ts';
+import { openSnapshot, type Snapshot, unreadable } from '../store/snapshot.ts';
 import {
   type Backup,
   type BackupHeader,
@@ -132,7 +132,5 @@ function inWords(error: unknown, file: string): BooError {
     return badBackup(`There is no space left for ${file}: nothing was kept of it.`, error);
   }
   if (syscall !== undefined && syscall !== 'connect') return badBackup(`${file} cannot be written (${code}).`, error);
-  return new BooError('storage_unavailable', `The database cannot be read: ${toBooError(error).message}.`, {
-    cause: error,
-  });
+  return unreadable(error);
 }

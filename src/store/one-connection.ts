@@ -13,6 +13,9 @@ export interface OneConnection {
   close(): Promise<void>;
 }
 
+/** For a transaction that may take, and wait, as long as it needs. */
+export const unhurried = 'set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;';
+
 /** Opens it and starts the transaction with `begin`, statements that end with one. It may stay idle for any time. */
 export async function openTransaction(url: string, isPooled: boolean, begin: string): Promise<OneConnection> {
   let state: 'open' | 'lost' | 'closed' = 'open';
@@ -34,7 +37,7 @@ export async function openTransaction(url: string, isPooled: boolean, begin: str
     },
   };
   try {
-    await sql.unsafe(`${begin}; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0`);
+    await sql.unsafe(`${begin}; ${unhurried}`);
     return one;
   } catch (error) {
     await one.close();

@@ -16,7 +16,7 @@ import {
   type SchemaVersions,
   unfinishedRestore,
 } from './migrate.ts';
-import { openTransaction } from './one-connection.ts';
+import { openTransaction, unhurried } from './one-connection.ts';
 import { codeOf } from './storage-error.ts';
 
 export interface RestoreTarget {
@@ -106,7 +106,6 @@ export async function openRestoreTarget(url: string, signal?: AbortSignal): Prom
   };
 }
 
-const unhurried = 'set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;';
 const bookkeeping = ['session_store_migrations', 'migrations'].map((table) => `boocode.${table}`);
 
 /** One transaction, with the lock that starting servers take. Tables of a restore that was cut off are dropped. */

@@ -49,12 +49,16 @@ export async function openSnapshot(url: string, signal?: AbortSignal): Promise<S
     return await look(line, guard, { close, version });
   } catch (error) {
     await close();
-    throw error instanceof BooError
-      ? error
-      : new BooError('storage_unavailable', `The database cannot be read: ${toBooError(error).message}.`, {
-          cause: error,
-        });
+    throw unreadable(error);
   }
+}
+
+/** Why the database could not be read, for people. */
+export function unreadable(error: unknown): BooError {
+  if (error instanceof BooError) return error;
+  return new BooError('storage_unavailable', `The database cannot be read: ${toBooError(error).message}.`, {
+    cause: error,
+  });
 }
 
 async function look(
