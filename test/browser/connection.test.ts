@@ -127,16 +127,22 @@ describeInBrowser('a connection that breaks', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-72: a log that was replaced by another one of the same length is shown, and not a mix; what is unsent survives', async () => {
+  /** The page has seen three turns, and the server is down. Returns the seq of the end of the first turn. */
+  async function seeThreeTurns(): Promise<number> {
     await tell('one', 'two', 'three');
     await enter();
     await turnsEnded(page, 3);
-    const { sql } = server;
     await server.running.close();
     await offline(page).waitFor();
-    // As after a recovery to the end of the first turn, in which other prompts were sent then.
-    const [{ seq } = { seq: 0 }] = await sql<{ seq: number }[]>`
+    const [{ seq } = { seq: 0 }] = await server.sql<{ seq: number }[]>`
       select seq::int from boocode.events where chat_id = ${chatId} and type = 'turn_finished' order by seq limit 1`;
+    return seq;
+  }
+
+  it('WEB-72: a log that was replaced by another one of the same length is shown, and not a mix; what is unsent survives', async () => {
+    const seq = await seeThreeTurns();
+    // As after a recovery to the end of the first turn, in which other prompts were sent then.
+    const { sql } = server;
     await sql`update boocode.events set at = at + interval '1 minute',
       payload = replace(replace(payload::text, 'two', 'another two'), 'three', 'another three')::json
       where chat_id = ${chatId} and seq > ${seq}`;
@@ -154,15 +160,9 @@ describeInBrowser('a connection that breaks', (opened) => {
   });
 
   it('WEB-42: a replaced log is reported and reloaded', async () => {
-    await tell('one', 'two', 'three');
-    await enter();
-    await turnsEnded(page, 3);
+    const seq = await seeThreeTurns();
     // As after restoring a backup that is older than what the page has seen.
     const { sql } = server;
-    await server.running.close();
-    await offline(page).waitFor();
-    const [{ seq } = { seq: 0 }] = await sql<{ seq: number }[]>`
-      select seq::int from boocode.events where chat_id = ${chatId} and type = 'turn_finished' order by seq limit 1`;
     await sql`delete from boocode.events where chat_id = ${chatId} and seq > ${seq}`;
     await sql`update boocode.chats set next_seq = ${seq + 1} where id = ${chatId}`;
     await server.restart();

@@ -1,19 +1,9 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conversation, hasBrowser, openBrowser, openPage, say, signIn, turnsEnded } from '../support/browser.ts';
+import { freePort } from '../support/free-port.ts';
 import { openProgramHome, type ProgramHome } from '../support/program.ts';
 import { until } from '../support/until.ts';
-
-/** A free port, so that the server can restart on the same one. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const isPossible = hasBrowser('A server that is killed under a browser');
 
@@ -30,6 +20,7 @@ describe.skipIf(!isPossible)('WEB-28: a server that dies', () => {
   });
 
   it('TURN-2 LOG-3: leaves an interrupted turn, and the page continues with the next server', async () => {
+    // So that it can start again on the same one.
     const args = ['--port', String(await freePort())];
     const first = await home.serve('demo', args);
     const { page, problems } = await openPage(browser);

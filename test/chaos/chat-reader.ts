@@ -2,11 +2,11 @@
  * One person who follows one chat for a whole run, over any number of connections and hosts. Without the typed client,
  * which would put right what a server does wrong: whatever arrives is recorded as shown.
  */
-import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import type { Event } from '../../src/protocol/event.ts';
 import type { ChaosHost } from './chaos-host.ts';
+import { digestOf } from './checker/read-run.ts';
 import type { Records } from './records.ts';
 
 export interface ReaderParts {
@@ -107,8 +107,8 @@ export class ChatReader {
     }
     if (event !== 'event') return;
     const shown = JSON.parse(data) as Event;
-    const digest = createHash('sha256').update(data).digest('hex').slice(0, 16);
-    records.write({ kind: 'shown', reader, chatId, seq: shown.seq, type: shown.type, digest });
+    const { seq, type } = shown;
+    records.write({ kind: 'shown', reader, chatId, seq, type, digest: digestOf(data) });
     this.seq = shown.seq;
     this.#cursor = id ?? String(shown.seq);
     onEvent(shown);

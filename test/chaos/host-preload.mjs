@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { shiftClock } from '../support/shift-clock.mjs';
 import { scriptedAgent } from './scripted-agent.mjs';
 
 const { CHAOS_BUILD: build = '', CHAOS_MODEL: model = '', CHAOS_ORDERS: orders = '' } = process.env;
@@ -12,16 +13,7 @@ const { declaredAgents } = await load('agents/agents.js');
 declaredAgents.push(await scriptedAgent({ load, model }));
 
 let aheadMs = 0;
-const RealDate = Date;
-globalThis.Date = class extends RealDate {
-  constructor(...given) {
-    if (given.length === 0) super(RealDate.now() + aheadMs);
-    else super(...given);
-  }
-  static now() {
-    return RealDate.now() + aheadMs;
-  }
-};
+shiftClock(() => aheadMs);
 
 // An order is a file, because a signal carries nothing.
 process.on('SIGUSR2', () => {

@@ -1,5 +1,5 @@
 /** Two proxies per host: between it and the database, and in front of the address that it tells the other hosts. */
-import { freePort } from '../support/own-postgres.ts';
+import { freePort } from '../support/free-port.ts';
 import { type ChaosNetwork, databaseAt, type HostNetwork, type NetworkParts } from './host-network.ts';
 import { openProxy, type Proxy } from './proxy.ts';
 

@@ -3,28 +3,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadSocket } from '../../src/cli/node-socket.ts';
 import { createClient, type LiveItem } from '../../src/client/client.ts';
+import { freePort } from '../support/free-port.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
 const haproxy = ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/usr/bin/haproxy'].find(existsSync);
 if (!haproxy)
   process.stderr.write('There is no haproxy: hosts behind one are not tested (Debian: apt-get install haproxy).\n');
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe.skipIf(!haproxy)('DEPLOY-3: hosts behind the load balancer', () => {
   const token = 'the-token-of-all-hosts';

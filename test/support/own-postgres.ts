@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, copyFileSync, readdirSync, realpathSync } from 'node:fs';
 import { appendFile, chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endProcess } from '../../src/lib/process-identity.ts';
@@ -11,6 +10,7 @@ import { openCluster } from '../../src/store/embedded-postgres/cluster.ts';
 import { postgresCommand } from '../../src/store/embedded-postgres/command.ts';
 import { choosePostgresUser } from '../../src/store/embedded-postgres/user.ts';
 import { openDatabase, type Sql } from '../../src/store/database.ts';
+import { freePort } from './free-port.ts';
 import { until } from './until.ts';
 
 export interface OwnPostgres {
@@ -118,15 +118,4 @@ export async function startOwnPostgres({
     },
     close: remove,
   };
-}
-
-/** One that nothing listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('There is no free port.');
-  return address.port;
 }

@@ -1,5 +1,4 @@
 /** A small run of a real server whose client writes down what it was told, as those of the chaos suite do. */
-import { appendFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { call } from '../../support/server.ts';
 import { readLog } from '../../support/turns.ts';
 import { checkRun, type Report } from '../checker/check-run.ts';
 import { digestOf } from '../checker/read-run.ts';
+import { openRecords } from '../records.ts';
 
 type Server = Pick<ServerProgram, 'url' | 'token' | 'client'>;
 
@@ -33,44 +33,40 @@ const client = 'person';
 
 export async function openRecordedRun(): Promise<RecordedRun> {
   const directory = await mkdtemp(join(tmpdir(), 'boocode-broken-'));
-  await Promise.all([mkdir(join(directory, 'log')), mkdir(join(directory, 'records'))]);
+  await mkdir(join(directory, 'log'));
   await writeFile(join(directory, 'run.json'), JSON.stringify({ seed: 0, clients: [client] }));
-  const write = (who: string, record: object): void =>
-    appendFileSync(
-      join(directory, 'records', `${who}.jsonl`),
-      `${JSON.stringify({ atMs: Date.now(), client: who, ...record })}\n`,
-    );
+  const [person, runner] = [openRecords(directory, client), openRecords(directory, 'runner')];
 
   return {
     async send(server, { text, ...prompt }) {
-      write(client, { kind: 'sent', ...prompt, text });
+      person.write({ kind: 'sent', ...prompt, text });
       const body = { id: prompt.promptId, content: text };
       const path = `/v1/chats/${prompt.chatId}/prompts`;
       const answer = await call(server, 'POST', path, { body }).catch(() => undefined);
-      if (!answer || answer.status >= 500) write(client, { kind: 'unknown', ...prompt });
-      else if (answer.status >= 400) write(client, { kind: 'refused', ...prompt, code: answer.body['code'] });
+      if (!answer || answer.status >= 500) person.write({ kind: 'unknown', ...prompt });
+      else if (answer.status >= 400) person.write({ kind: 'refused', ...prompt, code: answer.body['code'] });
       else {
         const seq = answer.body['seq'] as number;
-        write(client, { kind: 'acknowledged', ...prompt, seq });
+        person.write({ kind: 'acknowledged', ...prompt, seq });
         return seq;
       }
       return undefined;
     },
 
     async read(server, { after, ...reader }, isLast) {
-      write(client, { kind: 'reader', ...reader, after });
+      person.write({ kind: 'reader', ...reader, after });
       const feed = await openRawFeed(server, `/v1/chats/${reader.chatId}/events?after=${after}`);
       try {
         for (;;) {
           const frame = await feed.next();
           if (!frame) throw new Error('The feed ended.');
           if (frame.event === 'resume' && frame.data['verdict'] !== 'ok') {
-            write(client, { kind: 'reset', ...reader, verdict: frame.data['verdict'] });
+            person.write({ kind: 'reset', ...reader, verdict: frame.data['verdict'] });
           }
           if (frame.event !== 'event') continue;
           const event = frame.data as unknown as Event;
           const { seq, type } = event;
-          write(client, { kind: 'shown', ...reader, seq, type, digest: digestOf(JSON.stringify(event)) });
+          person.write({ kind: 'shown', ...reader, seq, type, digest: digestOf(JSON.stringify(event)) });
           if (isLast(event)) return seq;
         }
       } finally {
@@ -78,13 +74,13 @@ export async function openRecordedRun(): Promise<RecordedRun> {
       }
     },
 
-    note: (record) => write('runner', record),
+    note: (record) => runner.write(record),
 
     async check(server, chatId) {
       const events = await readLog(server.client, chatId);
       const lines = events.map((event) => `${JSON.stringify(event)}\n`);
       await writeFile(join(directory, 'log', `${chatId}.jsonl`), lines.join(''));
-      write('runner', { kind: 'end' });
+      runner.write({ kind: 'end' });
       return checkRun(directory);
     },
 
