@@ -5,7 +5,7 @@ import type { Delta, DeltaBody, Event } from '../protocol/event.ts';
 import type { Sql } from '../store/database.ts';
 import { appendEvents, type Lease, type Write } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
-import { FencedError, isPassing } from '../store/storage-error.ts';
+import { FencedError, isRetried } from '../store/storage-error.ts';
 import type { Feed } from './feed.ts';
 import { UnfinishedMessages } from './unfinished-messages.ts';
 
@@ -15,7 +15,7 @@ export interface ChatLogParts {
   feed: Feed;
   clock: Clock;
   logger: Log;
-  /** Called after a lost connection. Resolves to whether to try again, when it is time to. */
+  /** Called after a lost connection or a refusal that may pass. Resolves to whether to try again, when it is time to. */
   retry(attempt: number): Promise<boolean>;
   /** Called for every event once it is stored, before the next write starts. */
   onStored(event: Event): void;
@@ -94,7 +94,7 @@ export class ChatLog {
       try {
         return await work();
       } catch (error) {
-        if (!isPassing(error) || !(await this.#retry(attempt))) throw error;
+        if (!isRetried(error, attempt) || !(await this.#retry(attempt))) throw error;
       }
     }
   }

@@ -118,3 +118,75 @@ describe('DATA-21: out of connections, because others were quicker after a resta
     });
   });
 });
+
+describe.each([
+  ['read-only', 'read_only_sql_transaction', /accepts no writes: it is read-only/],
+  ['full', 'disk_full', /disk is full/],
+])('DATA-21: a database that is %s while an agent speaks', (_, errcode, words) => {
+  let here: ChatsHost;
+  let clock: ManualClock;
+  let gate: Gate;
+  let id: string;
+  beforeEach(async () => {
+    clock = new ManualClock();
+    here = await openChatsHost(database.url, { clock });
+    const held = (gate = createGate());
+    here.backend.script = async function* () {
+      await held.pass();
+      yield said('all of it');
+      yield finished();
+    };
+    ({ id } = await here.createChat());
+    await here.chats.submitPrompt(id, { id: 'p1', content: 'go' });
+    await gate.reached;
+    // A sequence keeps what a failed statement has counted.
+    await database.sql.unsafe(`
+      create sequence refused;
+      create function refuse() returns trigger language plpgsql as
+        $$ begin perform nextval('refused'); raise exception 'no' using errcode = '${errcode}'; end $$;
+      create trigger refuse before insert on boocode.events execute function refuse()`);
+  });
+  afterEach(async () => {
+    await accept();
+    await database.sql`drop sequence refused`;
+    await here.close();
+  });
+
+  const accept = () => database.sql`drop function if exists refuse() cascade`;
+  const refusals = async (): Promise<number> => {
+    const [row] = await database.sql<{ count: number }[]>`select last_value::int as count from refused`;
+    return row!.count;
+  };
+  const end = async () => (await readEvents(database.sql, id, { after: 0, limit: 100 })).at(-1);
+
+  test('loses nothing if it is over soon', async () => {
+    gate.open();
+    await until(async () => {
+      clock.advance(50);
+      return (await refusals()) > 2;
+    });
+    await accept();
+    await until(async () => {
+      clock.advance(50);
+      return (await end())?.type === 'turn_finished';
+    });
+    expect(await end()).toMatchObject({ outcome: 'completed' });
+  });
+
+  test('ends the turn with this reason if it lasts, although the leases are renewed', async () => {
+    gate.open();
+    await until(() => {
+      clock.advance(500);
+      return here.host.find(id) === undefined;
+    });
+    await accept();
+    await until(async () => {
+      clock.advance(500);
+      return (await end())?.type === 'turn_finished';
+    });
+    expect(await end()).toMatchObject({
+      outcome: 'interrupted',
+      error: { code: 'storage_unavailable', message: expect.stringMatching(words) as string },
+    });
+  });
+});

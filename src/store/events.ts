@@ -3,7 +3,7 @@ import type { Event, EventBody } from '../protocol/event.ts';
 import { chatChanges, type RowChanges } from './chats.ts';
 import type { Sql } from './database.ts';
 import { answerLost, inTime } from './in-time.ts';
-import { FencedError, isMissingValue, isPassing } from './storage-error.ts';
+import { FencedError, isMissingValue, isRetried } from './storage-error.ts';
 
 /**
  * The right to write to one chat's log. One writer holds it and uses it for one write at a time, so it knows the next
@@ -45,7 +45,7 @@ export interface Write {
 }
 
 export interface AppendOptions {
-  /** Called after a lost connection: whether to try again, once it resolves. False gives up. */
+  /** Called after a lost connection or a refusal that may pass: whether to try again, once it resolves. False gives up. */
   retry?: ((attempt: number) => Promise<boolean>) | undefined;
 }
 
@@ -66,7 +66,7 @@ export async function appendEvents(
       lease.nextSeq += events.length;
       return written;
     } catch (error) {
-      if (!isPassing(error) || !options.retry || !(await options.retry(attempt))) throw error;
+      if (!isRetried(error, attempt) || !options.retry || !(await options.retry(attempt))) throw error;
     }
   }
 }

@@ -37,6 +37,17 @@ export function isPassing(error: unknown): boolean {
   return lostConnection.has(code) || /^(08|57P0|40001|40P01|53300)/.test(code);
 }
 
+/** Fewer than nine seconds of retries, for which leases may be trusted: a database that is full may still renew them. */
+const refusedAttempts = 12;
+
+/**
+ * Whether the write of a chat is tried again, after this many attempts: while the connection is broken, and for a while
+ * if the database refuses, which often passes as well (a failover, a disk that is cleared).
+ */
+export function isRetried(error: unknown, attempt: number): boolean {
+  return isPassing(error) || (attempt <= refusedAttempts && troubleOf(error) !== undefined);
+}
+
 /**
  * How often a query is tried where that may help: the driver may give a closed connection's last message to the first
  * query on its replacement.
