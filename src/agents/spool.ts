@@ -33,14 +33,17 @@ export class Spool {
     return !this.#isOpen && this.#bytes > this.#parts.limitBytes;
   }
 
-  /** Counts bytes that are about to be read, and resolves once they may be. */
-  async take(bytes: number): Promise<void> {
-    const { chatId, logger } = this.#parts;
+  /** Counts bytes that are about to be read. Undefined if they may be, or else resolves once they may. */
+  take(bytes: number): Promise<void> | undefined {
     if (this.#parts.isStored()) this.#bytes = 0;
     // More than the limit at once is still read, where nothing else waits.
     const isAlone = this.#bytes === 0;
     this.#bytes += bytes;
-    if (isAlone || !this.isFull) return;
+    return isAlone || !this.isFull ? undefined : this.#wait();
+  }
+
+  async #wait(): Promise<void> {
+    const { chatId, logger } = this.#parts;
     logger.warn({ chatId }, 'The agent waits: what it has said is not stored yet.');
     while (this.isFull) {
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
@@ -56,7 +59,11 @@ export class Spool {
   /** The same output, read only as far as there is room. */
   bound(output: Readable): Readable {
     const bounded = new Transform({
-      transform: (chunk: Buffer, _encoding, pass) => void this.take(chunk.length).then(() => pass(null, chunk)),
+      transform: (chunk: Buffer, _encoding, pass) => {
+        const wait = this.take(chunk.length);
+        if (wait) void wait.then(() => pass(null, chunk));
+        else pass(null, chunk);
+      },
     });
     output.on('error', (error) => bounded.destroy(error));
     output.on('close', () => {

@@ -13,6 +13,9 @@ export interface BodyOptions {
   clock: Clock;
 }
 
+/** Bodies that were read whole, which can be read again. */
+const whole = new WeakMap<Request, Uint8Array>();
+
 /**
  * Reads a request's body as it arrives: never more than the limit, whatever the length header says or omits. Throws
  * `payload_too_large`, `request_timeout`, and `invalid_request` for a body that breaks off.
@@ -25,6 +28,12 @@ export async function* bodyPieces(request: Request, { limitBytes, clock }: BodyO
     });
   };
   assertFits(Number(request.headers.get('content-length') ?? 0));
+  const read = whole.get(request);
+  if (read) {
+    assertFits(read.byteLength);
+    yield read;
+    return;
+  }
   if (request.body === null) return;
   const reader = request.body.getReader();
   const pace = watchPace(clock);
@@ -45,11 +54,13 @@ export async function* bodyPieces(request: Request, { limitBytes, clock }: BodyO
   }
 }
 
-/** The whole body. Throws as `bodyPieces` does. */
+/** The whole body, which may be read again. Throws as `bodyPieces` does. */
 export async function readBody(request: Request, options: BodyOptions): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of bodyPieces(request, options)) pieces.push(piece);
-  return Buffer.concat(pieces);
+  const body = Buffer.concat(pieces);
+  whole.set(request, body);
+  return body;
 }
 
 /** The client has disconnected: there is nobody to answer, and nothing is wrong here. */

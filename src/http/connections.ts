@@ -61,7 +61,8 @@ export function connectionsWithin(descriptors = Infinity): ConnectionLimits {
 }
 
 export function createConnections(limits: ConnectionLimits, log: Log): Connections {
-  const all = new Set<Socket>();
+  /** With the source of each. */
+  const all = new Map<Socket, string>();
   const unused = new Set<Socket>();
   // Oldest first; a connection that was just answered counts as the newest.
   const strangers = new Map<Socket, Stranger>();
@@ -102,7 +103,7 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
     add(socket) {
       const source = sourceOf(socket.remoteAddress);
       added += 1;
-      all.add(socket);
+      all.set(socket, source);
       unused.add(socket);
       strangers.set(socket, { socket, source, requests: 0 });
       socket.once('close', () => forget(socket));
@@ -112,7 +113,7 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
     },
 
     peerOf: (socket) => ({
-      source: strangers.get(socket)?.source ?? sourceOf(socket.remoteAddress),
+      source: all.get(socket) ?? sourceOf(socket.remoteAddress),
       get isAdmitted() {
         return !strangers.has(socket);
       },

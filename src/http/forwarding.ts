@@ -79,7 +79,6 @@ export class Forwarding {
     const isRead = isReading(request);
     // It may be needed again: another host can take the chat at any moment, also one that has only just started.
     const body = isRead ? nothing : await readBody(request, { limitBytes, clock });
-    const again = (): Request => (isRead ? request : withBody(request, body));
     const untilMs = clock.monotonicMs() + waitLimitMs;
     const isLate = (): boolean => clock.monotonicMs() >= untilMs;
     let holder = await this.findHolder(of);
@@ -87,7 +86,7 @@ export class Forwarding {
       let problem: unknown;
       if (!holder) {
         try {
-          return await here(again());
+          return await here(request);
         } catch (error) {
           problem = error;
           holder = isLate() ? null : await this.#instead(error, of);
@@ -259,11 +258,6 @@ function responseOf(answer: IncomingMessage): Response {
     status,
     headers: answerHeaders(answer.rawHeaders),
   });
-}
-
-function withBody(request: Request, body: Uint8Array): Request {
-  const { url, method, headers, signal } = request;
-  return new Request(url, { method, headers, signal, body: new Uint8Array(body) });
 }
 
 function targetOf(url: string): string {

@@ -9,6 +9,7 @@ import { createTestApp, testToken, type TestApp } from '../../test/support/test-
 import { until } from '../../test/support/until.ts';
 import { liveServerMessage, type LiveClientMessage, type LiveServerMessage } from '../protocol/live.ts';
 import { maxLiveFollows } from '../protocol/live-names.ts';
+import { gatherMs } from './pacer.ts';
 import { listen, type HttpServer } from './server.ts';
 
 const bearer = { authorization: `Bearer ${testToken}` };
@@ -119,14 +120,14 @@ describe('a live socket', () => {
     await until(() => of('resume').length === 1);
     test.chats.push(chatId, delta('a'));
     // Time stands still: a delta without a pause before it would wait forever.
-    clock.advance(4);
+    clock.advance(gatherMs - 1);
     await test.chats.submitPrompt(anActor, chatId, { content: 'now' });
     await until(() => of('event').length === 1);
     expect(of('delta')).toHaveLength(1);
     test.chats.push(chatId, delta('b'));
-    await until(() => clock.nextMs === 5, { what: 'a delta that waits' });
+    await until(() => clock.nextMs === gatherMs, { what: 'a delta that waits' });
     expect(of('delta')).toHaveLength(1);
-    clock.advance(5);
+    clock.advance(gatherMs);
     await until(() => of('delta').length === 2);
   });
 

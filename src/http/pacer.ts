@@ -1,11 +1,12 @@
 import type { Clock } from '../lib/clock.ts';
 
-const gatherMs = 5;
+/** Less than a frame of a screen. */
+export const gatherMs = 10;
 
 /**
  * Decides when queued data is written to a socket, because writing costs far more than creating a frame. Everything
- * queued within one turn of the event loop is written together, and deltas that follow a write within a few
- * milliseconds are collected for that long. A delta after a pause is not delayed, and urgent data never is: it takes
+ * queued within one turn of the event loop is written together, and deltas that follow a write within a
+ * screen's frame are collected for that long. A delta after a pause is not delayed, and urgent data never is: it takes
  * everything queued with it.
  */
 export interface Pacer {

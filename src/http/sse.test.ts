@@ -6,6 +6,7 @@ import type { Reader } from '../chats/chats.ts';
 import { createPushable, type Pushable } from '../lib/pushable.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { FeedItem } from '../protocol/event.ts';
+import { gatherMs } from './pacer.ts';
 import { encodeFrame, feedStream } from './sse.ts';
 
 const chatId = '11111111-1111-4111-8111-111111111111';
@@ -108,7 +109,7 @@ describe('a feed stream', () => {
     const burst = await text(reader);
     expect(burst).toBe([chunk('a'), chunk('b'), prompt(1)].map(encodeFrame).join(''));
     const next = text(reader);
-    nowMs += 5;
+    nowMs += gatherMs;
     pushable.push(chunk('c'));
     expect(await next).toBe(encodeFrame(chunk('c')));
     await reader.cancel();
@@ -157,7 +158,7 @@ describe('a feed stream', () => {
     const reader = open();
     pushable.push(chunk('a'));
     await text(reader);
-    nowMs += 5;
+    nowMs += gatherMs;
     for (let i = 0; i < 100; i += 1) pushable.push(chunk('b'));
     await new Promise(setImmediate);
     expect(taken).toBe(2);
@@ -204,7 +205,7 @@ describe('a feed stream', () => {
     tick?.();
     expect(await read).toBe(': keep-alive\n\n');
     const next = text(reader);
-    nowMs += 5;
+    nowMs += gatherMs;
     pushable.push(chunk('a'));
     expect(await next).toBe(encodeFrame(chunk('a')));
     tick?.();

@@ -24,7 +24,7 @@ export interface FollowedFileOptions {
   knownBytes: number;
   onEntries(entries: SessionStoreEntry[]): void;
   /** Resolves once this many more bytes may be delivered. */
-  room?: ((bytes: number) => Promise<void>) | undefined;
+  room?: ((bytes: number) => Promise<void> | undefined) | undefined;
   onProblem(problem: TranscriptProblem): void;
 }
 

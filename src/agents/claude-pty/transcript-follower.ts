@@ -55,7 +55,7 @@ export interface FollowOptions {
   /** Synchronous, in file order. */
   onLines(lines: FollowedLines): void;
   /** Resolves once this many more bytes may be read. */
-  room?: (bytes: number) => Promise<void>;
+  room?: (bytes: number) => Promise<void> | undefined;
   onProblem(problem: TranscriptProblem): void;
   /** False if the file system should not be asked to report changes. */
   canWatch?: boolean;

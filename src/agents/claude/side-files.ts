@@ -30,6 +30,8 @@ const sameTimeMs = 250;
 /** Read at one time, in bytes: what changed last. Of more, the store would keep nothing. */
 const bytesAtOnce = 4 * sideFileLimits.chatBytes;
 const defaultCloseMs = 3_000;
+/** What ends a turn goes before its files. */
+const storeAfterMs = 200;
 
 interface LocalFile extends SideFile {
   path: string;
@@ -44,7 +46,8 @@ export class SideFiles {
   readonly #known = new Map<string, { key: SideFileKey; state: string }>();
   readonly #slugs = new Set<string>();
   #folder: string | undefined;
-  #isDue = false;
+  /** Changes are to be stored in a moment. */
+  #due: NodeJS.Timeout | undefined;
   #isOpen = false;
   #hasFailed = false;
 
@@ -120,16 +123,19 @@ export class SideFiles {
     if (hasLongOutput) this.store();
   }
 
-  /** Stores what has changed, in the background. */
+  /** Stores what has changed, in a moment and in the background. */
   store(): void {
-    if (!this.#isOpen || this.#isDue) return;
-    this.#isDue = true;
-    void this.#serial(() => this.#storeChanges());
+    if (!this.#isOpen || this.#due) return;
+    this.#due = setTimeout(() => {
+      this.#due = undefined;
+      void this.#serial(() => this.#storeChanges());
+    }, storeAfterMs);
   }
 
   /** Call it when the program has ended. Resolves once what has changed is stored, or that has failed or takes too long. */
   async close(): Promise<void> {
     if (!this.#isOpen) return;
+    clearTimeout(this.#due);
     await within(
       this.#parts.closeMs ?? defaultCloseMs,
       this.#serial(() => this.#storeChanges()),
@@ -138,7 +144,6 @@ export class SideFiles {
   }
 
   async #storeChanges(): Promise<void> {
-    this.#isDue = false;
     const { spec, logger } = this.#parts;
     try {
       await this.#storeAll();
