@@ -119,6 +119,11 @@ test('TRANSCRIPT-6: an import becomes the chat of its session once, by whoever c
   // Another import of the same session has come too late.
   const late = (await claimImport(sql, await begin(), hostId))!;
   expect(await publishImport(sql, late)).toBe(false);
+  // Also after the chat’s agent has started another session.
+  await chatSessionStore(sql, second, foldSummary).append({ projectKey: 'chat', sessionId }, [entry]);
+  await sql`update boocode.agent_sessions set session_id = ${randomUUID()}`;
+  expect(await findChatOfSession(sql, sessionId)).toEqual({ id, title: null });
+  expect(await findChatOfSession(sql, randomUUID())).toBeNull();
 });
 
 test('imports are removed by id, by session or by age, and chats never', async () => {

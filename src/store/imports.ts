@@ -3,6 +3,7 @@ import type { AgentName } from '../protocol/chat.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 import { deleteWithEntries, type NewChat, newChatColumns } from './chats.ts';
+import { toColumn } from './session-store-rows.ts';
 
 export interface ImportRow {
   id: string;
@@ -12,16 +13,19 @@ export interface ImportRow {
   events: number;
 }
 
-/** The chat that has this session, if any. */
+/** The chat that has this session or once had it, if any. The limit makes Postgres look it up in each chat's entries. */
 export async function findChatOfSession(
   db: Sql,
   sessionId: string,
 ): Promise<{ id: string; title: string | null } | null> {
   const [row] = await db<{ id: string; title: string | null }[]>`
     select id, title from boocode.chats
-    where importing_session is null and id::text in (
-      select chat_id::text from boocode.agent_sessions where session_id = ${sessionId}
-      union all select project_key from boocode.claude_session_summaries where session_id = ${sessionId}
+    where importing_session is null and (
+      id in (select chat_id from boocode.agent_sessions where session_id = ${sessionId})
+      or (
+        select true from boocode.claude_session_entries
+        where project_key = chats.id::text and session_id = ${toColumn(sessionId)} and subpath = '' limit 1
+      )
     )
     order by ordinal limit 1`;
   return row ?? null;

@@ -304,7 +304,7 @@ describe('STORE-5: the session store in another application’s database', () =>
         message: expect.stringMatching(/Create it first: create schema boocode/) as string,
       });
       await sql.unsafe(`create schema boocode authorization ${name}`);
-      expect(await migrateSessionStore(limited)).toEqual({ applied: [1] });
+      expect(await migrateSessionStore(limited)).toEqual({ applied: [1, 2] });
       await limited.end();
     } finally {
       await sql.unsafe(`drop owned by ${name}; drop role ${name}`);

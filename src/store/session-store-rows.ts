@@ -39,22 +39,26 @@ export function toBatch(entries: SessionStoreEntry[]): Batch {
   return batch;
 }
 
-/** As one text each, so a batch of any size is two parameters. */
+/** As one text each, so that a batch of any size is two parameters. Neither JSON nor a stored uuid contains a newline. */
 export function entriesOf(batch: Batch): string {
-  return `[${batch.map(({ json }) => json).join(',')}]`;
+  return batch.map(({ json }) => json).join('\n');
 }
 
 export function uuidsOf(batch: Batch): string {
-  return JSON.stringify(batch.map(({ uuid }) => uuid));
+  return batch.map(({ uuid }) => uuid ?? '').join('\n');
 }
 
 /** The summary's new JSON text. Its mtime is stamped by the database. */
-export function fold(foldSummary: FoldSummary, { key }: KeyColumns, known: string | undefined, fresh: Batch): string {
+export function fold(
+  foldSummary: FoldSummary,
+  { key }: KeyColumns,
+  known: string | undefined,
+  entries: SessionStoreEntry[],
+): string {
   const previous =
     known === undefined
       ? undefined
       : { sessionId: key.sessionId, mtime: 0, data: JSON.parse(known) as Record<string, unknown> };
-  const entries = fresh.map(({ entry }) => entry);
   return JSON.stringify(foldSummary(previous, key, entries).data);
 }
 
