@@ -42,6 +42,12 @@ export interface Config {
   /** Whether this host clones what it lacks. */
   readonly clones: boolean;
   readonly idleTimeoutMs: number;
+  /** Null: as many as there are cores. */
+  readonly startsAtOnce: number | null;
+  /** What must be free for an agent to start; 0: whatever is free. */
+  readonly agentMemoryBytes: number;
+  /** What agents leave free; null: a part of what there is. */
+  readonly reserveMemoryBytes: number | null;
   readonly quietMs: number;
   /** 0: never. */
   readonly agentAnswerMs: number;
@@ -142,6 +148,9 @@ const schemas = {
   workspaces: z.string().trim().min(1, 'must not be empty'),
   clone: z.enum(['on', 'off'], 'must be on or off'),
   'idle-seconds': whole(1, 7 * 24 * 3600),
+  'starts-at-once': whole(1, 1000),
+  'agent-memory-mb': whole(0, 1_000_000),
+  'reserve-memory-mb': whole(0, 100_000_000),
   'quiet-seconds': whole(1, 24 * 3600),
   'agent-answer-seconds': whole(0, 24 * 3600),
   'agent-start-seconds': whole(0, 24 * 3600),
@@ -154,6 +163,7 @@ const schemas = {
   'token-file': z.string().min(1, 'must be the path of a file'),
 } satisfies Record<Setting['flag'], z.ZodType>;
 
+const mb = 1024 * 1024;
 const gateValues: Record<string, boolean> = { '': false, '0': false, false: false, '1': true, true: true };
 
 /** Throws `config_invalid` with one sentence that names the setting. */
@@ -198,6 +208,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
       );
     }
   }
+  const reserveMb = read('reserve-memory-mb');
   const dataDir = resolve(read('data-dir') ?? source.defaultDataDir ?? defaultDataDir(env));
   return Object.freeze({
     host,
@@ -216,6 +227,9 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     ),
     clones: read('clone') === 'on',
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
+    startsAtOnce: read('starts-at-once'),
+    agentMemoryBytes: (read('agent-memory-mb') as number) * mb,
+    reserveMemoryBytes: reserveMb === null ? null : reserveMb * mb,
     quietMs: (read('quiet-seconds') as number) * 1000,
     agentAnswerMs: (read('agent-answer-seconds') as number) * 1000,
     agentStartMs: (read('agent-start-seconds') as number) * 1000,

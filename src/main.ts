@@ -3,7 +3,6 @@
  * opposite order.
  */
 import { randomUUID } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { endOrphans } from './agents/agent-process.ts';
 import { startHostWatcher } from './agents/host-watcher.ts';
 import { ChangesElsewhere } from './chats/changes-elsewhere.ts';
@@ -30,6 +29,7 @@ import { createSignInCodes } from './http/sign-in-codes.ts';
 import { makeSignInLink } from './http/sign-in-links.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
+import { memoryReader } from './lib/memory.ts';
 import { openFilesLimit } from './lib/open-files-limit.ts';
 import { createLogger } from './logger.ts';
 import { openStore } from './open-store.ts';
@@ -39,6 +39,7 @@ import { Peers } from './peers/peers.ts';
 import { reachableOrigins } from './reachable-origins.ts';
 import { leaveNote } from './server-note.ts';
 import { settingsInForce } from './settings-in-force.ts';
+import { startLimitsOf } from './start-limits.ts';
 import { stopHost } from './store/hosts.ts';
 import { inTime } from './store/in-time.ts';
 import { checkToken, openToken } from './token-file.ts';
@@ -151,6 +152,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const doorbell = new Doorbell({ sql, hostId, clock: systemClock, logger, openListener });
     closers.push(() => doorbell.stop());
     doorbell.start();
+    const readMemory = memoryReader();
     const host = new Host({
       hostId,
       sql,
@@ -164,7 +166,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       waitLimits: { quietMs: config.quietMs, modelSilenceMs: config.modelSilenceMs },
       dataDir: config.dataDir,
       drainMs: config.drainMs,
-      warmingAtOnce: Math.max(2, availableParallelism()),
+      startLimits: startLimitsOf(config),
+      readMemory: config.agentMemoryBytes === 0 ? () => null : readMemory,
       readerBacklogBytes: 4 * 1024 * 1024,
       agents,
       onRenewed: () => watcher.beat(),
@@ -187,7 +190,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       hostId,
       clock: systemClock,
       logger,
-      warmChats: () => host.warmCount,
+      counts: () => host.counts,
+      readMemory,
       onOthers: (areUp) => doorbell.noteOthers(areUp),
     });
     heartbeat.start();

@@ -192,6 +192,8 @@ export interface AgentSessionSpec {
   onResumed?(counted: Readonly<Record<string, ModelCost>>): Promise<void>;
   /** The agent is working on its turn but has nothing to report, for example while a model thinks. */
   onSign?(): void;
+  /** A request to the model is being made or answered: the agent has done its own part for now. */
+  onRequest?(): void;
   /**
    * The session's MCP servers as the agent reports them, whenever the state of one changes. Failures also appear as
    * notices.

@@ -1,11 +1,12 @@
 import type { AgentDirectory } from '../agents/agent.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { Sql } from '../store/database.ts';
+import type { Admission } from './admission.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 import type { ChatStateMachine } from './chat-state-machine.ts';
+import type { PromptCache } from './idle-limit.ts';
 import type { Waits } from './waits.ts';
 import type { WorkQueue } from './work-queue.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
@@ -22,8 +23,8 @@ export interface ChatEnvironment {
   /** No agent is started in a directory that overlaps it. */
   readonly dataDir: string;
   readonly workspaces: Workspaces;
-  /** Starting agent processes is heavy: only a few at once. */
-  readonly warmLimiter: Limiter;
+  /** Starting agents is heavy, and memory is limited. */
+  readonly admission: Admission;
   /** Resolves when the session that this host released earlier has ended. */
   readonly before: Promise<void> | undefined;
   readonly agents: AgentDirectory;
@@ -35,6 +36,9 @@ export interface ChatContext extends ChatEnvironment {
   readonly state: ChatStateMachine;
   readonly queue: WorkQueue;
   readonly waits: Waits;
+  readonly cache: PromptCache;
+  /** What the start of its agent waits for may be something else now. */
+  readonly onPlaceChanged: () => void;
   /** Drops the chat: nobody knows what is stored, or another host has the chat. */
   readonly fail: (error: unknown) => void;
 }

@@ -5,6 +5,7 @@ import type { AgentSession } from '../agents/agent-backend.ts';
 import type { ChatContext } from './chat-context.ts';
 import { ChatLoop, type ChatLoopParts } from './chat-loop.ts';
 import { ChatStateMachine } from './chat-state-machine.ts';
+import { PromptCache } from './idle-limit.ts';
 import { WorkQueue } from './work-queue.ts';
 
 const [idleTimeoutMs, aheadTimeoutMs] = [1_000, 100];
@@ -23,7 +24,7 @@ let closing: Promise<void>;
 let stored: string[];
 let hold: { isHeld: boolean };
 /** Set when the host does not have the chat's directory. */
-let settings: { missing?: Error };
+let settings: { missing?: Error; row: { idleSeconds: number | null } };
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -50,6 +51,7 @@ beforeEach(() => {
         state.moveSession({ is: 'cold' });
       },
       noteBranch: () => Promise.resolve(),
+      place: { leave() {}, stopWaiting() {} },
     },
     hold,
     decisions: { isWaiting: false },
@@ -59,9 +61,11 @@ beforeEach(() => {
     },
     onRest: () => void seen.push('rest'),
   };
-  settings = {};
+  settings = { row: { idleSeconds: null } };
+  const cache = new PromptCache(clock);
+  const admission = { look: () => {} };
   isAhead = false;
-  const context = { settings, clock, queue, state, log, idleTimeoutMs, aheadTimeoutMs, fail };
+  const context = { settings, clock, queue, state, log, idleTimeoutMs, aheadTimeoutMs, cache, admission, fail };
   loop = new ChatLoop(context as unknown as ChatContext, parts as unknown as ChatLoopParts);
 });
 

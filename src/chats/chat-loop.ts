@@ -4,6 +4,7 @@
  */
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
+import { idleLimitMs } from './idle-limit.ts';
 import type { QueueHold } from './queue-hold.ts';
 import type { Turns } from './turns.ts';
 import type { OpenDecisions } from './open-decisions.ts';
@@ -27,6 +28,7 @@ export class ChatLoop {
   #isWoken = false;
   #cancelIdle: (() => void) | undefined;
   #endSleep: (() => void) | undefined;
+  #idleSinceMs = 0;
 
   constructor(context: ChatContext, parts: ChatLoopParts) {
     this.#context = context;
@@ -73,7 +75,9 @@ export class ChatLoop {
   #wake(): void {
     this.#endSleep?.();
     this.#isWoken = true;
-    if (this.#context.queue.isClosed) this.#cancelIdle?.();
+    const { queue } = this.#context;
+    if (queue.isClosed || queue.hasTask) this.#parts.session.place.stopWaiting(queue.isClosed ? 'closed' : 'overtaken');
+    if (queue.isClosed) this.#cancelIdle?.();
     else if (!this.#running) this.#start();
   }
 
@@ -111,20 +115,47 @@ export class ChatLoop {
   }
 
   async #turn(run: () => Promise<void>): Promise<void> {
-    this.#parts.session.use();
-    await run();
-    await this.#parts.session.noteBranch();
+    const { session } = this.#parts;
+    session.use();
+    await run().finally(() => session.place.leave());
+    await session.noteBranch();
   }
 
-  #armIdle(): void {
-    const { clock, idleTimeoutMs, aheadTimeoutMs, state, settings } = this.#context;
-    const limitMs = this.#parts.session.isAhead ? Math.min(aheadTimeoutMs, idleTimeoutMs) : idleTimeoutMs;
+  /** How long nothing has happened; null while something does, or while its agent has work that would end with it. */
+  get idleMs(): number | null {
+    const { clock, state, queue, log } = this.#context;
+    const isBusy = this.isRunning || queue.isClosed || log.isBusy || state.handle?.isBusy === true;
+    return isBusy ? null : clock.monotonicMs() - this.#idleSinceMs;
+  }
+
+  /** Another limit applies now, to all of the time that the chat has been idle. */
+  setIdleLimit(): void {
+    if (!this.#cancelIdle || this.isRunning) return;
+    this.#cancelIdle();
+    this.#armIdle(this.#idleSinceMs);
+  }
+
+  /** Closes an idle session before its time, and releases the chat. */
+  async endIdle(): Promise<void> {
+    if (this.idleMs === null) return;
+    this.#start(() => this.#idle());
+    await this.#running;
+  }
+
+  #armIdle(sinceMs = this.#context.clock.monotonicMs()): void {
+    const { clock, state, settings } = this.#context;
+    this.#idleSinceMs = sinceMs;
     // A host without the chat's directory keeps it from no other.
-    this.#cancelIdle = clock.after(settings.missing ? 0 : limitMs, () => {
+    const idleMs = clock.monotonicMs() - sinceMs;
+    const { isAhead } = this.#parts.session;
+    const limitMs = settings.missing ? 0 : idleLimitMs(this.#context, { isAhead, idleMs });
+    this.#cancelIdle = clock.after(Math.max(0, limitMs - idleMs), () => {
       // The agent still has work that would end with its process.
       if (state.handle?.isBusy) this.#armIdle();
       else this.#start(() => this.#idle());
     });
+    // It may be needed elsewhere.
+    this.#context.admission.look();
   }
 
   async #idle(): Promise<void> {

@@ -7,6 +7,7 @@ import { until } from '../../test/support/until.ts';
 import type { Agent } from '../agents/agent.ts';
 import type { AgentSession, AgentSessionSpec } from '../agents/agent-backend.ts';
 import { silentLog } from '../lib/log.ts';
+import { openAdmission } from '../../test/support/open-admission.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
@@ -76,7 +77,8 @@ beforeEach(async () => {
     logger: { ...silentLog, warn: (...line: unknown[]) => void warnings.push(line) },
     dataDir: '/nonexistent',
     workspaces: new Workspaces({ dataDir: '/nonexistent', env: {} }),
-    warmLimiter: <T>(task: () => Promise<T>) => task(),
+    admission: openAdmission(),
+    onPlaceChanged: () => {},
     fail: (error: unknown) => void failures.push(error),
   } as unknown as ChatContext);
 });

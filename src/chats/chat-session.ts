@@ -7,6 +7,7 @@ import { openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import { chatSideFiles } from '../store/chat-side-files.ts';
 import { FencedError } from '../store/storage-error.ts';
+import { StartPlace, type StartPurpose, WaitEnded } from './start-place.ts';
 import type { ChatContext } from './chat-context.ts';
 import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
@@ -17,10 +18,17 @@ import { arrive, noteBranch } from './arrival.ts';
 /** What a new process begins with by itself. */
 type SessionBegins = Pick<AgentSessionSpec, 'continues' | 'continuesTurn'>;
 
+interface Opening {
+  purpose: StartPurpose;
+  begins?: SessionBegins;
+  onAdmitted?: (() => Promise<void>) | undefined;
+}
+
 export class ChatSession {
   readonly #context: ChatContext;
   #isOutdated = false;
   #isAhead = false;
+  readonly #place: StartPlace;
   /** Rules that the agent was allowed to keep in the directory's settings, since those were last read. */
   #keptRules: string[] = [];
   /** The content that a notice has reported as not trusted. */
@@ -29,6 +37,7 @@ export class ChatSession {
 
   constructor(context: ChatContext) {
     this.#context = context;
+    this.#place = new StartPlace(context);
   }
 
   /** Open with the chat's current settings, while the directory is as it was when it was read. */
@@ -43,6 +52,11 @@ export class ChatSession {
 
   get isOpening(): boolean {
     return this.#context.state.session.is === 'opening';
+  }
+
+  /** Its agent may not start yet, or is starting. */
+  get place(): StartPlace {
+    return this.#place;
   }
 
   /** Opened for a prompt that has not come yet. */
@@ -70,26 +84,29 @@ export class ChatSession {
     this.#keptRules.push(...rules);
   }
 
-  /** Starts or resumes the session if needed. Between turns only. */
-  async warm(): Promise<void> {
+  /**
+   * Starts or resumes the session if needed; `onAdmitted` is called before it does. Between turns only. Throws `WaitEnded`
+   * if it was not to wait for a place any longer.
+   */
+  async warm(purpose: StartPurpose = 'task', onAdmitted?: () => Promise<void>): Promise<void> {
     for (;;) {
       await this.#lookAgain();
       if (this.isReady) return;
       // Again if a setting changed while it opened.
-      await this.#reopen();
+      await this.#reopen({ purpose, onAdmitted });
     }
   }
 
   /**
-   * Opens the session for a prompt that is likely to come. Not while other agents start and all places are taken: those are
-   * needed. A failure is the prompt's, if it comes. Between turns only.
+   * Opens the session for a prompt that is likely to come, if no place that it takes is needed. A failure is the prompt's, if
+   * it comes. Between turns only.
    */
   async warmAhead(): Promise<void> {
-    const { state, warmLimiter, logger, settings } = this.#context;
-    if (state.session.is !== 'cold' || warmLimiter.isFull) return;
+    const { state, logger, settings } = this.#context;
+    if (state.session.is !== 'cold' || !this.#place.takeAhead()) return;
     this.#isAhead = true;
     try {
-      await this.#reopen();
+      await this.#reopen({ purpose: 'ahead' });
     } catch (err) {
       logger.debug({ chatId: settings.row.id, err }, 'An agent could not be started ahead of a prompt.');
       this.forgetFailure();
@@ -99,19 +116,24 @@ export class ChatSession {
 
   /** Opens the session in a new process, which continues with this call. Between turns only. */
   async continueCall(call: ContinuedCall): Promise<void> {
-    await this.#reopen({ continues: call });
+    await this.#reopen({ purpose: 'call', begins: { continues: call } });
   }
 
   /** Opens the session in a new process, which continues the last turn by itself. Between turns only. */
   async continueTurn(): Promise<void> {
-    await this.#reopen({ continuesTurn: true });
+    await this.#reopen({ purpose: 'turn', begins: { continuesTurn: true } });
   }
 
-  async #reopen(begins?: SessionBegins): Promise<void> {
-    const { state, warmLimiter } = this.#context;
+  async #reopen({ purpose, begins, onAdmitted }: Opening): Promise<void> {
+    const { state } = this.#context;
     await this.close();
     const abort = new AbortController();
-    const opening = warmLimiter(() => this.#open(abort.signal, begins));
+    const open = async (): Promise<void> => {
+      await this.#place.take(purpose, abort.signal);
+      await onAdmitted?.();
+      await this.#open(abort.signal, begins);
+    };
+    const opening = open();
     const done = opening.then(
       () => undefined,
       () => undefined,
@@ -119,8 +141,10 @@ export class ChatSession {
     state.moveSession({ is: 'opening', abort, done, mcpServers: null });
     try {
       await opening;
+      this.#place.opened(purpose);
     } catch (error) {
-      this.#end(toBooError(error));
+      this.#place.leave();
+      this.#end(error instanceof WaitEnded ? undefined : toBooError(error));
       throw error;
     }
   }
@@ -241,6 +265,7 @@ export class ChatSession {
       },
       isStoring: () => log.isBusy,
       onSign: () => waits.sign(),
+      onRequest: () => this.#place.leave(),
       onMcpServers: (mcpServers) => {
         const { session: phase } = state;
         if (phase.is === 'opening' || phase.is === 'ready') state.moveSession({ ...phase, mcpServers });
@@ -261,6 +286,7 @@ export class ChatSession {
   #end(failure?: BooError): void {
     const { state, waits } = this.#context;
     state.moveSession({ is: 'cold', failure });
+    this.#place.leave();
     const hadBackground = waits.hasBackground;
     waits.forget();
     if (hadBackground) this.#record({ type: 'background_tasks', tasks: [] });

@@ -25,6 +25,8 @@ import { atRest, chatView, type LiveState } from './chat-view.ts';
 import { flipChat } from './flip.ts';
 import { type Departure, leaveHost } from './leave-host.ts';
 import { eraseSessions } from './kept-sessions.ts';
+import type { IdleAgent } from './idle-agent.ts';
+import { PromptCache } from './idle-limit.ts';
 import { ContinuedCalls } from './continued-calls.ts';
 import { ContinuedTurn } from './continued-turn.ts';
 import { OpenDecisions } from './open-decisions.ts';
@@ -81,6 +83,8 @@ export class Chat {
       ...parts,
       fail,
       settings: new ChatSettings(row, parts.place),
+      cache: new PromptCache(clock),
+      onPlaceChanged: onChanged,
       state: new ChatStateMachine(onChanged),
       queue: new WorkQueue(() => log.ask(() => nextPrompt(sql, row.id))),
       waits: new Waits({
@@ -119,7 +123,8 @@ export class Chat {
   get live(): LiveState {
     const { state, waits, settings } = this.#context;
     const { directory } = settings;
-    return { state: this.state, waitsFor: waits.now, mcpServers: state.mcpServers, directory };
+    const waitsFor = this.#session.place.waitsFor ?? waits.now;
+    return { state: this.state, waitsFor, mcpServers: state.mcpServers, directory };
   }
 
   /** It waits for a person, also while no process does. */
@@ -143,6 +148,16 @@ export class Chat {
 
   get isWarm(): boolean {
     return this.#context.state.isWarm;
+  }
+
+  /** Its agent, if it has nothing to do and may end for another one. */
+  get idleAgent(): IdleAgent | null {
+    const { settings, state, cache, waits } = this.#context;
+    const { idleMs } = this.#loop;
+    if (idleMs === null || !state.handle || waits.hasBackground || this.isAsking) return null;
+    const { isAhead } = this.#session;
+    const { head } = settings.row;
+    return { chatId: this.id, isAhead, isCached: cache.leftMs > 0, idleMs, head, end: () => this.#loop.endIdle() };
   }
 
   /** Stores the prompt, and starts its turn when it is next. Returns the seq of its event. */
@@ -180,13 +195,16 @@ export class Chat {
 
   /** An event was stored. */
   noted(event: Event): void {
-    const { settings, queue, waits } = this.#context;
+    const { settings, queue, waits, cache } = this.#context;
     settings.noted(event);
     this.#decisions.noted(event);
     waits.noted(event);
+    cache.noted(event);
+    this.#session.place.noted(event, settings.row);
     if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') queue.promptsEdited();
     if ('requeuedPromptIds' in event && event.requeuedPromptIds) queue.promptsReturned();
     if (event.type === 'queue_held' || event.type === 'queue_resumed') this.#hold.arm();
+    if (event.type === 'chat_updated' && event.idleSeconds !== undefined) this.#loop.setIdleLimit();
     this.#onChanged();
   }
 

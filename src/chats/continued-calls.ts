@@ -14,6 +14,7 @@ import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 import { findStoredSession } from './stored-session.ts';
 import type { DecisionIds } from './turn.ts';
+import { WaitEnded } from './start-place.ts';
 import type { Turns } from './turns.ts';
 
 const maxTries = 3;
@@ -129,7 +130,8 @@ export class ContinuedCalls {
           onAsked,
         });
       } catch (error) {
-        if (error instanceof FencedError) throw error;
+        // Or the host stops before a place for its agent was free.
+        if (error instanceof FencedError || error instanceof WaitEnded) throw error;
         failure = toBooError(error);
       } finally {
         const interruption = state.end();

@@ -2,8 +2,9 @@
 import { freemem, totalmem } from 'node:os';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { Memory, ReadMemory } from '../lib/memory.ts';
 import type { Sql } from '../store/database.ts';
-import { beatHost, silentAfterMs } from '../store/hosts.ts';
+import { beatHost, type HostLoad, silentAfterMs } from '../store/hosts.ts';
 import { inTime } from '../store/in-time.ts';
 
 export const beatEveryMs = 5_000;
@@ -13,7 +14,8 @@ export interface HeartbeatParts {
   hostId: string;
   clock: Clock;
   logger: Log;
-  readonly warmChats: () => number;
+  readonly counts: () => Pick<HostLoad, 'warmChats' | 'waitingStarts'>;
+  readonly readMemory: ReadMemory;
   /** Called with each heartbeat. */
   readonly onOthers?: ((areUp: boolean) => void) | undefined;
 }
@@ -40,9 +42,9 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { sql, hostId, clock, logger, warmChats, onOthers } = this.#parts;
+    const { sql, hostId, clock, logger, counts, readMemory, onOthers } = this.#parts;
     try {
-      const hasOthers = await inTime(beatHost(sql, hostId, { ...memory(), warmChats: warmChats() }, silentAfterMs));
+      const hasOthers = await inTime(beatHost(sql, hostId, loadOf(counts(), readMemory()), silentAfterMs));
       onOthers?.(hasOthers);
       this.#isFailing = false;
     } catch (err) {
@@ -54,9 +56,7 @@ export class Heartbeat {
   }
 }
 
-/** Of the container, where there is a limit. */
-function memory(): { memoryBytes: number; freeMemoryBytes: number } {
-  const limit = process.constrainedMemory();
-  if (limit === 0 || limit >= totalmem()) return { memoryBytes: totalmem(), freeMemoryBytes: freemem() };
-  return { memoryBytes: limit, freeMemoryBytes: process.availableMemory() };
+function loadOf({ warmChats, waitingStarts }: ReturnType<HeartbeatParts['counts']>, memory: Memory | null): HostLoad {
+  const memoryBytes = memory?.totalBytes ?? totalmem();
+  return { memoryBytes, freeMemoryBytes: memory?.availableBytes ?? freemem(), warmChats, waitingStarts };
 }

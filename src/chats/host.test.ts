@@ -84,11 +84,11 @@ test('a chat is warm from its first prompt until it has been idle, and the log t
   await here.chats.patchChat(cold, { title: 'Cold' });
   expect(here.host.find(cold)).toBeDefined();
   expect(here.host.warm.map((chat) => chat.id)).toEqual([id]);
-  expect(here.host.warmCount).toBe(1);
+  expect(here.host.counts.warmChats).toBe(1);
   await until(() => clock.nextMs === idleTimeoutMs);
   clock.advance(idleTimeoutMs);
   await until(async () => (await ownerOf(id)) === null);
-  expect([here.host.warm, here.host.warmCount, here.host.find(id)]).toEqual([[], 0, undefined]);
+  expect([here.host.warm, here.host.counts.warmChats, here.host.find(id)]).toEqual([[], 0, undefined]);
   await until(() => leaseLines(id).length === 2);
   expect(leaseLines(id)).toEqual([
     ['info', 1, claimed],
@@ -204,7 +204,8 @@ test('a host whose start is aborted drains, and one that has started does not', 
       aheadTimeoutMs: idleTimeoutMs,
       waitLimits: { quietMs: 10_000, modelSilenceMs: 0 },
       drainMs: 0,
-      warmingAtOnce: 1,
+      startLimits: { startsAtOnce: 1, agentBytes: 0, reserveBytes: null },
+      readMemory: () => null,
       readerBacklogBytes: 1_000,
       dataDir: '/nonexistent',
       workspaces: new Workspaces({ dataDir: '/nonexistent', env: {} }),

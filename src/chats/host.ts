@@ -6,8 +6,8 @@
  */
 import type { AgentDirectory } from '../agents/agent.ts';
 import type { Clock } from '../lib/clock.ts';
-import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
+import type { ReadMemory } from '../lib/memory.ts';
 import type { Chat as ChatView } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import type { HealthReason } from '../protocol/info.ts';
@@ -22,6 +22,7 @@ import { claimLease, releaseLease } from '../store/leases.ts';
 import { probeWrites } from '../store/probe-writes.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { FencedError, toStorageError } from '../store/storage-error.ts';
+import { Admission, type StartLimits } from './admission.ts';
 import { assertHere } from './assert-here.ts';
 import { Chat } from './chat.ts';
 import { ChatLog } from './chat-log.ts';
@@ -58,8 +59,8 @@ export interface HostParts
   /** How long running turns may take to finish when the host is drained. */
   drainMs: number;
   readonly workspaces: Workspaces;
-  /** How many agent processes may start at the same time. */
-  warmingAtOnce: number;
+  startLimits: StartLimits;
+  readonly readMemory: ReadMemory;
   readonly agents: AgentDirectory;
 }
 
@@ -79,7 +80,7 @@ export class Host {
   /** Chats that were dropped, perhaps in the middle of a turn, and why. */
   readonly #leftFor = new Map<string, { epoch: number; cause: BooError }>();
   readonly notifier = new ChatNotifier();
-  readonly #limit: Limiter;
+  readonly admission: Admission;
   readonly #lines: EventLines;
   /** For chats that were dropped: the end of their sessions, before which none is opened again here. */
   readonly #endings = new Map<string, Promise<void>>();
@@ -93,7 +94,8 @@ export class Host {
   constructor(parts: HostParts) {
     this.#parts = parts;
     this.#lines = new EventLines(parts.logger);
-    this.#limit = createLimiter(parts.warmingAtOnce);
+    const idle = () => [...this.#chats.values()].flatMap((chat) => chat.idleAgent ?? []);
+    this.admission = new Admission({ ...parts, limits: parts.startLimits, idle });
     this.#feeds = new Feeds({ ...parts, isHeld: (chatId) => this.#held.has(chatId) });
     this.#leases = new LeaseKeeper({
       ...parts,
@@ -133,8 +135,9 @@ export class Host {
     return this.#health.check();
   }
 
-  get warmCount(): number {
-    return [...this.#chats.values()].filter((chat) => chat.isWarm).length;
+  get counts() {
+    const warmChats = [...this.#chats.values()].filter((chat) => chat.isWarm).length;
+    return { warmChats, startingAgents: this.admission.startingCount, waitingStarts: this.admission.waitingCount };
   }
 
   /** Claims work that dead hosts left, and keeps looking for it. Aborted, it drains. */
@@ -142,6 +145,7 @@ export class Host {
     const giveUp = (): void => void this.drain();
     signal?.addEventListener('abort', giveUp, { once: true });
     this.#leases.start();
+    this.admission.start();
     await this.#orphanedWork.start();
     signal?.removeEventListener('abort', giveUp);
   }
@@ -149,6 +153,7 @@ export class Host {
   /** Stops taking work, interrupts what runs, and releases every lease. Idempotent. */
   async drain(): Promise<void> {
     this.#isStopping = true;
+    this.admission.stop();
     await this.#orphanedWork.stop();
     if (this.draining.isOn) await this.draining.start(0);
     const held = await Promise.allSettled(this.#held.values());
@@ -306,7 +311,7 @@ export class Host {
       openDecisions,
       log,
       place: await this.#parts.workspaces.locate(row),
-      warmLimiter: this.#limit,
+      admission: this.admission,
       before: dropped ? this.#storeLeft(log, row) : this.#endings.get(chatId),
       // Once it has left, others may have changed it.
       onChanged: () => this.#chats.get(chatId) === taken && this.notifier.changed(chatId, () => taken.view),
@@ -345,6 +350,7 @@ export class Host {
     this.#forget(chat);
     await this.#giveBack(log.lease);
     this.#parts.logger.info({ chatId: chat.id, epoch: log.lease.epoch }, 'A chat is cold: its lease was released.');
+    this.admission.look();
   }
 
   /** Drops a chat that may no longer be written to. The next holder need not wait for the lease to expire. */

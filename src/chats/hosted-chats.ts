@@ -81,7 +81,7 @@ export interface HostedChatsParts {
   logger: Log;
   /** Whether a new chat resumes by itself when a limit resets, unless it says otherwise. */
   resumeAtReset: boolean;
-  describe(): Omit<Info, 'hostId' | 'warmChats' | keyof ReturnType<AgentDirectory['describe']>>;
+  describe(): Omit<Info, 'hostId' | keyof Host['counts'] | keyof ReturnType<AgentDirectory['describe']>>;
 }
 
 /** The chats of one host and its database, for all callers. */
@@ -369,7 +369,7 @@ export class HostedChats implements Chats {
   }
 
   info(): Info {
-    return { ...this.#describe(), ...this.#agents.describe(), hostId: this.#host.id, warmChats: this.#host.warmCount };
+    return { ...this.#describe(), ...this.#agents.describe(), hostId: this.#host.id, ...this.#host.counts };
   }
 
   health(): Promise<HealthReason | null> {

@@ -11,7 +11,7 @@ function describe(
   { isUp, drainingSince, offers, load, machine, seenAt, startedAt, ...host }: SeenHost,
   thisHost: string,
 ): HostInfo {
-  const { memoryBytes = 0, freeMemoryBytes = 0, warmChats = 0 } = load ?? {};
+  const { memoryBytes = 0, freeMemoryBytes = 0, warmChats = 0, waitingStarts = 0 } = load ?? {};
   return {
     id: host.id,
     // A version without a heartbeat has stored none.
@@ -26,6 +26,7 @@ function describe(
     workspaces: offers?.workspaces ?? [],
     chats: host.chats,
     warmChats,
+    waitingStarts,
     memoryBytes,
     freeMemoryBytes,
   };

@@ -6,6 +6,7 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { OpenDecision } from '../store/decisions.ts';
 import { acceptedAnswer, refuseAnswer } from './accepted-answer.ts';
 import type { ChatContext } from './chat-context.ts';
+import { ownIdleLimitMs } from './idle-limit.ts';
 import type { ChatSession } from './chat-session.ts';
 import { type ContinuedCalls, hasCall } from './continued-calls.ts';
 import { type DecisionIds, settlement } from './turn.ts';
@@ -81,8 +82,8 @@ export class OpenDecisions {
   }
 
   #suspendLater(): void {
-    const { clock, idleTimeoutMs, fail } = this.#context;
-    const delayMs = this.#isLeaving ? leavingMs : idleTimeoutMs;
+    const { clock, fail } = this.#context;
+    const delayMs = this.#isLeaving ? leavingMs : ownIdleLimitMs(this.#context);
     this.#cancelSuspend = clock.after(delayMs, () => void this.#suspendIdle().catch(fail));
   }
 

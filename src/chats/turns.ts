@@ -27,6 +27,7 @@ import {
   turnStart,
   withCause,
 } from './turn.ts';
+import { WaitEnded } from './start-place.ts';
 import { mayBeUnasked, notTaken, wasAsked } from './unasked.ts';
 import { readTraces, withTraces } from './uncounted.ts';
 
@@ -74,6 +75,7 @@ export class Turns {
   async interrupt(actor: Actor): Promise<boolean> {
     const { state } = this.#context;
     const isMarked = state.interrupt(actor);
+    if (isMarked) this.#parts.session.place.stopWaiting('interrupted');
     if (state.turn) await state.handle?.interrupt();
     return isMarked;
   }
@@ -146,6 +148,8 @@ export class Turns {
     if (prompt.starts >= maxStarts) return hold.hold(afterCrashes(prompt.starts), isNext);
     const starts = prompt.starts + 1;
     const { failure, interruption } = await this.#prepare(prompt.id, starts);
+    // It was cancelled, or something else goes first, before a place for its agent was free.
+    if (failure instanceof WaitEnded && !interruption) return;
     // It keeps waiting, for the next host or for a task, which may be what helps. This does not count as an attempt.
     const isPutOff = queue.isClosed || (queue.hasTask && !interruption);
     if (isPutOff) return hold.countStart(prompt.id, prompt.starts);
@@ -173,8 +177,7 @@ export class Turns {
     state.start();
     try {
       // Counted first, so that an attempt that kills the host counts too.
-      if (!session.isReady) await hold.countStart(promptId, starts);
-      await session.warm();
+      await session.warm('prompt', () => hold.countStart(promptId, starts));
     } catch (error) {
       if (error instanceof FencedError) throw error;
       failure = toBooError(toStorageError(error));

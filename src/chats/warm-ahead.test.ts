@@ -20,7 +20,12 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 beforeEach(async () => {
   clock = new ManualClock();
-  here = await openChatsHost(database.url, { clock, idleTimeoutMs, aheadTimeoutMs, warmingAtOnce: 1 });
+  here = await openChatsHost(database.url, {
+    clock,
+    idleTimeoutMs,
+    aheadTimeoutMs,
+    startLimits: { startsAtOnce: 1, agentBytes: 0, reserveBytes: null },
+  });
   ({ id } = await here.createChat());
 });
 afterEach(() => here.close());

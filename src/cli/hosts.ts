@@ -31,7 +31,7 @@ function hostTable(hosts: readonly HostInfo[], { terminal }: Cli): string {
     { text: plainLine(host.name, 40) },
     { text: host.address === null ? '-' : plainLine(host.address, 60) },
     { text: String(host.chats) },
-    { text: String(host.warmChats) },
+    { text: host.waitingStarts > 0 ? `${host.warmChats}, ${host.waitingStarts} waiting` : String(host.warmChats) },
     { text: host.memoryBytes === 0 ? '-' : `${gigabytes(host.freeMemoryBytes)} of ${gigabytes(host.memoryBytes)} GB` },
     { text: plainLine(host.version, 20) },
     { text: ageText(host.startedAt, nowMs) },

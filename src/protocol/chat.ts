@@ -19,7 +19,7 @@ export type Effort = (typeof efforts)[number];
 export type RunningChoice = (typeof runningChoices)[number];
 export type InterruptedChoice = (typeof interruptedChoices)[number];
 export type ChatState = (typeof chatStates)[number];
-export const waitKinds = ['model', 'tool', 'person', 'rate_limit', 'sign_in', 'background'] as const;
+export const waitKinds = ['model', 'tool', 'person', 'rate_limit', 'sign_in', 'background', 'start', 'memory'] as const;
 export const mcpServerStatuses = ['connected', 'pending', 'failed', 'needs_auth', 'disabled'] as const;
 
 // Postgres stores no NUL in text, and no name needs one.
@@ -33,14 +33,19 @@ export const modelName = z
   .max(200)
   .regex(/^\P{Cc}+$/u, 'must be printable');
 
-/** What a chat is waiting for when it has been quiet for a while, or is retrying. */
+/** What a chat is waiting for when it has been quiet for a while, is retrying, or cannot start its agent yet. */
 export const waitsFor = z
   .object({
     for: z.enum(waitKinds),
     /** Since its last sign; for a tool, since its call; for a person, since they were asked. */
     since: z.iso.datetime(),
-    /** Which tool, what a person is asked, or what runs in the background: one line. Null for a model. */
+    /**
+     * Which tool, what a person is asked, what runs in the background, or why the agent cannot start yet: one line. Null for
+     * a model.
+     */
     what: z.string().nullable(),
+    /** With `start`, which waits for other agents that start, and `memory`: its place in the host's line, from 1. */
+    place: z.int().optional(),
     /** The model API failed and is being retried. Null if nothing failed. */
     retry: z
       .object({
@@ -84,6 +89,10 @@ const setting = <S extends z.ZodType>(schema: S, initial: z.infer<S>) => ({
   initial,
 });
 const effort = z.enum(efforts);
+const idleSeconds = z
+  .int()
+  .min(1)
+  .max(7 * 24 * 3600);
 
 /**
  * The settings of a chat: what a new chat may be given, what a patch may set, what the chat and its events show, and
@@ -127,6 +136,11 @@ const chatSettings = {
    * it is handed over when nothing runs.
    */
   host: { create: hostName, patch: hostName.nullable(), shown: z.string().nullable(), initial: null },
+  /**
+   * How long the agent is kept warm without work, in seconds; null leaves it to the server. If the model's provider forgets
+   * the conversation soon after that, within as long again, the agent ends just after instead.
+   */
+  idleSeconds: { create: idleSeconds, patch: idleSeconds.nullable(), shown: z.int().nullable(), initial: null },
   /** Archived: lists show it only on request. No new chat is. */
   archived: setting(z.boolean(), false),
 };

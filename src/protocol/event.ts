@@ -131,6 +131,8 @@ const agentBodies = [
     used: z.number(),
     /** Size of the context window in tokens, if the agent reported it. */
     size: z.number().nullable(),
+    /** For how long the model's provider keeps the conversation cached from now on, if it does. */
+    cacheSeconds: z.int().optional(),
   }),
   z.object({
     type: z.literal('current_mode_update'),

@@ -29,6 +29,8 @@ export const hostInfo = z
     chats: z.int(),
     /** Those of them whose agent process is alive. */
     warmChats: z.int(),
+    /** Chats there whose agents wait for their turn to start, or for memory. */
+    waitingStarts: z.int(),
     /** Of its machine, or its container. 0 if unknown. */
     memoryBytes: z.int(),
     freeMemoryBytes: z.int(),

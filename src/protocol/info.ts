@@ -55,6 +55,10 @@ export const info = z
     agents: z.array(agentInfo),
     /** Chats whose agent process is alive on this host. */
     warmChats: z.int(),
+    /** Agents that start on this host just now. */
+    startingAgents: z.int(),
+    /** Chats whose agents wait for their turn to start, or for memory: see the chat's `waitsFor`. */
+    waitingStarts: z.int(),
     startedAt: z.iso.datetime(),
   })
   .meta({ id: 'Info' });

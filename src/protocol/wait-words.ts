@@ -33,6 +33,10 @@ export function waitWords(waits: WaitsFor, nowMs: number): WaitWords {
       return { text: `Waiting for a sign-in for ${span}`, what };
     case 'background':
       return { text: `In the background for ${span}`, what };
+    case 'start':
+      return { text: `Waiting to start for ${span}`, what };
+    case 'memory':
+      return { text: `Waiting for memory for ${span}`, what };
     default:
       // A kind known to a newer server.
       return { text: `Waiting for ${span}`, what };
@@ -46,7 +50,8 @@ function retryWords({ attempt, maxAttempts, at, reason }: NonNullable<WaitsFor['
   return `Retrying${which}, ${when}, because the model API failed (${reason})`;
 }
 
-/** For a list: `model 40 s`. */
+/** For a list: `model 40 s`, `memory no. 3, 40 s`. */
 export function shortWait(waits: WaitsFor, nowMs: number): string {
-  return `${waits.for.replace('_', ' ')} ${spanText(nowMs - Date.parse(waits.since))}`;
+  const place = waits.place === undefined ? '' : ` no. ${waits.place},`;
+  return `${waits.for.replace('_', ' ')}${place} ${spanText(nowMs - Date.parse(waits.since))}`;
 }

@@ -67,12 +67,13 @@ const settingColumns: Record<SettingName, string> = {
   resumeAtReset: 'resume_at_reset',
   onInterrupted: 'on_interrupted',
   host: 'pinned_host',
+  idleSeconds: 'idle_seconds',
   archived: 'archived',
 };
 const settings = Object.entries(settingColumns) as [SettingName, string][];
 
 /** The settings among the fields, by their columns. */
-function bySettingColumn(fields: ChatChanges | StoredSettings): Record<string, string | boolean | null> {
+function bySettingColumn(fields: ChatChanges | StoredSettings): Record<string, string | number | boolean | null> {
   const given = dropUndefined(fields);
   return Object.fromEntries(settings.flatMap(([name, column]) => (name in given ? [[column, given[name]!]] : [])));
 }

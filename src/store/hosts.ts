@@ -23,6 +23,8 @@ export interface HostLoad {
   memoryBytes: number;
   freeMemoryBytes: number;
   warmChats: number;
+  /** Missing for earlier versions. */
+  waitingStarts?: number | undefined;
 }
 
 export interface NewHost extends HostRow {

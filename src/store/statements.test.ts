@@ -110,6 +110,7 @@ test('stores every setting as given, with a new chat and by a patch', async () =
     resumeAtReset: true,
     onInterrupted: 'continue',
     host: 'attic',
+    idleSeconds: 90,
     archived: true,
   } satisfies StoredSettings;
   const { chatId } = await openChat(settings);

@@ -383,6 +383,8 @@ export function createMemoryChats(): MemoryChats {
         backends: [],
         agents: [],
         warmChats: 0,
+        startingAgents: 0,
+        waitingStarts: 0,
         startedAt: time,
       };
     },

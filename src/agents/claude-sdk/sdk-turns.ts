@@ -205,6 +205,7 @@ export class SdkTurns {
     const { spec, watch, mcp, incoming, changes, transcript } = this.#parts;
     watch.hear();
     if (isSign(message)) spec.onSign?.();
+    if (isWork(message)) spec.onRequest?.();
     if (isInit(message) && spec.continuesTurn === true) this.#noteTurnContinued();
     if (isInit(message)) mcp.noteInit((message as { mcp_servers?: unknown }).mcp_servers);
     incoming.noteFrame(message);
