@@ -11,6 +11,7 @@ import { BooError } from '../protocol/error.ts';
 import { owner } from './access.ts';
 import type { PeerRequest } from '../peers/peers.ts';
 import { hostHeader } from '../peers/signature.ts';
+import { readBody } from './body-pieces.ts';
 import { Forwarding } from './forwarding.ts';
 
 const chatId = '11111111-2222-4333-8444-555555555555';
@@ -93,7 +94,8 @@ afterEach(async () => {
   await new Promise((resolve) => peer.close(resolve));
 });
 
-const here = (request: Request): Promise<Response> => request.text().then((body) => new Response(`here: ${body}`));
+const here = async (request: Request): Promise<Response> =>
+  new Response(`here: ${Buffer.from(await readBody(request, { limitBytes: 1000, clock })).toString()}`);
 
 function ask(
   method = 'POST',
