@@ -11,8 +11,15 @@ import { fileURLToPath } from 'node:url';
 import { endChild, nextMessage } from './child.mjs';
 import { fromDist } from './dist.mjs';
 
+const places = new Set();
+
+/** Ends whatever a run that is cut short has open. */
+export async function closePlaces() {
+  await Promise.allSettled([...places].map((place) => place.close()));
+}
+
 /** `modelArgs` gets the run's directory and returns the arguments for the model's own Node. */
-export async function openPlace({ cpuProfDir = null, modelArgs = () => [] }) {
+export async function openPlace({ cpuProfDir = null, modelArgs = () => [] } = {}) {
   const { agentEnvironment } = await fromDist('agents/claude/agent-environment.js');
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'boocode-bench-')));
   const closers = [() => rm(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })];
@@ -48,10 +55,11 @@ export async function openPlace({ cpuProfDir = null, modelArgs = () => [] }) {
       return { directory, cwd, env };
     },
     close() {
-      closing ??= closeAll(closers);
+      closing ??= closeAll(closers).finally(() => places.delete(place));
       return closing;
     },
   };
+  places.add(place);
 
   try {
     const model = fork(fileURLToPath(new URL('model.mjs', import.meta.url)), { execArgv: modelArgs(root) });

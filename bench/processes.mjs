@@ -26,3 +26,12 @@ export function memoryOf(pid) {
   const bytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1]) * 1024;
   return { rss: bytes('Rss'), pss: bytes('Pss') };
 }
+
+/** Milliseconds of CPU that all threads of one process have had so far. */
+export function cpuOf(pid) {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const spent = threads.map((thread) => {
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]);
+  });
+  return spent.reduce((sum, each) => sum + each, 0) / 1e6;
+}

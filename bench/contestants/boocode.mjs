@@ -20,9 +20,13 @@ const settleMs = 200;
 
 /**
  * `nodeArgs` go to the server's own Node; `prepare` gets the directories before the server starts. With a `databaseUrl` it is
- * one of the hosts of that database.
+ * one of the hosts of that database. `dist` is the build whose program is started.
  */
-export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], prepare, databaseUrl }) {
+export async function openBooCode(
+  place,
+  name,
+  { idleSeconds, nodeArgs = [], prepare, databaseUrl, dist = distDirectory },
+) {
   const { withDeathSignal } = await fromDist('lib/process-identity.js');
   const room = place.openRoom(name);
   const token = randomBytes(32).toString('hex');
@@ -30,7 +34,7 @@ export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], pre
   const dataDir = join(room.directory, 'data');
   await prepare?.({ cwd: room.cwd, dataDir });
   const flags = ['--port', '0', '--data-dir', dataDir, '--idle-seconds', String(idleSeconds)];
-  const program = join(distDirectory, 'cli', 'boocode.js');
+  const program = join(dist, 'cli', 'boocode.js');
   const { command, args } = withDeathSignal(
     process.execPath,
     [...profile, ...nodeArgs, program, 'serve', ...flags],
