@@ -25,22 +25,20 @@ export const spokenTypes = ['prompt_accepted', 'user_message', 'incoming_message
  */
 export function mentions(db: Sql, text: string) {
   const inText = anywhere(text);
-  const asked = pagesAsked(casesOf(text)).map((pieces) => db` or pieces @> ${pieces}::text::smallint[]`);
+  const asked = pagesAsked(casesOf(text)).map(
+    (pieces) => db`union all select boocode.search_pages_with(${pieces}::text::smallint[]) `,
+  );
   return db`(
     coalesce(title, regexp_replace(cwd, '^.*/', '')) ilike any(${inText}::text[])
     or id in (
-      select chat_id from boocode.search_pages where false ${asked}
-      union all select chat_id from boocode.search_progress where paged < seq
+      select chat_id from boocode.search_progress where paged < seq ${asked}
     ) and (
       select true from boocode.search_signatures as signed
       join boocode.events on events.chat_id = signed.chat_id and events.seq = signed.seq
       where signed.chat_id = chats.id and ${mayHold(db, text)} and ${says(db, text)}
       limit 1
     )
-    or id in (
-      select behind.id from boocode.chats as behind left join boocode.search_progress as done on done.chat_id = behind.id
-      where coalesce(done.seq, 0) < behind.next_seq - 1
-    ) and (
+    or (id, next_seq - 1) not in (select chat_id, seq from boocode.search_progress) and (
       select true from boocode.events
       where events.chat_id = chats.id
         and seq > coalesce((select seq from boocode.search_progress where search_progress.chat_id = chats.id), 0)
