@@ -5,7 +5,7 @@ import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
 import { BooError } from '../protocol/error.ts';
-import { insertChat } from '../store/chats.ts';
+import { insertChat, listChats } from '../store/chats.ts';
 import { openDatabase } from '../store/database.ts';
 import { SlowLane } from '../store/slow-lane.ts';
 import { SearchIndexer } from './search-indexer.ts';
@@ -94,6 +94,40 @@ test('WEB-6: the indexer signs all events of a long log, and all of many chats',
     select from boocode.chats where cwd = '/many'
       and not exists (select from boocode.search_signatures where chat_id = chats.id)`;
   expect(left).toHaveLength(0);
+});
+
+test.each(['in the log', 'by the index'])(
+  'WEB-6: what a tool returned is found, %s, and what it was given is not',
+  async (how) => {
+    const { id } = await insertChat(database.sql, newChat());
+    const returned = [
+      { type: 'content', content: { type: 'text', text: 'ECONNREFUSED 灯台' } },
+      { type: 'diff', path: 'x' },
+    ];
+    const events = [
+      ['tool_call', { title: 'curl', rawInput: { command: 'zeppelin' } }],
+      ['tool_call_update', { content: returned, rawOutput: { hidden: 'balloon' } }],
+    ] as const;
+    for (const [at, [type, payload]] of events.entries()) {
+      await database.sql`
+      insert into boocode.events (chat_id, seq, type, payload)
+      values (${id}, ${at + 1}, ${type}, ${JSON.stringify({ type, ...payload })}::text::json)`;
+    }
+    await database.sql`update boocode.chats set next_seq = 3 where id = ${id}`;
+    if (how === 'by the index') await create().catchUp();
+    const finds = async (q: string): Promise<boolean> =>
+      (await listChats(database.sql, { before: null, limit: 100, q })).some((chat) => chat.id === id);
+    const found = await Promise.all(['econnrefused', '灯台', 'zeppelin', 'balloon', 'diff'].map(finds));
+    expect(found).toEqual([true, true, false, false, false]);
+  },
+);
+
+test('DATA-28: after the indexer has caught up, nothing is left for a search to read through', async () => {
+  await chatOf(text('something new'));
+  await create().catchUp();
+  expect(await database.sql`select gin_clean_pending_list('boocode.search_pages_pieces')::int as pages`).toEqual([
+    { pages: 0 },
+  ]);
 });
 
 test('WEB-6: an indexer that fails says so, and tries again after 30 seconds', async () => {

@@ -1,4 +1,4 @@
-/** Maintains the signatures that searches use, behind the logs of all chats, whoever holds them. */
+/** Maintains the pages and signatures that searches use, behind the logs of all chats, whoever holds them. */
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -6,11 +6,12 @@ import {
   endOfPage,
   listUnsigned,
   readSpoken,
-  saveSignatures,
+  savePage,
   type Signed,
+  sortPages,
   type Unsigned,
 } from '../store/search-index.ts';
-import { signatureOf } from '../store/search-signature.ts';
+import { pageOf, piecesIn, signatureOf } from '../store/search-signature.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 
 const everyMs = 30_000;
@@ -45,9 +46,12 @@ export class SearchIndexer {
 
   /** Creates all that are missing. Throws `query_timeout`, `storage_unavailable`. */
   async catchUp(): Promise<void> {
+    const { slow } = this.#parts;
+    const options = { signal: this.#stop.signal };
     for (;;) {
-      const chats = await this.#parts.slow.ask((db) => listUnsigned(db, chatsAtOnce), { signal: this.#stop.signal });
+      const chats = await slow.ask((db) => listUnsigned(db, chatsAtOnce), options);
       for (const chat of chats) await this.#sign(chat);
+      if (chats.length > 0) await slow.ask(sortPages, options);
       if (chats.length < chatsAtOnce) return;
     }
   }
@@ -74,19 +78,28 @@ export class SearchIndexer {
       const at = { ...chat, done };
       const page = await slow.ask((db) => readSpoken(db, at), options);
       const signed: Signed[] = [];
+      const texts: (number[] | null)[] = [];
       for (const { seq, payload } of page) {
-        const signature = signatureOf(textsIn(payload));
+        const pieces = piecesIn(textsIn(payload));
         // Events without text get no signature.
-        if (signature?.length !== 0) signed.push({ seq, signature });
+        if (pieces?.length !== 0) {
+          signed.push({ seq, signature: signatureOf(pieces) });
+          texts.push(pieces);
+        }
         await breathe();
       }
       done = endOfPage(at, page);
-      await slow.ask((db) => saveSignatures(db, chat.chatId, done, signed), options);
+      const pieces = pageOf(texts);
+      await slow.ask((db) => savePage(db, chat.chatId, done, { signed, pieces }), options);
     }
   }
 }
 
+/** What was said, or what a tool returned: the latter is one level deeper. */
 function textsIn(payload: string): string[] {
-  const { content } = JSON.parse(payload) as { content?: { text?: unknown }[] };
-  return (content ?? []).flatMap(({ text }) => (typeof text === 'string' ? [text] : []));
+  type Block = { text?: unknown; content?: { text?: unknown } | null };
+  const { content } = JSON.parse(payload) as { content?: Block[] };
+  return (content ?? []).flatMap((block) =>
+    [block.text, block.content?.text].filter((text) => typeof text === 'string'),
+  );
 }

@@ -20,6 +20,7 @@ export const leftOutTables = {
   hosts: 'the servers of this database, which a restored one has never met',
   peer_keys: 'secrets with which those servers recognize each other',
   deleted_chats: 'only tells those servers what was deleted within the last hour',
+  search_pages: 'built again from the log',
   search_signatures: 'built again from the log',
   search_progress: 'built again from the log',
   migrations: 'in the header',

@@ -1,5 +1,5 @@
 import type { Sql } from './database.ts';
-import { piecesOf } from './search-signature.ts';
+import { pagesAsked, piecesOf } from './search-signature.ts';
 
 /** The text as patterns that match it anywhere. */
 const anywhere = (text: string): string[] => casesOf(text).map((each) => `%${each.replaceAll(/[\\%_]/g, '\\$&')}%`);
@@ -12,28 +12,33 @@ function casesOf(text: string): string[] {
   return [...new Set([text, lower, text.toUpperCase(), first.toUpperCase() + rest.join('')])];
 }
 
-/** Event types that contain conversation text. */
-export const spokenTypes = ['prompt_accepted', 'user_message', 'incoming_message', 'agent_message'];
+/** Event types that contain conversation text, or what a tool returned. */
+export const spokenTypes = ['prompt_accepted', 'user_message', 'incoming_message', 'agent_message', 'tool_call_update'];
 
 /**
- * Whether a chat's title, or what was said in it, contains a text, ignoring case. An untitled chat's title is its
- * directory's name.
+ * Whether a chat's title, or what was said or returned by a tool in it, contains a text, ignoring case. An untitled chat's
+ * title is its directory's name.
  *
- * Events with a signature (`search-signature.ts`) are read only if the signature allows the text; the newest events,
- * which have none yet, are all read. The limits make Postgres search each chat separately, up to its first match,
- * instead of all events at once.
+ * Which chats need to be looked at, the index says once for all of them (`search_pages`). In those, events with a signature
+ * (`search-signature.ts`) are read only if the signature allows the text; the newest events, which have none yet, are all
+ * read. The limits make Postgres search each chat separately, up to its first match, instead of all events at once.
  */
 export function mentions(db: Sql, text: string) {
   const inText = anywhere(text);
+  const asked = pagesAsked(casesOf(text)).map(
+    (pieces) => db`union all select boocode.search_pages_with(${pieces}::text::smallint[]) `,
+  );
   return db`(
     coalesce(title, regexp_replace(cwd, '^.*/', '')) ilike any(${inText}::text[])
-    or (
+    or id in (
+      select chat_id from boocode.search_progress where paged < seq ${asked}
+    ) and (
       select true from boocode.search_signatures as signed
       join boocode.events on events.chat_id = signed.chat_id and events.seq = signed.seq
       where signed.chat_id = chats.id and ${mayHold(db, text)} and ${says(db, text)}
       limit 1
     )
-    or (
+    or (id, next_seq - 1) not in (select chat_id, seq from boocode.search_progress) and (
       select true from boocode.events
       where events.chat_id = chats.id
         and seq > coalesce((select seq from boocode.search_progress where search_progress.chat_id = chats.id), 0)
@@ -72,5 +77,6 @@ function says(db: Sql, text: string) {
         )::json -> 'content'
       ) as block
       where block ->> 'text' ilike any(${anywhere(text)}::text[])
+        or block -> 'content' ->> 'text' ilike any(${anywhere(text)}::text[])
     )`;
 }

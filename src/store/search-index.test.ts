@@ -8,8 +8,8 @@ import { appendEvents, type Lease } from './events.ts';
 import { insertHost } from './hosts.ts';
 import { insertImport } from './imports.ts';
 import { claimLease } from './leases.ts';
-import { endOfPage, listUnsigned, readSpoken, saveSignatures, type Unsigned } from './search-index.ts';
-import { signatureOf } from './search-signature.ts';
+import { endOfPage, listUnsigned, readSpoken, savePage, type Signed, type Unsigned } from './search-index.ts';
+import { pageOf, piecesIn, signatureOf } from './search-signature.ts';
 
 let database: TestDatabase;
 const hostId = randomUUID();
@@ -28,6 +28,10 @@ const say = (lease: Lease, texts: string[], type = 'agent_message') =>
   appendEvents(database.sql, lease, {
     events: texts.map((text) => ({ body: { type, content: [{ type: 'text', text }] } as unknown as EventBody })),
   });
+
+/** A page that is always looked at. */
+const save = (sql: typeof database.sql, chatId: string, upTo: number, signed: Signed[]) =>
+  savePage(sql, chatId, upTo, { signed, pieces: pageOf([null]) });
 
 async function unsigned(chatId: string): Promise<Unsigned | undefined> {
   return (await listUnsigned(database.sql, 100)).find((each) => each.chatId === chatId);
@@ -50,13 +54,13 @@ test('WEB-6: the log is read from where its signatures end, in pages that skip w
   expect(JSON.parse(page[0]!.payload)).toEqual({ type: 'prompt_accepted', content: [{ type: 'text', text: 'a' }] });
   expect((await readSpoken(sql, { ...all, done: 3 })).map(({ seq }) => seq)).toEqual([4, 5]);
 
-  await saveSignatures(sql, chatId, 3, [
+  await save(sql, chatId, 3, [
     { seq: 1, signature: Buffer.from([1, 2]) },
     { seq: 3, signature: null },
   ]);
   expect(await unsigned(chatId)).toEqual({ ...all, done: 3 });
   // As by another host, which is behind.
-  await saveSignatures(sql, chatId, 2, [{ seq: 1, signature: Buffer.from([9]) }]);
+  await save(sql, chatId, 2, [{ seq: 1, signature: Buffer.from([9]) }]);
   expect(await unsigned(chatId)).toEqual({ ...all, done: 3 });
   const rows = await sql`
     select seq, encode(signature, 'hex') as bits from boocode.search_signatures where chat_id = ${chatId} order by seq`;
@@ -64,9 +68,9 @@ test('WEB-6: the log is read from where its signatures end, in pages that skip w
     { seq: 1, bits: '0102' },
     { seq: 3, bits: null },
   ]);
-  await saveSignatures(sql, chatId, 5, []);
+  await save(sql, chatId, 5, []);
   expect(await unsigned(chatId)).toBeUndefined();
-  await saveSignatures(sql, randomUUID(), 5, [{ seq: 1, signature: null }]);
+  await save(sql, randomUUID(), 5, [{ seq: 1, signature: null }]);
 });
 
 test('unfinished imports get no signatures yet; of the others, the newest chats come first', async () => {
@@ -116,8 +120,8 @@ test.each(['in the log', 'by signatures'])('WEB-6: any letters are found whateve
   const texts = ['Ärger 100%_a\\b', 'ÜBER alles', 'élan', '灯台'];
   await say(lease, texts);
   if (how === 'by signatures') {
-    const signed = texts.map((text, index) => ({ seq: index + 1, signature: signatureOf([text]) }));
-    await saveSignatures(database.sql, lease.chatId, texts.length, signed);
+    const signed = texts.map((text, index) => ({ seq: index + 1, signature: signatureOf(piecesIn([text])) }));
+    await save(database.sql, lease.chatId, texts.length, signed);
   }
   for (const q of ['Ärger', 'ärger', 'über', 'Über', 'ÉLAN', 'Élan', '台', '100%_A\\B', 'rger']) {
     expect([q, await finds(q)]).toEqual([q, true]);
@@ -137,6 +141,33 @@ test('WEB-6: an event whose signature lacks a bit of the text is not read, unles
   await say(lease, ['zeppelin i\u0307']);
   const finds = async (q: string): Promise<boolean> =>
     (await listChats(sql, { before: null, limit: 100, q })).some(({ id }) => id === lease.chatId);
-  await saveSignatures(sql, lease.chatId, 1, [{ seq: 1, signature: Buffer.from([0]) }]);
+  await save(sql, lease.chatId, 1, [{ seq: 1, signature: Buffer.from([0]) }]);
   expect([await finds('zeppelin'), await finds('\u0307')]).toEqual([false, true]);
+});
+
+test('DATA-28: a chat none of whose pages has all pieces of the text is not looked at, until a host that makes no pages has indexed more', async () => {
+  const { sql } = database;
+  const lease = await openChat();
+  await say(lease, ['a zeppelin', 'nothing else']);
+  const finds = async (q: string): Promise<boolean> =>
+    (await listChats(sql, { before: null, limit: 100, q })).some(({ id }) => id === lease.chatId);
+  const signed: Signed[] = [1, 2].map((seq) => ({ seq, signature: null }));
+  await savePage(sql, lease.chatId, 1, { signed: signed.slice(0, 1), pieces: pageOf([piecesIn(['balloon'])]) });
+  await savePage(sql, lease.chatId, 2, { signed, pieces: pageOf([piecesIn(['nothing else'])]) });
+  expect([await finds('zeppelin'), await finds('Nothing Else'), await finds('ing')]).toEqual([false, true, true]);
+  await sql`update boocode.search_progress set paged = 1 where chat_id = ${lease.chatId}`;
+  expect(await finds('zeppelin')).toBe(true);
+  expect(await unsigned(lease.chatId)).toEqual({ chatId: lease.chatId, done: 1, head: 2 });
+});
+
+test('DATA-28: a page with a text that is too long to be indexed is always looked at, and one without texts is not kept', async () => {
+  const { sql } = database;
+  const lease = await openChat();
+  await say(lease, ['a zeppelin']);
+  await savePage(sql, lease.chatId, 1, { signed: [], pieces: pageOf([]) });
+  expect(await sql`select from boocode.search_pages where chat_id = ${lease.chatId}`).toHaveLength(0);
+  expect(await unsigned(lease.chatId)).toBeUndefined();
+  await savePage(sql, lease.chatId, 1, { signed: [{ seq: 1, signature: null }], pieces: pageOf([[7], null]) });
+  const found = await listChats(sql, { before: null, limit: 100, q: 'zeppelin' });
+  expect(found.map(({ id }) => id)).toContain(lease.chatId);
 });

@@ -1,8 +1,8 @@
-/** The signatures that searches use, built from the log in the background. */
+/** The pages and signatures that searches use, built from the log in the background. */
 import { spokenTypes } from './chat-search.ts';
 import type { Sql } from './database.ts';
 
-/** A chat with events that have no signature yet: those after `done`, up to `head`. */
+/** A chat with events that are on no page yet: those after `done`, up to `head`. */
 export interface Unsigned {
   chatId: string;
   done: number;
@@ -12,9 +12,9 @@ export interface Unsigned {
 /** Newest chats first. */
 export function listUnsigned(db: Sql, limit: number) {
   return db<Unsigned[]>`
-    select id as "chatId", coalesce(done.seq, 0) as done, next_seq - 1 as head
+    select id as "chatId", coalesce(done.paged, 0) as done, next_seq - 1 as head
     from boocode.chats left join boocode.search_progress as done on done.chat_id = chats.id
-    where importing_session is null and coalesce(done.seq, 0) < next_seq - 1
+    where importing_session is null and coalesce(done.paged, 0) < next_seq - 1
     order by ordinal desc limit ${limit}`;
 }
 
@@ -46,13 +46,23 @@ export interface Signed {
   signature: Buffer | null;
 }
 
-/** Another host may do the same concurrently; the results are identical. Does nothing for a deleted chat. */
-export function saveSignatures(db: Sql, chatId: string, upTo: number, signed: readonly Signed[]) {
+/**
+ * One page, with an array literal of what is in it. Another host may do the same concurrently; the results are identical.
+ * Does nothing for a deleted chat.
+ */
+export function savePage(db: Sql, chatId: string, upTo: number, page: { signed: readonly Signed[]; pieces: string }) {
+  const { signed, pieces } = page;
   return db`
     with chat as (select id from boocode.chats where id = ${chatId} for key share),
     progress as (
-      insert into boocode.search_progress (chat_id, seq) select id, ${upTo} from chat
-      on conflict (chat_id) do update set seq = greatest(search_progress.seq, excluded.seq)
+      insert into boocode.search_progress (chat_id, seq, paged) select id, ${upTo}, ${upTo} from chat
+      on conflict (chat_id) do update
+      set seq = greatest(search_progress.seq, excluded.seq), paged = greatest(search_progress.paged, excluded.paged)
+    ),
+    pages as (
+      insert into boocode.search_pages (chat_id, seq, pieces)
+      select id, ${upTo}, ${pieces}::text::smallint[] from chat where ${signed.length > 0}
+      on conflict (chat_id, seq) do nothing
     )
     insert into boocode.search_signatures (chat_id, seq, signature)
     select chat.id, made.seq, decode(made.signature, 'base64')
@@ -61,4 +71,9 @@ export function saveSignatures(db: Sql, chatId: string, upTo: number, signed: re
       ${signed.map(({ signature }) => signature?.toString('base64') ?? null) as string[]}::text[]
     ) as made (seq, signature)
     on conflict (chat_id, seq) do nothing`;
+}
+
+/** Postgres collects what is new in the index, and every search reads that through until it is sorted in. */
+export function sortPages(db: Sql) {
+  return db`select gin_clean_pending_list('boocode.search_pages_pieces')`;
 }

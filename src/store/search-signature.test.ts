@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { randomOf } from '../../test/support/random.ts';
-import { piecesOf, signatureOf } from './search-signature.ts';
+import { pageOf, pagesAsked, piecesIn, piecesOf, signatureOf as signatureOfPieces } from './search-signature.ts';
+
+const signatureOf = (texts: string[]) => signatureOfPieces(piecesIn(texts));
 
 /** The same check as the SQL statement makes. */
 function mayHold(signature: Buffer | null, text: string): boolean {
@@ -79,4 +81,18 @@ test('characters that Postgres cannot store count as what is stored instead, and
 test('stored signatures stay valid: the bits of a text never change', () => {
   expect(['a', 'Z[', '@1{', 'Ärger'].map(piecesOf)).toEqual([[44], [7420], [58273], [31659, 64998, 19212]]);
   expect(signatureOf(['Hello, 1!', 'ß'])?.toString('hex')).toBe('252c000a2005078a85');
+});
+
+test('DATA-28: a page has every piece of its texts, as numbers that a smallint holds, and is asked for by those of the query', () => {
+  const numbers = (literal: string): number[] => JSON.parse(literal.replace('{', '[').replace('}', ']')) as number[];
+  const page = numbers(pageOf([piecesIn(['The quick']), piecesIn(['brown fox'])]));
+  for (const asked of ['quick', 'BROWN', 'x', 'ck']) {
+    const [needed, unknown, ...more] = pagesAsked([asked]).map(numbers);
+    expect(page).toEqual(expect.arrayContaining(needed!));
+    expect([unknown, more]).toEqual([[-32_768], []]);
+  }
+  expect(page).not.toContain(-32_768);
+  expect(numbers(pageOf([null, [0, 1, 65_535]]))).toEqual([-32_767, 32_767, -32_768]);
+  expect(pagesAsked(['Ä', 'ä', 'o']).map(numbers)).toHaveLength(3);
+  expect(pagesAsked(['\u0307'])).toEqual(['{}', '{-32768}']);
 });

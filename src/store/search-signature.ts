@@ -63,8 +63,8 @@ function hash(first: number, second: number, third: number): number {
   return (mixed ^ (mixed >>> 15)) >>> 16;
 }
 
-/** Numbered as in Postgres's `get_bit`; empty for texts without characters; null if there are too many. */
-export function signatureOf(texts: readonly string[]): Buffer | null {
+/** The hash of every piece of these texts, each once; null if there are too many. */
+export function piecesIn(texts: readonly string[]): number[] | null {
   if (texts.reduce((sum, text) => sum + text.length, 0) > maxLength) return null;
   const isThere = new Uint8Array(hashes);
   const pieces: number[] = [];
@@ -85,12 +85,39 @@ export function signatureOf(texts: readonly string[]): Buffer | null {
     }
     if (pieces.length > maxPieces) return null;
   }
+  return pieces;
+}
+
+/** Numbered as in Postgres's `get_bit`; empty for texts without characters; null if they have too many pieces. */
+export function signatureOf(pieces: readonly number[] | null): Buffer | null {
+  if (pieces === null) return null;
   const signature = Buffer.alloc(Math.min(maxBytes, Math.ceil((pieces.length * bitsPerPiece) / 8)));
   for (const piece of pieces) {
     const bit = piece % (signature.length * 8);
     signature[bit >> 3] = (signature[bit >> 3] as number) | (1 << (bit & 7));
   }
   return signature;
+}
+
+/** The least number in a page's array: it has a text whose pieces are not known. */
+const unknown = -32_768;
+
+/** Hashes as the numbers of a `smallint[]`. The least hash gives its number away, and counts as the next. */
+function toNumbers(pieces: Iterable<number>): number[] {
+  return Array.from(pieces, (piece) => Math.max(1, piece) + unknown);
+}
+
+/** An array literal for a page with these texts. */
+export function pageOf(texts: readonly (readonly number[] | null)[]): string {
+  const numbers = new Set(toNumbers(texts.flatMap((pieces) => pieces ?? [])));
+  if (texts.includes(null)) numbers.add(unknown);
+  return `{${[...numbers].join(',')}}`;
+}
+
+/** What a page must have, as array literals of which one suffices, to hold one of these texts. */
+export function pagesAsked(texts: readonly string[]): string[] {
+  const asked = texts.map((text) => `{${toNumbers(piecesOf(text)).join(',')}}`);
+  return [...new Set([...asked, `{${unknown}}`])];
 }
 
 /**
