@@ -22,14 +22,18 @@ const settleMs = 200;
  * `nodeArgs` go to the server's own Node; `prepare` gets the directories before the server starts. With a `databaseUrl` it is
  * one of the hosts of that database.
  */
-export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], prepare, databaseUrl }) {
+export async function openBooCode(
+  place,
+  name,
+  { idleSeconds, flags: others = [], nodeArgs = [], prepare, databaseUrl },
+) {
   const { withDeathSignal } = await fromDist('lib/process-identity.js');
   const room = place.openRoom(name);
   const token = randomBytes(32).toString('hex');
   const profile = place.cpuProfDir ? ['--cpu-prof', `--cpu-prof-dir=${place.cpuProfDir}`] : [];
   const dataDir = join(room.directory, 'data');
   await prepare?.({ cwd: room.cwd, dataDir });
-  const flags = ['--port', '0', '--data-dir', dataDir, '--idle-seconds', String(idleSeconds)];
+  const flags = ['--port', '0', '--data-dir', dataDir, '--idle-seconds', String(idleSeconds), ...others];
   const program = join(distDirectory, 'cli', 'boocode.js');
   const { command, args } = withDeathSignal(
     process.execPath,
