@@ -28,9 +28,9 @@ export async function openFeed(http, path, firstMark) {
 
   return {
     /** The next turn: {firstAt, finishedAt, text}. Request it before its prompt is sent. */
-    async nextTurn() {
+    async nextTurn(limitMs = turnLimitMs) {
       const { resolve, reject, promise } = withResolvers();
-      const timer = setTimeout(() => reject(new Error(`No turn within ${turnLimitMs} ms.`)), turnLimitMs);
+      const timer = setTimeout(() => reject(new Error(`No turn within ${limitMs} ms.`)), limitMs);
       turn = { chunks: [], tail: '', firstAt: undefined, sawEnd: false, resolve, reject };
       const own = turn;
       try {

@@ -8,7 +8,9 @@ import { git, gitEnvironment } from './chats/workspaces/git.ts';
 import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
+import { checkMemory } from './diagnose-memory.ts';
 import { isBooCode } from './http/is-boocode.ts';
+import { memoryReader } from './lib/memory.ts';
 import { withDeathSignal } from './lib/process-identity.ts';
 import { type Finding, finding } from './protocol/finding.ts';
 import { toBooError } from './protocol/error.ts';
@@ -24,6 +26,7 @@ export async function diagnose(config: Config): Promise<Finding[]> {
     ...agents.flat(),
     checkAgentEnvironment(config),
     ...(await checkWorkspaces(config)),
+    checkMemory(config, memoryReader()),
     checkDataDir(config),
     await checkDatabase(config),
     await checkPort(config),

@@ -25,7 +25,7 @@ const settleMs = 200;
 export async function openBooCode(
   place,
   name,
-  { idleSeconds, nodeArgs = [], prepare, databaseUrl, dist = distDirectory },
+  { idleSeconds, flags: others = [], nodeArgs = [], prepare, databaseUrl, dist = distDirectory },
 ) {
   const { withDeathSignal } = await fromDist('lib/process-identity.js');
   const room = place.openRoom(name);
@@ -33,7 +33,7 @@ export async function openBooCode(
   const profile = place.cpuProfDir ? ['--cpu-prof', `--cpu-prof-dir=${place.cpuProfDir}`] : [];
   const dataDir = join(room.directory, 'data');
   await prepare?.({ cwd: room.cwd, dataDir });
-  const flags = ['--port', '0', '--data-dir', dataDir, '--idle-seconds', String(idleSeconds)];
+  const flags = ['--port', '0', '--data-dir', dataDir, '--idle-seconds', String(idleSeconds), ...others];
   const program = join(dist, 'cli', 'boocode.js');
   const { command, args } = withDeathSignal(
     process.execPath,

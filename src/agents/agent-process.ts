@@ -9,6 +9,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../lib/log.ts';
+import { endBeforeSelf } from '../lib/oom-score.ts';
 import { endProcess, withDeathSignal } from '../lib/process-identity.ts';
 import { openPseudoTerminal, type PseudoTerminal } from '../terminal/pseudo-terminal.ts';
 import {
@@ -42,7 +43,7 @@ export function spawnAgent(
   options: { cwd?: string | undefined; env: Record<string, string | undefined>; mark?: SessionMark },
 ): AgentProcess {
   const owned = ownedCommand(command, args, options.mark);
-  return spawn(owned.command, owned.args, {
+  const child = spawn(owned.command, owned.args, {
     cwd: options.cwd,
     env: markedEnv(options.env, options.mark),
     // Its own process group: Ctrl-C in a terminal is meant for the host, which ends its agents cleanly.
@@ -50,6 +51,8 @@ export function spawnAgent(
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });
+  endBeforeSelf(child.pid);
+  return child;
 }
 
 /** The same, in a pseudo-terminal. Call `loadPseudoTerminals` first. */
@@ -59,7 +62,10 @@ export function openAgentTerminal(
   options: Parameters<typeof openPseudoTerminal>[2] & { mark?: SessionMark },
 ): PseudoTerminal {
   const owned = ownedCommand(command, args, options.mark);
-  return openPseudoTerminal(owned.command, owned.args, { ...options, env: markedEnv(options.env, options.mark) });
+  const env = markedEnv(options.env, options.mark);
+  const terminal = openPseudoTerminal(owned.command, owned.args, { ...options, env });
+  endBeforeSelf(terminal.pid);
+  return terminal;
 }
 
 /** Logs the start of a process, and returns the function that logs its end. */

@@ -1,5 +1,5 @@
 /** The settings of a chat as options of a command. */
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CreateChat, PatchChat } from '../client/client.ts';
 
 export interface ChatOptions {
@@ -13,6 +13,7 @@ export interface ChatOptions {
   resumeAtReset?: boolean;
   onInterrupted?: CreateChat['onInterrupted'];
   pin?: string;
+  idleSeconds?: number | null;
 }
 
 // Written out, because commands that only talk to a server do not load the schemas.
@@ -27,6 +28,13 @@ const permissionModes = [
 ] as const satisfies readonly CreateChat['permissionMode'][];
 
 const interruptedChoices = ['stop', 'continue'] satisfies CreateChat['onInterrupted'][];
+
+/** Null for `default`. The server says which numbers are too large. */
+function readIdleSeconds(text: string): number | null {
+  if (text === 'default') return null;
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of seconds, or default.');
+  return Number(text);
+}
 
 export function addChatOptions(command: Command): Command {
   return command
@@ -47,13 +55,19 @@ export function addChatOptions(command: Command): Command {
           '(the agent may repeat what it was doing)',
       ).choices(interruptedChoices),
     )
+    .addOption(
+      new Option(
+        '--idle-seconds <number>',
+        'how long its agent is kept warm without work; default for the limit of the server',
+      ).argParser(readIdleSeconds),
+    )
     .option('--pin <host>', 'run it only on the host of this name: see `boocode hosts`, and `boocode unpin`');
 }
 
 /** What a new chat is created with, and an existing one is changed to. */
 export function chatSettings(options: ChatOptions) {
-  const { title, model, effort, permissionMode, resumeAtReset, onInterrupted, pin: host } = options;
+  const { title, model, effort, permissionMode, resumeAtReset, onInterrupted, pin: host, idleSeconds } = options;
   const { trust: trusted, acceptAgentMessages: acceptsAgentMessages } = options;
-  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host };
+  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host, idleSeconds };
   return { title, model, effort, permissionMode, trusted, ...others } satisfies PatchChat;
 }

@@ -327,6 +327,19 @@ describe('chat', () => {
     expect((await run(['chat', '--on-interrupted', 'retry', 'go'])).code).not.toBe(0);
   });
 
+  it('CLI-27: gives a chat an idle limit of its own or that of the server, and only with the flag', async () => {
+    const chat = stub.addChat();
+    onTurn((chatId) => void stub.append(chatId, finished()));
+    const resume = (...flags: string[]) => run(['chat', '--resume', chat.id, ...flags, 'go']);
+    await resume('--idle-seconds', '90');
+    expect(chat.idleSeconds).toBe(90);
+    await resume('--title', 'New');
+    expect(chat.idleSeconds).toBe(90);
+    await resume('--idle-seconds', 'default');
+    expect(chat.idleSeconds).toBeNull();
+    expect((await run(['chat', '--idle-seconds', '1h', 'go'])).err).toContain('whole number of seconds, or default');
+  });
+
   it('HOST-15: pins a chat, and only with the flag', async () => {
     const chat = stub.addChat();
     onTurn((chatId) => void stub.append(chatId, finished()));

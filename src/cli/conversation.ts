@@ -106,7 +106,12 @@ export async function openConversation(
       // What a person is asked is already on the screen.
       if (!waitsFor || waitsFor.for === 'person' || held || performance.now() - heardMs < lookMs) return;
       const { text, what } = waitWords(waitsFor, Date.now());
-      print(renderer.tellWait(`${waitsFor.for} ${waitsFor.since}`, what === null ? text : `${text}: ${what}`));
+      print(
+        renderer.tellWait(
+          `${waitsFor.for} ${waitsFor.since} ${waitsFor.place ?? ''}`,
+          what === null ? text : `${text}: ${what}`,
+        ),
+      );
     } catch {
       // The feed reports that the server is unreachable.
     } finally {

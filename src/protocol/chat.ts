@@ -140,7 +140,12 @@ const chatSettings = {
    * How long the agent is kept warm without work, in seconds; null leaves it to the server. If the model's provider forgets
    * the conversation soon after that, within as long again, the agent ends just after instead.
    */
-  idleSeconds: { create: idleSeconds, patch: idleSeconds.nullable(), shown: z.int().nullable(), initial: null },
+  idleSeconds: {
+    create: idleSeconds.nullable(),
+    patch: idleSeconds.nullable(),
+    shown: z.int().nullable(),
+    initial: null,
+  },
   /** Archived: lists show it only on request. No new chat is. */
   archived: setting(z.boolean(), false),
 };

@@ -36,3 +36,11 @@ test('TURN-11: says which retry it is, when it happens and why', () => {
     'attempt 4 of 10, in progress, because',
   );
 });
+
+test('AGENT-43 CLI-26: an agent that may not start yet says its place in a list, and why beside its chat', () => {
+  const what = '3 of 5 in line: one agent starts at a time';
+  const waits = wait({ for: 'start', what, place: 3 });
+  expect(waitWords(waits, now)).toEqual({ text: 'Waiting to start for 4 min 12 s', what });
+  expect(shortWait(waits, now)).toBe('start no. 3, 4 min 12 s');
+  expect(waitWords(wait({ for: 'memory', what, place: 3 }), now).text).toBe('Waiting for memory for 4 min 12 s');
+});

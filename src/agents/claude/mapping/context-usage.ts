@@ -10,7 +10,7 @@ export function withMessageUsage(state: MappingState, model: string | undefined,
   const input = inputCounters.map((counter) => asCount(counts[counter]));
   if (input.every((count) => count === undefined)) return state;
   const used = input.reduce<number>((sum, count) => sum + (count ?? 0), asCount(counts['output_tokens']) ?? 0);
-  return { ...state, context: { ...state.context, used, model: model ?? state.context.model } };
+  return withCache({ ...state, context: { ...state.context, used, model: model ?? state.context.model } }, counts);
 }
 
 /**
@@ -23,7 +23,20 @@ export function withStreamUsage(state: MappingState, model: string | undefined, 
   const sum = inputCounters.reduce((total, counter) => total + (asCount(counts[counter]) ?? 0), 0);
   const input = sum > 0 ? sum : model === undefined ? state.context.input : 0;
   const used = input + (asCount(counts['output_tokens']) ?? 0);
-  return { ...state, context: { ...state.context, input, used, model: model ?? state.context.model } };
+  return withCache(
+    { ...state, context: { ...state.context, input, used, model: model ?? state.context.model } },
+    counts,
+  );
+}
+
+/** The longest time for which the provider says that it keeps a part of the conversation. Each request starts it again. */
+function withCache(state: MappingState, counts: Record<string, unknown>): MappingState {
+  const written = asRecord(counts['cache_creation']);
+  const lives = (counter: string): boolean => (asCount(written[counter]) ?? 0) > 0;
+  const seconds = lives('ephemeral_1h_input_tokens') ? 3600 : lives('ephemeral_5m_input_tokens') ? 300 : undefined;
+  // What is only read lives as long as before, and a long-lived beginning is not written again with each request.
+  const cacheSeconds = Math.max(seconds ?? 0, state.context.cacheSeconds ?? 0) || undefined;
+  return { ...state, context: { ...state.context, cacheSeconds } };
 }
 
 export function withContextUsed(state: MappingState, used: number): MappingState {
@@ -42,8 +55,8 @@ export function withWindowSize(state: MappingState, modelUsage: unknown): Mappin
 }
 
 export function withUsageUpdate(state: MappingState): Mapped {
-  const { used, size, sent } = state.context;
+  const { used, size, sent, cacheSeconds } = state.context;
   if (used === null || (sent?.used === used && sent.size === size)) return mapped(state);
   const next = { ...state, context: { ...state.context, sent: { used, size } } };
-  return mapped(next, { type: 'usage_update', used, size });
+  return mapped(next, { type: 'usage_update', used, size, ...(cacheSeconds !== undefined && { cacheSeconds }) });
 }

@@ -401,4 +401,21 @@ describe('the context window', () => {
       { type: 'usage_update', used: 42, size: 200_000 },
     ]);
   });
+
+  it('AGENT-48: tells for how long the provider keeps the conversation, the longest time that counts', () => {
+    const cached = (creation: object | undefined, output: number): UnknownFrame[] => [
+      stream({ type: 'message_start', message: { id: `m${output}`, usage: { ...usage, cache_creation: creation } } }),
+      stream({ type: 'message_delta', usage: { output_tokens: output } }),
+    ];
+    const told = (...frames: UnknownFrame[]) =>
+      run(frames).events.flatMap((event) => (event.type === 'usage_update' ? [event.cacheSeconds] : []));
+    const [short, long, none] = [
+      cached({ ephemeral_5m_input_tokens: 5, ephemeral_1h_input_tokens: 0 }, 1),
+      cached({ ephemeral_5m_input_tokens: 5, ephemeral_1h_input_tokens: 9 }, 2),
+      cached({ ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 }, 3),
+    ];
+    expect(told(...short, ...none)).toEqual([300, 300]);
+    expect(told(...none, ...long, ...cached({ ephemeral_5m_input_tokens: 1 }, 4))).toEqual([undefined, 3600, 3600]);
+    expect(told(...cached(undefined, 5))).toEqual([undefined]);
+  });
 });

@@ -50,6 +50,8 @@ export interface ContextState {
   readonly input: number;
   readonly used: number | null;
   readonly size: number | null;
+  /** For how long the provider keeps the conversation cached, if it has said so. */
+  readonly cacheSeconds?: number | undefined;
   /** The last `usage_update` event. */
   readonly sent: { readonly used: number; readonly size: number | null } | null;
 }

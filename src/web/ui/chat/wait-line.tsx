@@ -25,7 +25,7 @@ export function WaitLine({ waitsFor }: { waitsFor: Chat['waitsFor'] }) {
       {readableLine(text, 300)}
       {what !== null && (
         <>
-          : <bdi>{readableLine(what, 120)}</bdi>
+          : <bdi>{readableLine(what, 200)}</bdi>
         </>
       )}
     </p>

@@ -20,6 +20,7 @@ const initial: Partial<Pick<Chat, SettingName>> & Pick<Chat, 'permissionMode'> =
   trusted: false,
   onInterrupted: 'stop',
   host: null,
+  idleSeconds: null,
 };
 
 export function NewChat({ onClose }: { onClose: () => void }) {

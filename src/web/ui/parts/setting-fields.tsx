@@ -1,6 +1,7 @@
 import type { Chat, SettingName } from '../../../protocol/chat.ts';
 import { EffortField } from './effort-field.tsx';
 import { EngineField } from './engine-field.tsx';
+import { IdleField } from './idle-field.tsx';
 import { ModelField } from './model-field.tsx';
 import { PinField } from './pin-field.tsx';
 import { useSession } from './session-context.ts';
@@ -32,6 +33,7 @@ export function SettingFields({
           onChange={(backend) => set({ backend })}
         />
       )}
+      <IdleField value={values.idleSeconds ?? null} onChange={(idleSeconds) => set({ idleSeconds })} />
       <PinField value={values.host ?? null} onChange={(host) => set({ host })} />
     </>
   );

@@ -9,10 +9,11 @@ const stateWords: Record<ChatState, string> = {
   failed: 'failed',
 };
 
-/** A running or ready chat may also be waiting for someone. */
+/** A running or ready chat may also be waiting for someone, and a warming one for its turn to start. */
 export function shownState({ state, hold, waitsFor }: Chat): { state: ChatState; words: string } {
   const isAsking = waitsFor?.for === 'person' || waitsFor?.for === 'sign_in';
   if (state !== 'waiting' && isAsking) return { state: 'waiting', words: stateWords.waiting };
   if (hold && state !== 'running' && state !== 'waiting') return { state: 'waiting', words: 'held' };
-  return { state, words: stateWords[state] };
+  const place = state === 'warming' ? waitsFor?.place : undefined;
+  return { state, words: place === undefined ? stateWords[state] : `no. ${place} in line` };
 }
