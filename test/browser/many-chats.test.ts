@@ -77,7 +77,11 @@ describeInBrowser('a list of many chats in a browser', (opened) => {
 
   it('WEB-75: can be walked through with the keyboard, and keeps the focus wherever it is scrolled to', async () => {
     await scrollTo(page, 0);
-    await list(page).getByRole('link').filter({ hasText: /^Chat 1(?!\d)/ }).first().focus();
+    await list(page)
+      .getByRole('link')
+      .filter({ hasText: /^Chat 1(?!\d)/ })
+      .first()
+      .focus();
     const focused = (): Promise<string | undefined> =>
       page.evaluate(() => document.activeElement?.querySelector('.row-title')?.textContent ?? undefined);
     for (let step = 0; step < 120; step += 1) await page.keyboard.press('Tab');

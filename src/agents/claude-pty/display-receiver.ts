@@ -101,7 +101,10 @@ export function readDisplayedText(input: unknown): DisplayedText | undefined {
  * Whether the program's request to this process might go through a proxy, which is to see no answers: it sends hooks through
  * one too, unless it is told not to for this address. Its settings may name another one.
  */
-export async function mayUseProxy(env: Readonly<Record<string, string>>, directories: readonly string[]): Promise<boolean> {
+export async function mayUseProxy(
+  env: Readonly<Record<string, string>>,
+  directories: readonly string[],
+): Promise<boolean> {
   return goesThroughProxy(env) || (await setsProxy(directories));
 }
 

@@ -69,7 +69,7 @@ export class DisplayedMessages {
 
   /** A turn has ended, and with it what was shown in it. */
   noteTurnEnd(): void {
-    for (const messageId of [...this.#open.keys()]) this.#finish(messageId);
+    for (const messageId of this.#open.keys()) this.#finish(messageId);
   }
 
   #isLate(text: string): boolean {

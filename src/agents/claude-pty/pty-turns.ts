@@ -193,7 +193,8 @@ export class PtyTurns {
 
   /** The event as it replaces its preview. */
   #instead(event: AgentEvent): AgentEvent {
-    if (event.type !== 'agent_message' || event.parentToolCallId !== undefined || isLocal(event.messageId)) return event;
+    if (event.type !== 'agent_message' || event.parentToolCallId !== undefined || isLocal(event.messageId))
+      return event;
     return this.#parts.displayed.stored(event);
   }
 
