@@ -2,8 +2,8 @@
  * Follows one chat. While a turn streams, its text is only searched for two marks; frames are parsed once it is over,
  * so the reader's work is not part of the measurement.
  */
-/** The first part of an answer: a delta on a backend that streams, the whole answer on one that does not. */
-export const firstMarks = { streamed: '"type":"agent_message_chunk"', whole: '"type":"agent_message"' };
+/** The first part of an answer: a delta on a backend that always streams, a preview or the whole answer on another. */
+export const firstMarks = { streamed: '"type":"agent_message_chunk"', either: '"type":"agent_message' };
 const endMark = '"type":"turn_finished"';
 const tailChars = 50;
 const turnLimitMs = 60_000;
@@ -35,7 +35,7 @@ export async function openFeed(http, path, firstMark) {
       const own = turn;
       try {
         const finishedAt = await promise;
-        const { outcome, text } = read(own.chunks.join(''));
+        const { outcome, text } = read(own.chunks.join(''), firstMark === firstMarks.streamed);
         if (outcome !== 'completed') throw new Error(`BooCode's turn ended as ${outcome}.`);
         return { firstAt: own.firstAt, finishedAt, text };
       } finally {
@@ -47,7 +47,7 @@ export async function openFeed(http, path, firstMark) {
   };
 }
 
-function read(raw) {
+function read(raw, isStreamed) {
   const items = raw.split('\n\n').flatMap((frame) => {
     const data = frame.split('\n').find((line) => line.startsWith('data: '));
     return data === undefined ? [] : [JSON.parse(data.slice('data: '.length))];
@@ -56,7 +56,7 @@ function read(raw) {
   const messages = items.filter((item) => item.type === 'agent_message');
   return {
     outcome: items.find((item) => item.type === 'turn_finished')?.outcome,
-    text: (chunks.length > 0 ? chunks.map((item) => item.content) : messages.flatMap((item) => item.content))
+    text: (isStreamed ? chunks.map((item) => item.content) : messages.flatMap((item) => item.content))
       .map((block) => block.text)
       .join(''),
   };

@@ -67,7 +67,7 @@ export async function openBooCode(
 
   async function driveChat(id, backend) {
     const path = `/v1/chats/${id}`;
-    const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.whole;
+    const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.either;
     const feed = await openFeed(http, `${path}/events?after=0`, mark);
     return {
       id,

@@ -154,10 +154,12 @@ export class ChangesElsewhere {
     const isFirst = since === null;
     const statuses = isFirst ? await inTime(findDecisionStatuses(sql)) : [];
     const { at, chatIds: deleted } = await inTime(findDeleted(sql, since));
-    const page = { since: since ?? at, known: [...before.keys()] };
-    const glances = await inTime(findGlances(sql, hostId, page));
-    const changed = glances.filter((each) => !isHeld(each.id) && !isSame(before.get(each.id)?.seen?.glance, each));
-    const ids = changed.map(({ id }) => id);
+    const page = {
+      since: since ?? at,
+      known: [...before].map(([id, { seen }]) => ({ id, glance: seen?.glance ?? null })),
+    };
+    const { changed, over } = await inTime(findGlances(sql, hostId, page));
+    const ids = changed.map(({ id }) => id).filter((id) => !isHeld(id));
     const rows = ids.length > 0 ? await inTime(readElsewhere(sql, hostId, ids)) : [];
     const decisions = ids.length > 0 && since ? await inTime(findRecentDecisions(sql, ids, since)) : [];
     // Nobody watches any more, or others do since then.
@@ -167,10 +169,10 @@ export class ChangesElsewhere {
     this.#since = at;
     notifier.noteTold(statuses);
     const isOurs = (id: string): boolean => isHeld(id) || known.get(id) !== before.get(id);
-    const kept = new Set(glances.filter(({ isRecent }) => isRecent).map(({ id }) => id));
+    const kept = new Set(changed.filter(({ isRecent }) => isRecent).map(({ id }) => id));
     const told = rows.filter(({ row }) => !isOurs(row.id));
     const mayTell = new Set(ids.filter((id) => !isOurs(id)));
-    for (const [id, each] of before) if (!kept.has(id) && known.get(id) === each) known.delete(id);
+    for (const id of over) if (known.get(id) === before.get(id)) known.delete(id);
     for (const { row, ...glance } of told) {
       const chat = chatView(row, { ...atRest(row), state: stateOf(glance) ?? atRest(row).state });
       if (kept.has(row.id)) known.set(row.id, { seen: { glance, chat } });
@@ -185,10 +187,4 @@ export class ChangesElsewhere {
 function stateOf({ holderId, isAsking, isRunning, isWarm }: Glance): ChatState | undefined {
   if (holderId === null) return undefined;
   return isAsking ? 'waiting' : isRunning ? 'running' : isWarm ? 'ready' : undefined;
-}
-
-const glanceFields = ['head', 'holderId', 'isRunning', 'isAsking', 'isWarm'] as const satisfies (keyof Glance)[];
-
-function isSame(seen: Glance | undefined, now: Glance): boolean {
-  return seen !== undefined && glanceFields.every((name) => seen[name] === now[name]);
 }

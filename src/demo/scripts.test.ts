@@ -33,6 +33,7 @@ test.each([
   ['stream 10 tokens', 'stream tokens'],
   ['stream 10 tokens at 5 per second', 'stream tokens'],
   ['hold', 'hold'],
+  ['hold after a line', 'hold after a line'],
   ['what did I say?', 'remember'],
   ['Who are you?', 'who are you'],
   ['fail 401', 'fail'],

@@ -27,6 +27,11 @@ export const textScripts: readonly Script[] = [
     reply: () => [{ type: 'text', pieces: ['I hold here. ', 'Now I go on.'], holdAfter: 1 }],
   },
   {
+    name: 'hold after a line',
+    when: (c) => phrase(c, /^hold after a line$/i) !== null,
+    reply: () => [{ type: 'text', pieces: ['I hold after this line.\n', 'Now I go on.'], holdAfter: 1 }],
+  },
+  {
     name: 'think',
     when: (c) => phrase(c, /^think\b/i) !== null,
     reply: () => [

@@ -33,29 +33,70 @@ export async function findDeleted(db: Sql, since: Date | null): Promise<{ at: Da
   return { at: row!.at, chatIds: JSON.parse(row!.ids) as string[] };
 }
 
+/** What was seen of a chat; null for one that this host has just left. */
+export interface SeenChat {
+  id: string;
+  glance: Pick<Glance, 'head' | 'holderId'> | null;
+}
+
+/** A chat whose glance differs from what was seen of it. */
+export interface ChangedGlance extends Glance {
+  id: string;
+  /** It may change again. */
+  isRecent: boolean;
+}
+
 /**
- * The chats that may have changed, apart from those that this host holds: what other hosts hold, what was released or
- * created in the minute before `since` and after it, and those `known`.
+ * The chats that have changed, apart from those that this host holds, of all that may have: what other hosts hold, what was
+ * released or created in the minute before `since` and after it, and those `known`. Whatever else a glance says changes only
+ * with an event or with the holder. So only where one of these differs is more than the chat's own row read, of which there
+ * may be ten thousand every second. `over` are those known that need no look any more.
  */
 export async function findGlances(
   db: Sql,
   hostId: string,
-  { since, known }: { since: Date; known: readonly string[] },
-): Promise<(Glance & { id: string; isRecent: boolean })[]> {
-  return db<(Glance & { id: string; isRecent: boolean })[]>`
-    with candidates as (
-      select id from boocode.chats where owner_host is not null
-      union select id from boocode.chats where free_since >= ${since}::timestamptz - ${overlap(db)}
-      union select unnest(${known as string[]}::uuid[]))
-    select chat.* from candidates cross join lateral (
-      select id, next_seq - 1 as head, ${glance(db, hostId)},
-        exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
-        owner_host is not null or coalesce(free_since >= ${since}::timestamptz - ${overlap(db)}, false) as "isRecent"
-      from boocode.chats
-      where chats.id = candidates.id and importing_session is null
-        and (owner_host is distinct from ${hostId} or lease_until < clock_timestamp())
-      -- Keeps the planner from reading all chats.
-      limit 1) as chat`;
+  { since, known }: { since: Date; known: readonly SeenChat[] },
+): Promise<{ changed: ChangedGlance[]; over: string[] }> {
+  const rows = await db<(ChangedGlance & { isChanged: boolean })[]>`
+    with known as (
+      select * from unnest(
+        ${known.map(({ id }) => id)}::uuid[],
+        ${known.map(({ glance }) => glance?.head ?? null)}::bigint[],
+        ${known.map(({ glance }) => glance?.holderId ?? null)}::uuid[]
+      ) as known (id, head, holder)),
+    fresh as (select ${since}::timestamptz - ${overlap(db)} as since),
+    seen as materialized (
+      select chats.id, next_seq - 1 as head, true as "isRecent", importing_session is null
+          and (owner_host <> ${hostId} or lease_until < clock_timestamp()) as "isTheirs",
+        case when owner_host <> ${hostId} and lease_until >= clock_timestamp() then owner_host end as holder
+      from boocode.chats where owner_host is not null
+      union all
+      select id, next_seq - 1, true, importing_session is null, null
+      from boocode.chats where free_since >= (select since from fresh) and owner_host is null
+      union all
+      select known.id, chat.head, false, chat.head is not null, null
+      from known left join lateral (
+        select next_seq - 1 as head, owner_host is not null or free_since >= (select since from fresh) as "isAbove"
+        from boocode.chats where chats.id = known.id
+        -- Keeps the planner from reading all chats.
+        limit 1) as chat on true
+      where chat."isAbove" is not true),
+    looked as materialized (
+      select seen.id, "isRecent" and "isTheirs" as "isRecent", "isTheirs"
+          and (known.head is distinct from seen.head or known.holder is distinct from seen.holder) as "isChanged"
+      from seen left join known on known.id = seen.id
+      where known.id is not null or "isTheirs")
+    select looked.id, "isRecent", "isChanged", chat.* from looked left join lateral (
+      select next_seq - 1 as head, ${glance(db, hostId)},
+        exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking"
+      from boocode.chats where chats.id = looked.id and "isChanged"
+      limit 1) as chat on true
+    where "isChanged" or not "isRecent"`;
+  return {
+    // One may be deleted while this is read.
+    changed: rows.filter(({ isChanged, head }) => isChanged && head !== null),
+    over: rows.filter(({ isRecent }) => !isRecent).map(({ id }) => id),
+  };
 }
 
 /** These chats, as stored. Those that this host holds, or that are gone, are left out. */

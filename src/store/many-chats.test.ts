@@ -67,3 +67,34 @@ test.each(statements)('SCALE-1: %s: reads rows in proportion to the chats in use
   await ask();
   expect((await rowsRead()) - before).toBeLessThan(20 * warm);
 });
+
+test('SCALE-4: a look at other hosts’ chats reads no more than the chats’ own rows where nothing has changed', async () => {
+  const first = await findGlances(sql, other, { since, known: [] });
+  expect(first.changed.map(({ id }) => id).toSorted()).toEqual(held.toSorted());
+  const known = first.changed.map(({ id, ...glance }) => ({ id, glance }));
+  const before = await rowsRead();
+  expect(await findGlances(sql, other, { since, known })).toEqual({ changed: [], over: [] });
+  // Each is found in an index of those that are held, and read.
+  expect((await rowsRead()) - before).toBeLessThan(4 * warm);
+});
+
+test('SCALE-4: a look tells of what has changed, and of what needs no look any more', async () => {
+  const { changed } = await findGlances(sql, other, { since, known: [] });
+  const [one, two, three] = changed;
+  const known = [
+    ...changed.map(({ id, ...glance }) => ({
+      id,
+      glance: id === one!.id ? { ...glance, head: glance.head + 1 } : glance,
+    })),
+    { id: randomUUID(), glance: null },
+  ].map((each) => (each.id === two!.id ? { id: each.id, glance: null } : each));
+  await sql`update boocode.chats set lease_until = now() - interval '1 second' where id = ${three!.id}`;
+  try {
+    const look = await findGlances(sql, other, { since, known });
+    expect(look.changed.map(({ id }) => id).toSorted()).toEqual([one!.id, two!.id, three!.id].toSorted());
+    expect(look.changed.find(({ id }) => id === three!.id)).toMatchObject({ holderId: null, isRecent: true });
+    expect(look.over).toEqual([known.at(-1)!.id]);
+  } finally {
+    await sql`update boocode.chats set lease_until = now() + interval '1 hour' where id = ${three!.id}`;
+  }
+});

@@ -350,7 +350,9 @@ test('HOST-9: a release, a stop and the end of an import are seen for a minute, 
   const ago = (id: string) => sql`update boocode.chats set free_since = now() - interval '1 day' where id = ${id}`;
   const isSeen = async (id: string): Promise<boolean> => {
     const { at } = await findDeleted(sql, null);
-    return (await findGlances(sql, me, { since: at, known: [] })).some((each) => each.id === id && each.isRecent);
+    return (await findGlances(sql, me, { since: at, known: [] })).changed.some(
+      (each) => each.id === id && each.isRecent,
+    );
   };
   const lease = await openChat();
   await ago(lease.chatId);

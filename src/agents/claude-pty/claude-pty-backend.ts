@@ -13,6 +13,7 @@ import { OpenSessions } from '../open-sessions.ts';
 import { hasPromptOfWords } from '../claude/files/was-asked.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
+import { type DisplayReceiver, openDisplayReceiver } from './display-receiver.ts';
 import { PtySession } from './pty-session.ts';
 import { defaultLimits, type SessionLimits } from './session-limits.ts';
 import type { Passthrough } from '../../terminal/passable.ts';
@@ -51,6 +52,7 @@ export class ClaudePtyBackend implements AgentBackend {
   readonly #options: ClaudePtyBackendOptions;
   readonly #sessions = new OpenSessions<PtySession>();
   #costs: Promise<CostReceiver> | undefined;
+  #display: Promise<DisplayReceiver> | undefined;
   /** Counts unknown kinds of transcript lines. */
   readonly unmappedFrames = new Map<string, number>();
 
@@ -61,6 +63,7 @@ export class ClaudePtyBackend implements AgentBackend {
   async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
     if (spec.continues || spec.continuesTurn) return this.#options.calls.openSession(spec, signal);
     this.#costs ??= openCostReceiver();
+    this.#display ??= openDisplayReceiver();
     const session: PtySession = new PtySession({
       spec,
       program: this.#options.program,
@@ -70,6 +73,7 @@ export class ClaudePtyBackend implements AgentBackend {
       passthrough: this.#options.passthrough ?? [],
       limits: { ...defaultLimits, ...this.#options.limits },
       costs: await this.#costs,
+      display: await this.#display,
       countUnmapped: (name) => this.unmappedFrames.set(name, (this.unmappedFrames.get(name) ?? 0) + 1),
       onEnded: () => this.#sessions.ended(session),
     });
@@ -92,5 +96,6 @@ export class ClaudePtyBackend implements AgentBackend {
     await this.#sessions.close();
     await this.#options.calls.dispose();
     await (await this.#costs)?.close();
+    await (await this.#display)?.close();
   }
 }

@@ -4,11 +4,12 @@
  * settings send the telemetry elsewhere, nothing arrives here, and the cost is counted when the program ends.
  */
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createJsonScan } from '../../lib/json-scan.ts';
 import type { ModelCost } from '../agent-backend.ts';
 import { asList, asRecord } from '../claude/mapping/loose-json.ts';
+import { readPostedBody } from './posted-body.ts';
 
 /** More than the program ever sends. */
 const jsonBounds = { nodes: 200_000, depth: 200 };
@@ -26,7 +27,6 @@ export interface CostReceiver {
   close(): Promise<void>;
 }
 
-const maxBodyBytes = 8 * 1024 * 1024;
 const exportEveryMs = 100;
 
 export async function openCostReceiver(): Promise<CostReceiver> {
@@ -37,7 +37,7 @@ export async function openCostReceiver(): Promise<CostReceiver> {
       response.writeHead(404).end();
       return;
     }
-    readBody(request)
+    readPostedBody(request)
       .then((body) => {
         // The session may have been forgotten meanwhile.
         if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('The log is too large.');
@@ -77,20 +77,6 @@ export async function openCostReceiver(): Promise<CostReceiver> {
       return closing;
     },
   };
-}
-
-function readBody(request: IncomingMessage): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > maxBodyBytes) request.destroy(new Error('The body is too large.'));
-      else chunks.push(chunk);
-    });
-    request.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
-    request.on('error', reject);
-  });
 }
 
 /** The costs in exported log records; everything else is ignored. */

@@ -1,5 +1,7 @@
-/** How the program calls back: to report what its requests cost, and to ask a person. */
+/** How the program calls back: to report what its requests cost and what it shows, and to ask a person. */
 import type { CostReceiver } from './cost-receiver.ts';
+import { type DisplayHook, type DisplayReceiver, mayUseProxy } from './display-receiver.ts';
+import type { DisplayedMessages } from './displayed-messages.ts';
 import type { EarlyKeys } from './early-keys.ts';
 import { type HookCall, type HookServer, openHookServer } from './hook-server.ts';
 import type { PtyTurns } from './pty-turns.ts';
@@ -9,6 +11,12 @@ import type { TerminalQuestions } from './terminal-questions.ts';
 
 export interface ProgramCallbacksParts {
   receiver: CostReceiver;
+  display: DisplayReceiver;
+  displayed: DisplayedMessages;
+  /** The program's environment. */
+  env: Readonly<Record<string, string>>;
+  /** Where its settings are. */
+  settingsDirectories: readonly string[];
   costs: SessionCosts;
   turns: PtyTurns;
   questions: TerminalQuestions;
@@ -20,31 +28,36 @@ export class ProgramCallbacks {
   readonly #parts: ProgramCallbacksParts;
   #costs: ReturnType<CostReceiver['register']> | undefined;
   #hooks: HookServer | undefined;
+  #display: DisplayHook | undefined;
 
   constructor(parts: ProgramCallbacksParts) {
     this.#parts = parts;
   }
 
   async open(): Promise<void> {
-    const { receiver, costs } = this.#parts;
+    const { receiver, costs, display, displayed, env, settingsDirectories } = this.#parts;
     this.#costs = receiver.register((cost) => costs.add(cost));
+    if (!(await mayUseProxy(env, settingsDirectories))) {
+      this.#display = display.register((text) => displayed.take(text));
+    }
     this.#hooks = await openHookServer((call) => this.#take(call));
   }
 
-  /** The environment that makes the program report what its requests cost. */
+  /** The environment that makes the program report what its requests cost and what it shows. */
   get env(): Readonly<Record<string, string>> {
-    return this.#costs?.env ?? {};
+    return { ...this.#costs?.env, ...this.#display?.env };
   }
 
   /** The hooks for the program's settings. Only after `open`. */
   get hooks() {
     const { command } = this.#hooks!;
-    return { PermissionRequest: [{ matcher: '', hooks: [command] }], ...formHooks(command) };
+    return { PermissionRequest: [{ matcher: '', hooks: [command] }], ...formHooks(command), ...this.#display?.hooks };
   }
 
   /** Costs reported from here on are not counted. */
   async close(): Promise<void> {
     this.#costs?.forget();
+    this.#display?.forget();
     await this.#hooks?.close();
   }
 

@@ -4,6 +4,7 @@ import { ofType } from '../../../test/contract/agent-backend.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 import { CurrentDirectory } from '../claude/current-directory.ts';
 import { BackgroundTasks } from './background-tasks.ts';
+import { DisplayedMessages } from './displayed-messages.ts';
 import { PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import { StartSettings } from './start-settings.ts';
@@ -38,6 +39,7 @@ function openTurns() {
     costs,
     settings: new StartSettings(spec),
     questions,
+    displayed: new DisplayedMessages(() => false),
     watch: { start: () => {} },
     onEnd: () => {},
     countUnmapped: () => {},

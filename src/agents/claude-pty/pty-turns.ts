@@ -6,7 +6,7 @@
  */
 import { createSerial } from '../../lib/serial.ts';
 import type { BooError } from '../../protocol/error.ts';
-import type { AgentBody } from '../../protocol/event.ts';
+import type { AgentBody, DeltaBody } from '../../protocol/event.ts';
 import {
   type AgentEvent,
   type AgentPrompt,
@@ -24,6 +24,7 @@ import {
 import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
 import type { HookStop } from '../claude/mapping/turn-problem.ts';
 import { isBetweenTurns } from '../claude/claude-turn.ts';
+import type { DisplayedMessages } from './displayed-messages.ts';
 import { notHeard, type OwnPrompt } from './own-prompt.ts';
 import type { SessionCosts } from './session-costs.ts';
 import type { StartSettings } from './start-settings.ts';
@@ -38,6 +39,8 @@ export interface PtyTurnsParts {
   settings: StartSettings;
   /** Hears of every tool call. `leave`: see `PermissionRequests`. */
   questions: { onToolCall(toolCallId: string): void; leave(): string[] };
+  /** Its previews are replaced by what the transcript says. */
+  displayed: Pick<DisplayedMessages, 'stored' | 'noteTurnEnd'>;
   /** Starts with every turn, or when its prompt is about to be typed. */
   watch: { start(): void };
   /** A turn has ended. */
@@ -53,6 +56,8 @@ export class PtyTurns {
   readonly requests: TurnRequests;
   #mapping: MappingState;
   #model: string | null;
+  /** The transcript has named it. */
+  #isModelNoted = false;
   #sessionId: string;
 
   constructor(parts: PtyTurnsParts) {
@@ -119,6 +124,7 @@ export class PtyTurns {
   }
 
   noteModel(model: string): void {
+    this.#isModelNoted = true;
     this.#model = model;
   }
 
@@ -164,13 +170,32 @@ export class PtyTurns {
   route(event: AgentEvent): void {
     if (isChange(event)) this.#parts.settings.note(event);
     const { current } = this.#turn;
-    if (current) return tellIn(current, event);
+    if (current) return tellIn(current, this.#instead(event));
     const isAside =
       event.type === 'user_message' ||
       event.type === 'incoming_message' ||
       (event.type === 'agent_message' && isLocal(event.messageId));
     if (isAside || isBetweenTurns(event)) return this.#parts.spec.onEvent(event as AgentBody);
-    tellIn(this.beginTheirs(), event);
+    tellIn(this.beginTheirs(), this.#instead(event));
+  }
+
+  /** Shows a preview in the turn that is under way, if there is one. */
+  preview(delta: DeltaBody): boolean {
+    const { current } = this.#turn;
+    if (!current || current.isForDecisions) return false;
+    if (this.#mapping.sessionId !== this.#sessionId) {
+      if (!this.#isModelNoted) return false;
+      this.beginSession();
+    }
+    tellIn(current, delta);
+    return true;
+  }
+
+  /** The event as it replaces its preview. */
+  #instead(event: AgentEvent): AgentEvent {
+    if (event.type !== 'agent_message' || event.parentToolCallId !== undefined || isLocal(event.messageId))
+      return event;
+    return this.#parts.displayed.stored(event);
   }
 
   /** The program was idle. Ends the turn that was current then, if it still is. */
@@ -257,6 +282,7 @@ export class PtyTurns {
     turn.out.close();
     this.#turn.end(turn);
     this.requests.clear();
+    this.#parts.displayed.noteTurnEnd();
     turn.end();
     this.#parts.onEnd();
   }

@@ -25,7 +25,14 @@ export function endsWithoutLine(turn: TerminalTurn): boolean {
   return turn.interruption !== undefined || turn.apiError !== undefined || turn.isInterrupted;
 }
 
-/** Shows nothing the agent did with the prompt. */
+/** Shows nothing the agent did with the prompt, or nothing that is certain. */
 function isSilent({ type }: AgentEvent): boolean {
-  return ['session_started', 'user_message', 'notice', 'current_mode_update', 'usage_update'].includes(type);
+  return [
+    'session_started',
+    'user_message',
+    'notice',
+    'current_mode_update',
+    'usage_update',
+    'agent_message_chunk',
+  ].includes(type);
 }

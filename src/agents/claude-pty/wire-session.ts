@@ -1,4 +1,5 @@
 /** Puts the parts of a terminal session together. It starts nothing. */
+import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import type { Passthrough } from '../../terminal/passable.ts';
 import { TerminalHub } from '../../terminal/terminal-hub.ts';
@@ -9,6 +10,8 @@ import { McpServers } from '../claude/mcp-servers.ts';
 import { ProcessWatch } from '../process-watch.ts';
 import { BackgroundTasks } from './background-tasks.ts';
 import type { CostReceiver } from './cost-receiver.ts';
+import type { DisplayReceiver } from './display-receiver.ts';
+import { DisplayedMessages } from './displayed-messages.ts';
 import { EarlyKeys } from './early-keys.ts';
 import { InputLine } from './input-line.ts';
 import { LateLines } from './late-lines.ts';
@@ -41,6 +44,7 @@ export interface PtySessionParts {
   passthrough: readonly Passthrough[];
   limits: SessionLimits;
   costs: CostReceiver;
+  display: DisplayReceiver;
   countUnmapped(name: string): void;
   /** The session is closed or lost: none of its processes is left. */
   onEnded(): void;
@@ -103,9 +107,11 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     isExcused: () => questions.count > 0 || program.lendsTerminal !== false,
     end: () => program.kill(),
   });
+  const displayed = new DisplayedMessages((delta) => turns.preview(delta));
   const turns: PtyTurns = new PtyTurns({
     spec,
     turn,
+    displayed,
     costs,
     settings,
     questions,
@@ -130,7 +136,18 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     mcpServers,
     inputLine,
   });
-  const callbacks = new ProgramCallbacks({ receiver: parts.costs, costs, turns, questions, earlyKeys, onProblem });
+  const callbacks = new ProgramCallbacks({
+    receiver: parts.costs,
+    display: parts.display,
+    displayed,
+    env,
+    settingsDirectories: [configDir, join(spec.cwd, '.claude'), '/etc/claude-code'],
+    costs,
+    turns,
+    questions,
+    earlyKeys,
+    onProblem,
+  });
   const program: SessionProgram = new SessionProgram({
     ...parts,
     configDir,

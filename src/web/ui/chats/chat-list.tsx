@@ -1,10 +1,10 @@
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { sorted } from '../../state/chats.ts';
 import { useStore } from '../parts/use-store.ts';
-import { ChatRow } from './chat-row.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { VirtualChats } from './virtual-chats.tsx';
 
 const mostFound = 100;
 
@@ -76,6 +76,12 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
     };
     return sorted([...state.byId.values()].filter(fits));
   }, [state, found, isSearching, archived]);
+  const scroller = useRef<HTMLDivElement>(null);
+  const list = `${archived ? 'archived' : 'chats'} ${isSearching ? 'found' : 'all'}`;
+  const hasMore = isSearching || archived ? found?.hasMore === true : state.next !== null;
+  const label = archived ? 'Archived chats' : 'Chats';
+  const size = hasMore ? -1 : shown.length;
+  const facts = useMemo(() => ({ label, size }), [label, size]);
 
   return (
     <>
@@ -94,14 +100,10 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
           <Icon name="plus" /> New chat
         </button>
       </div>
-      <div className="list-scroll" aria-busy={isBusy}>
+      <div className="list-scroll" aria-busy={isBusy} ref={scroller}>
         {state.error !== undefined && !state.isLoaded && <p className="problem">{state.error}</p>}
         {!state.isLoaded && state.error === undefined && <p className="quiet">Loading chats …</p>}
-        <ul className="chat-list" aria-label={archived ? 'Archived chats' : 'Chats'}>
-          {shown.map((chat) => (
-            <ChatRow key={chat.id} chat={chat} isHere={chat.id === here} />
-          ))}
-        </ul>
+        <VirtualChats name={list} chats={shown} here={here} facts={facts} scroller={scroller} />
         {state.isLoaded && shown.length === 0 && !isBusy && (
           <p className="quiet">
             {hasFailed

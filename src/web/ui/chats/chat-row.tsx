@@ -18,7 +18,7 @@ export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isH
   const session = useSession();
   const title = readableLine(chat.title, 120);
   return (
-    <li className={`chat-row ${isHere ? 'is-here' : ''}`}>
+    <div className={`chat-row ${isHere ? 'is-here' : ''}`}>
       <a href={chatHref(chat.id)} aria-current={isHere ? 'page' : undefined} onClick={() => session.warmAhead(chat.id)}>
         <span className="row-title" dir="auto">
           {title}
@@ -33,7 +33,7 @@ export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isH
         </span>
       </a>
       <ChatMenu chat={chat} label={`More for ${title}`} />
-    </li>
+    </div>
   );
 });
 

@@ -1,0 +1,124 @@
+/**
+ * Hears what the program shows of an answer while it streams: its `MessageDisplay` hook, as a request to a loopback port of
+ * this process, because a hook that is a process of its own costs more than it saves. A program without the hook, or one
+ * whose settings forbid it, sends nothing.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createJsonScan } from '../../lib/json-scan.ts';
+import { asText, isRecord } from '../claude/mapping/loose-json.ts';
+import { readPostedBody } from './posted-body.ts';
+
+/** What the program shows next of a message: whole lines, and the rest with the last piece. */
+export interface DisplayedText {
+  /** The program's own id of the message, which its transcript does not have. */
+  messageId: string;
+  /** From 0 on, without a gap. Pieces may overtake each other. */
+  index: number;
+  text: string;
+}
+
+export interface DisplayHook {
+  hooks: Record<string, { matcher: string; hooks: object[] }[]>;
+  env: Record<string, string>;
+  /** Nothing is heard from here on. */
+  forget(): void;
+}
+
+export interface DisplayReceiver {
+  register(onText: (text: DisplayedText) => void): DisplayHook;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** More than the program ever sends. */
+const jsonBounds = { nodes: 1_000, depth: 20 };
+/** Read by the program when it calls the hook: its arguments are visible to other users, its environment is not. */
+const keyName = 'MESSAGE_DISPLAY_KEY';
+/** The program shows the text once it is answered. */
+const timeoutSeconds = 5;
+
+export async function openDisplayReceiver(): Promise<DisplayReceiver> {
+  const listeners = new Map<string, (text: DisplayedText) => void>();
+  const server = createServer((request, response) => {
+    const hear = listeners.get(request.headers.authorization ?? '');
+    if (!hear || request.method !== 'POST') return void response.writeHead(404).end();
+    readPostedBody(request)
+      .then((body) => {
+        // A tool can find the port and the key, and megabytes of empty lists take seconds to parse.
+        if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('The input is too large.');
+        const text = readDisplayedText(JSON.parse(body));
+        if (text) hear(text);
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      })
+      .catch(() => response.writeHead(400).end());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  let closing: Promise<void> | undefined;
+  return {
+    register(onText) {
+      const key = randomBytes(24).toString('base64url');
+      listeners.set(`Bearer ${key}`, onText);
+      const hook = {
+        type: 'http',
+        url: `http://127.0.0.1:${port}/`,
+        headers: { authorization: `Bearer $${keyName}` },
+        allowedEnvVars: [keyName],
+        timeout: timeoutSeconds,
+      };
+      return {
+        hooks: { MessageDisplay: [{ matcher: '', hooks: [hook] }] },
+        env: { [keyName]: key },
+        forget: () => void listeners.delete(`Bearer ${key}`),
+      };
+    },
+    close() {
+      closing ??= new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      return closing;
+    },
+  };
+}
+
+export function readDisplayedText(input: unknown): DisplayedText | undefined {
+  if (!isRecord(input) || input['hook_event_name'] !== 'MessageDisplay') return undefined;
+  const { message_id: id, index, delta: text } = input;
+  const messageId = asText(id);
+  if (messageId === undefined || !Number.isSafeInteger(index) || typeof text !== 'string') return undefined;
+  return { messageId, index: index as number, text };
+}
+
+/**
+ * Whether the program's request to this process might go through a proxy, which is to see no answers: it sends hooks through
+ * one too, unless it is told not to for this address. Its settings may name another one.
+ */
+export async function mayUseProxy(
+  env: Readonly<Record<string, string>>,
+  directories: readonly string[],
+): Promise<boolean> {
+  return goesThroughProxy(env) || (await setsProxy(directories));
+}
+
+export function goesThroughProxy(env: Readonly<Record<string, string>>): boolean {
+  const named = (pattern: RegExp): string[] =>
+    Object.entries(env).flatMap(([name, value]) => (value !== '' && pattern.test(name) ? [value] : []));
+  if (named(/^(https?|all)_proxy$/i).length === 0) return false;
+  const direct = named(/^no_proxy$/i).flatMap((value) => value.split(/[\s,]+/));
+  return !direct.includes('*') && !direct.includes('127.0.0.1');
+}
+
+async function setsProxy(directories: readonly string[]): Promise<boolean> {
+  const files = ['settings.json', 'settings.local.json', 'managed-settings.json'];
+  const paths = directories.flatMap((directory) => files.map((name) => join(directory, name)));
+  const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8').catch(() => '')));
+  return texts.some((text) => /"\w+_proxy"/i.test(text));
+}
