@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { hints } from '../../src/demo/text-scripts.ts';
-import { type RunningServer, startServer } from '../../src/main.ts';
+import { type RunningServer, startServer } from '../../src/start-server.ts';
 import { backendNames } from '../support/backend-names.ts';
 import { type BooClient, createClient } from '../../src/client/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';

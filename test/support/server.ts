@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../src/config.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
-import { type RunningServer, type ServerOptions, startServer } from '../../src/main.ts';
+import { type RunningServer, type ServerOptions, startServer } from '../../src/start-server.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import { type BooClient, createClient } from '../../src/client/client.ts';
 import type { Sql } from '../../src/store/database.ts';
