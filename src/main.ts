@@ -35,7 +35,7 @@ import { version } from './version.ts';
 import type { Door } from './http/door.ts';
 import type { HttpServer } from './http/server.ts';
 import type { Store } from './open-store.ts';
-import type { RunningServer, ServerOptions } from './start-server.ts';
+import type { RunningServer, ServerOptions } from './server-options.ts';
 
 export interface ServerParts {
   config: Config;

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
-import type { AgentDeclaration } from './agents/agent.ts';
 import { createAccess } from './http/access.ts';
 import { connectionsWithin } from './http/connections.ts';
 import { createDoor } from './http/door.ts';
@@ -11,36 +10,8 @@ import { openFilesLimit } from './lib/open-files-limit.ts';
 import { createLogger } from './logger.ts';
 import { openStore } from './open-store.ts';
 import { reachableOrigins } from './reachable-origins.ts';
+import type { RunningServer, ServerOptions } from './server-options.ts';
 import { checkToken } from './token-file.ts';
-
-export interface RunningServer {
-  readonly url: string;
-  readonly token: string;
-  /** A link that signs in one browser, once, under the address that works from outside if there is one. */
-  signInLink(): string;
-  /**
-   * Hands the chats over within the limit that is set, interrupts what still runs, ends every process, closes the
-   * database. Idempotent.
-   */
-  close(): Promise<void>;
-  /** Lets no turn finish any longer; false if `close` does not wait for one. */
-  hurry(): boolean;
-}
-
-export interface ServerOptions {
-  /** Answers come from the scripted demo model. */
-  demo: boolean;
-  /** The agents of this server, the default one first. Those that BooCode ships, unless given. */
-  agents?: readonly AgentDeclaration[];
-  /** Milliseconds between the pieces the demo model streams. */
-  demoIntervalMs?: number;
-  /** The database or the listener is gone for good: nothing can be served anymore. */
-  onFatal?: (error: Error) => void;
-  /**
-   * When aborted, a start is cancelled: whatever was opened is closed, and the start fails with the signal's reason.
-   */
-  signal?: AbortSignal;
-}
 
 /**
  * Opens everything, in order, and closes it in the opposite one: first what can fail for a reason that needs a person, then the database, last the chats,
