@@ -70,8 +70,8 @@ async function newChatTasks(place, name, { dist, warms }) {
 
 async function wakeTasks(place, name, { dist, warms }) {
   const tasks = [];
+  const server = await openBooCode(place, `wake-${name}`, { idleSeconds, dist });
   for (const engine of Object.keys(engines)) {
-    const server = await openBooCode(place, `wake-${name}-${engine}`, { idleSeconds, dist });
     const chat = await server.openChat(engine);
     await checkedTurn(chat, shortPrompt);
     tasks.push({
