@@ -69,7 +69,12 @@ export function createWire(options: WireOptions): Wire {
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   };
 
-  async function send(path: string, accept: string, request: RequestOptions, signal: AbortSignal): Promise<FetchResponse> {
+  async function send(
+    path: string,
+    accept: string,
+    request: RequestOptions,
+    signal: AbortSignal,
+  ): Promise<FetchResponse> {
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     return options.fetch(base + path + queryText(request.query), {
       method: request.method ?? 'GET',

@@ -171,7 +171,9 @@ export class SdkSession implements AgentSession {
     this.#life.assertWanted();
     startWatch.begin();
     const options = startOptions({ ...this.#wired, ...start, spec, dataDir, held });
-    const warm = await loadSdk().startup({ options, initializeTimeoutMs: longestMs }).finally(() => startWatch.close());
+    const warm = await loadSdk()
+      .startup({ options, initializeTimeoutMs: longestMs })
+      .finally(() => startWatch.close());
     this.#life.assertWanted();
     return warm;
   }
