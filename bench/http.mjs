@@ -15,7 +15,7 @@ export function openHttp(url, token) {
       let answer = '';
       for await (const chunk of response.setEncoding('utf8')) answer += chunk;
       if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`);
-      return JSON.parse(answer);
+      return answer === '' ? undefined : JSON.parse(answer);
     },
     /** The response of an SSE request, still streaming. */
     async stream(path) {

@@ -17,7 +17,7 @@ export async function openOwnPostgres(place, settings) {
   const home = join(place.root, 'postgres');
   mkdirSync(home);
   const binaries = findPostgresBinaries();
-  const user = choosePostgresUser(binaries.postgres, home);
+  const user = await choosePostgresUser(binaries.postgres, home);
   const passwordFile = join(home, 'password');
   writeFileSync(passwordFile, 'bench');
   if (user.uid !== null) for (const path of [home, passwordFile]) chownSync(path, user.uid, user.uid);

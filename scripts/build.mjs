@@ -1,4 +1,4 @@
-// Compiles src/ to dist/, and bundles the web app into dist/web. Runs as npm's `prepare`, so that a fresh `npm install`
+// Compiles src/ to dist/, bundles the program, and bundles the web app into dist/web. Runs as npm's `prepare`, so that a fresh `npm install`
 // yields a working program. With `--despite-errors` it ignores type errors, as the canary needs. In a production-only
 // install of the packed package there is no compiler, and dist/ already exists.
 import { spawnSync } from 'node:child_process';
@@ -19,6 +19,8 @@ try {
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
 if (status !== 0 && !process.argv.includes('--despite-errors')) process.exit(status ?? 1);
+const { bundleProgram } = await import('./bundle.mjs');
+await bundleProgram();
 chmodSync(join(root, 'dist', 'cli', 'boocode.js'), 0o755);
 const { buildWeb } = await import('./build-web.mjs');
 await buildWeb();

@@ -1,8 +1,7 @@
 /**
- * The composition root: config -> store -> agents -> chats -> http. Whatever is opened here is closed here, in the
- * opposite order.
+ * The composition root: store -> agents -> chats -> http. What comes before, and closes whatever is opened here in the
+ * opposite order, is in `start-server.ts`, which loads this while the database starts.
  */
-import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { endOrphans } from './agents/agent-process.ts';
 import { startHostWatcher } from './agents/host-watcher.ts';
@@ -16,96 +15,46 @@ import { SearchIndexer } from './chats/search-indexer.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
 import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
-import { openDataDirectory } from './data-directory.ts';
-import { demoEnvironment } from './demo-environment.ts';
-import type { AgentDeclaration } from './agents/agent.ts';
 import { openAgents } from './agents/agents.ts';
-import { createAccess } from './http/access.ts';
 import { createApp } from './http/app.ts';
 import { Forwarding } from './http/forwarding.ts';
-import { connectionsWithin } from './http/connections.ts';
-import { createDoor } from './http/door.ts';
-import { listen } from './http/server.ts';
 import { createSignInCodes } from './http/sign-in-codes.ts';
 import { makeSignInLink } from './http/sign-in-links.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
-import { openFilesLimit } from './lib/open-files-limit.ts';
-import { createLogger } from './logger.ts';
-import { openStore } from './open-store.ts';
 import { checkAddress } from './peers/check-address.ts';
 import { followHolder } from './peers/follow-holder.ts';
 import { Peers } from './peers/peers.ts';
-import { reachableOrigins } from './reachable-origins.ts';
 import { leaveNote } from './server-note.ts';
 import { settingsInForce } from './settings-in-force.ts';
 import { stopHost } from './store/hosts.ts';
 import { inTime } from './store/in-time.ts';
-import { checkToken, openToken } from './token-file.ts';
+import { openToken } from './token-file.ts';
 import { isWeak } from './token-strength.ts';
 import { version } from './version.ts';
+import type { Door } from './http/door.ts';
+import type { HttpServer } from './http/server.ts';
+import type { Store } from './open-store.ts';
+import type { RunningServer, ServerOptions } from './server-options.ts';
 
-export interface RunningServer {
-  readonly url: string;
-  readonly token: string;
-  /** A link that signs in one browser, once, under the address that works from outside if there is one. */
-  signInLink(): string;
-  /**
-   * Hands the chats over within the limit that is set, interrupts what still runs, ends every process, closes the
-   * database. Idempotent.
-   */
-  close(): Promise<void>;
-  /** Lets no turn finish any longer; false if `close` does not wait for one. */
-  hurry(): boolean;
+export interface ServerParts {
+  config: Config;
+  options: ServerOptions;
+  store: Store;
+  server: HttpServer;
+  door: Door;
+  publicOrigins: readonly string[];
+  logger: Log;
+  closers: (() => Promise<unknown>)[];
+  close: () => Promise<void>;
+  signal: AbortSignal;
 }
 
-export interface ServerOptions {
-  /** Answers come from the scripted demo model. */
-  demo: boolean;
-  /** The agents of this server, the default one first. Those that BooCode ships, unless given. */
-  agents?: readonly AgentDeclaration[];
-  /** Milliseconds between the pieces the demo model streams. */
-  demoIntervalMs?: number;
-  /** The database or the listener is gone for good: nothing can be served anymore. */
-  onFatal?: (error: Error) => void;
-  /**
-   * When aborted, a start is cancelled: whatever was opened is closed, and the start fails with the signal's reason.
-   */
-  signal?: AbortSignal;
-}
-
-/**
- * Opens everything, in order: first what can fail for a reason that needs a person, then the database, last the chats,
- * so that a failed start leaves nothing and uses nothing up. Throws BooError `config_invalid` or `storage_unavailable`
- * with one clear sentence.
- */
-export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
-  const logger = createLogger(config.logLevel, config.logFormat);
-  const closers: (() => Promise<unknown>)[] = [];
-  let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => (closing ??= closeAll(closers, logger));
-  const { signal = new AbortController().signal } = options;
+/** The chats come last, so that a failed start uses nothing up. What closes it all is added to `closers`. */
+export async function serveChats(parts: ServerParts): Promise<RunningServer> {
+  const { config, options, store, server, door, publicOrigins, logger, closers, close, signal } = parts;
+  const { sql, leaseSql, slow, openListener } = store;
   try {
-    const publicOrigins = reachableOrigins(config);
-    // A token nobody has: this only has to determine which hosts and origins are allowed.
-    const access = createAccess({ token: randomUUID(), publicOrigins });
-    const door = createDoor({ access, log: logger });
-    const server = await listen(door, {
-      host: config.host,
-      port: config.port,
-      log: logger,
-      connections: connectionsWithin(openFilesLimit()),
-    });
-    closers.push(() => server.close());
-    const takeBackDataDir = openDataDirectory(config.dataDir);
-    closers.push(async () => takeBackDataDir());
-    if (config.token === null) checkToken(config.dataDir);
-    signal.throwIfAborted();
-
-    const { sql, leaseSql, slow, openListener } = await openStore(config, { logger, closers, signal }, (error) => {
-      if (!closing) options.onFatal?.(error);
-    });
-    signal.throwIfAborted();
     // Not earlier: a refused start gives its reason in one sentence, and nothing else.
     logger.info(settingsInForce(config, options), 'BooCode is starting.');
     const token = config.token ?? openToken(config.dataDir);
@@ -116,7 +65,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const watcher = startHostWatcher(logger);
     closers.push(() => watcher.close());
 
-    const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
+    const agentEnv = options.demo
+      ? await (await import('./demo-environment.ts')).demoEnvironment(config, options, closers)
+      : config.agentEnv;
     const limits = { answerMs: config.agentAnswerMs, startMs: config.agentStartMs };
     const agents = await openAgents(
       {
@@ -244,6 +195,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     signal.throwIfAborted();
     door.open(app);
     logger.info({ url: server.url, hostId }, 'BooCode is ready.');
+    setImmediate(() => agents.prepare());
     if (address !== null) void checkAddress({ sql: leaseSql, peers, hostId, address, logger });
     else if (peers.hasOthers) {
       logger.info({}, 'Other hosts share this database, and cannot reach this one: see --advertise-url.');
@@ -259,18 +211,4 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     await close();
     throw error;
   }
-}
-
-/** Runs every step, even if an earlier one failed. */
-async function closeAll(closers: readonly (() => Promise<unknown>)[], logger: Log): Promise<void> {
-  // Not everything we wait for keeps a process alive: without this it would exit early, with code 13.
-  const alive = setInterval(() => undefined, 60_000);
-  for (const close of closers.toReversed()) {
-    try {
-      await close();
-    } catch (error) {
-      logger.error({ err: error }, 'A part of the server did not close cleanly.');
-    }
-  }
-  clearInterval(alive);
 }

@@ -1,7 +1,7 @@
 /** The server as a program: until a signal asks it to stop. */
 import type { Config } from './config.ts';
 import { createLogger } from './logger.ts';
-import { startServer } from './main.ts';
+import { startServer } from './start-server.ts';
 import { toBooError } from './protocol/error.ts';
 import { guardDriver } from './store/driver-guard.ts';
 

@@ -13,7 +13,16 @@ import { endChild } from '../child.mjs';
 import { distDirectory, fromDist } from '../dist.mjs';
 import { openHttp } from '../http.mjs';
 import { firstMarks, openFeed } from '../sse-feed.mjs';
-import { agentsOf } from '../processes.mjs';
+import { agentsOf, canSeeProcesses } from '../processes.mjs';
+
+/** The state `cold` is shown as soon as the process is told to exit: here it must have exited. */
+export async function untilCold(server, chat) {
+  const deadline = performance.now() + 60_000;
+  while ((await chat.state()) !== 'cold' || (canSeeProcesses && server.agentCount() > 0)) {
+    if (performance.now() > deadline) throw new Error('The chat did not go cold within a minute.');
+    await delay(50);
+  }
+}
 
 /** A person does not write in the moment in which the chat opens. */
 const settleMs = 200;
@@ -74,6 +83,9 @@ export async function openBooCode(
       /** Milliseconds from before the connection to the whole screen. */
       attach: () => attach(`${url.replace('http', 'ws')}${path}/terminal?access=read`, token),
       state: async () => (await http.json('GET', path)).state,
+      /** As the page does when a person opens the chat. */
+      warm: () => http.json('POST', `${path}/warm`),
+      remove: () => http.json('DELETE', path),
       turn: (prompt) => runTurn(path, feed, prompt),
     };
   }

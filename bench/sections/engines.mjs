@@ -1,10 +1,8 @@
 /** A warm chat on each engine beside a process per turn and the waking of a cold chat. */
-import { setTimeout as delay } from 'node:timers/promises';
-import { openBooCode } from '../contestants/boocode.mjs';
+import { openBooCode, untilCold } from '../contestants/boocode.mjs';
 import { openClaudePrint } from '../contestants/claude-print.mjs';
 import { interleave, ratioOf } from '../interleave.mjs';
 import { openPlace } from '../place.mjs';
-import { canSeeProcesses } from '../processes.mjs';
 import { checkedTurn, shortPrompt } from '../prompts.mjs';
 
 export default {
@@ -43,15 +41,6 @@ export default {
     }
   },
 };
-
-/** The state `cold` is shown as soon as the process is told to exit: here it must have exited. */
-async function untilCold(server, chat) {
-  const deadline = performance.now() + 30_000;
-  while ((await chat.state()) !== 'cold' || (canSeeProcesses && server.agentCount() > 0)) {
-    if (performance.now() > deadline) throw new Error('The chat did not go cold within 30 seconds.');
-    await delay(50);
-  }
-}
 
 function judge(samples, attach) {
   const builds = samples['before warm'] ? ['now', 'before'] : ['now'];

@@ -97,6 +97,9 @@ export interface Agent {
   /** For the whole host. Absent if there is nothing to sign in to. */
   readonly signIn?: AgentSignIn;
 
+  /** Loads what its sessions need and the start of the server did without. May take some tenths of a second. */
+  prepare?(): void;
+
   /** Closes every open session; no process is left. Idempotent. */
   dispose(): Promise<void>;
 }

@@ -83,6 +83,10 @@ export class Agents implements AgentDirectory {
     };
   }
 
+  prepare(): void {
+    for (const agent of this.all) agent.prepare?.();
+  }
+
   async dispose(): Promise<void> {
     for (const agent of this.all) await agent.dispose();
   }

@@ -1,6 +1,7 @@
 import { BooError, type BooClient, createClient } from '../client/client.ts';
 import { findServer, type ServerFlags } from './find-server.ts';
 import { defaultDataDir } from '../settings.ts';
+import { nodeFetch } from './node-fetch.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command is given. */
@@ -24,7 +25,7 @@ export function usualDataDirs(env: NodeJS.ProcessEnv): string[] {
 export async function connect(cli: Cli, flags: ServerFlags): Promise<BooClient> {
   const { terminal, env } = cli;
   const server = await findServer({ flags, env, usualDataDirs: usualDataDirs(env) });
-  const client = createClient({ url: server.url, token: server.token, clientName: 'cli' });
+  const client = createClient({ url: server.url, token: server.token, clientName: 'cli', fetch: nodeFetch });
   if (server.demo ?? (await client.info()).demo) {
     terminal.err(`${terminal.errStyle('dim', 'Answers come from the scripted demo model.')}\n`);
   }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BooError, createClient } from '../client/client.ts';
+import { nodeFetch } from './node-fetch.ts';
 
 export interface ServerFlags {
   url?: string | undefined;
@@ -143,7 +144,7 @@ function reachable(url: string): string {
 
 async function answers(url: string, timeoutMs: number): Promise<boolean> {
   try {
-    const { status } = await createClient({ url, timeoutMs }).health();
+    const { status } = await createClient({ url, timeoutMs, fetch: nodeFetch }).health();
     return status === 'ok' || status === 'unavailable';
   } catch {
     // Whatever is there now, it is not the server that left its address.

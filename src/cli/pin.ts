@@ -20,6 +20,9 @@ export function addPin(program: Command, cli: Cli): void {
       if (command.optsWithGlobals<GlobalFlags>().json) return printJson(cli, pinned);
       cli.terminal.out(`Chat ${chat.id} runs on the host ${plainLine(named.name, 64)} only.\n`);
     });
+}
+
+export function addUnpin(program: Command, cli: Cli): void {
   program
     .command('unpin')
     .description('Let a pinned chat run on any host again')

@@ -1,36 +1,67 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { addAdopt } from './adopt.ts';
-import { addAttach } from './attach.ts';
-import { addBackup } from './backup.ts';
-import { addChat } from './chat.ts';
 import { type Cli, misuse } from './cli.ts';
 import { plainLine } from './plain-text.ts';
-import { addDecide } from './decide.ts';
-import { addDemo } from './demo.ts';
-import { addDoctor } from './doctor.ts';
-import { addDrain } from './drain.ts';
-import { addExport } from './export.ts';
-import { addFlip } from './flip.ts';
-import { addHosts } from './hosts.ts';
-import { addTrust } from './trust.ts';
-import { addInterrupt } from './interrupt.ts';
-import { addLink } from './link.ts';
-import { addRestore } from './restore.ts';
-import { addResume } from './resume.ts';
-import { addLogin } from './login.ts';
-import { addLs } from './ls.ts';
-import { addMove } from './move.ts';
-import { addPin } from './pin.ts';
-import { addRewind } from './rewind.ts';
-import { addSend } from './send.ts';
-import { addServe } from './serve.ts';
 import { settings } from '../settings.ts';
 import { addSetting, sharedFlags } from './setting-options.ts';
-import { addShow } from './show.ts';
-import { addToken } from './token.ts';
 
-export function createProgram(cli: Cli): Command {
+type AddCommand = (program: Command, cli: Cli) => void;
+
+/**
+ * Each command's code, in the order of the help. Only that of the command which is run is loaded: to load all of it takes longer than most
+ * commands run.
+ */
+export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  serve: async () => (await import('./serve.ts')).addServe,
+  demo: async () => (await import('./demo.ts')).addDemo,
+  chat: async () => (await import('./chat.ts')).addChat,
+  send: async () => (await import('./send.ts')).addSend,
+  ls: async () => (await import('./ls.ts')).addLs,
+  hosts: async () => (await import('./hosts.ts')).addHosts,
+  drain: async () => (await import('./drain.ts')).addDrain,
+  show: async () => (await import('./show.ts')).addShow,
+  interrupt: async () => (await import('./interrupt.ts')).addInterrupt,
+  resume: async () => (await import('./resume.ts')).addResume,
+  rewind: async () => (await import('./rewind.ts')).addRewind,
+  attach: async () => (await import('./attach.ts')).addAttach,
+  flip: async () => (await import('./flip.ts')).addFlip,
+  move: async () => (await import('./move.ts')).addMove,
+  pin: async () => (await import('./pin.ts')).addPin,
+  unpin: async () => (await import('./pin.ts')).addUnpin,
+  trust: async () => (await import('./trust.ts')).addTrust,
+  decide: async () => (await import('./decide.ts')).addDecide,
+  adopt: async () => (await import('./adopt.ts')).addAdopt,
+  export: async () => (await import('./export.ts')).addExport,
+  login: async () => (await import('./login.ts')).addLogin,
+  link: async () => (await import('./link.ts')).addLink,
+  token: async () => (await import('./token.ts')).addToken,
+  backup: async () => (await import('./backup.ts')).addBackup,
+  restore: async () => (await import('./restore.ts')).addRestore,
+  doctor: async () => (await import('./doctor.ts')).addDoctor,
+};
+
+/**
+ * The command line for these words: with the command that they name, or with all of them if they ask for help or name none.
+ * Throws `invalid_request` for an unknown first word: the arguments after it may be meant for that command.
+ */
+export async function openProgram(cli: Cli, words: readonly string[]): Promise<Command> {
+  const program = createProgram(cli);
+  const [name = 'serve'] = program.parseOptions([...words]).operands;
+  const one =
+    Object.hasOwn(commands, name) && !words.some((word) => isAboutAll.test(word)) ? commands[name] : undefined;
+  const adders = one ? [one] : Object.values(commands);
+  for (const add of await Promise.all(adders.map((load) => load()))) add(program, cli);
+  if (!one) {
+    addHelp(program);
+    commandNamed(program, name);
+  }
+  return program;
+}
+
+/** Help may be that of the whole program. */
+const isAboutAll = /^(?:--help|-h|--version|-V)$/;
+
+function createProgram(cli: Cli): Command {
   const program = new Command('boocode')
     .description('Coding-agent chats that stay warm and survive everything, on a server of your own')
     .version(version())
@@ -42,34 +73,10 @@ export function createProgram(cli: Cli): Command {
     .helpCommand(false)
     .exitOverride();
   for (const setting of settings) if (sharedFlags.some((flag) => flag === setting.flag)) addSetting(program, setting);
-  const add = [
-    addServe,
-    addDemo,
-    addChat,
-    addSend,
-    addLs,
-    addHosts,
-    addDrain,
-    addShow,
-    addInterrupt,
-    addResume,
-    addRewind,
-    addAttach,
-    addFlip,
-    addMove,
-    addPin,
-    addTrust,
-    addDecide,
-    addAdopt,
-    addExport,
-    addLogin,
-    addLink,
-    addToken,
-    addBackup,
-    addRestore,
-    addDoctor,
-  ];
-  for (const addCommand of add) addCommand(program, cli);
+  return program;
+}
+
+function addHelp(program: Command): void {
   program
     .command('help')
     .description('Show help for a command')
@@ -78,13 +85,6 @@ export function createProgram(cli: Cli): Command {
       if (name === undefined) return program.help();
       return commandNamed(program, name).help();
     });
-  return program;
-}
-
-/** Throws `invalid_request` for an unknown first word: the arguments after it may be meant for that command. */
-export function checkCommand(program: Command, words: readonly string[]): void {
-  const [name] = program.parseOptions([...words]).operands;
-  if (name !== undefined) commandNamed(program, name);
 }
 
 function commandNamed(program: Command, name: string): Command {

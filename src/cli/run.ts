@@ -2,13 +2,12 @@ import { CommanderError } from 'commander';
 import { BooError } from '../client/client.ts';
 import type { Cli } from './cli.ts';
 import { plainText } from './plain-text.ts';
-import { checkCommand, createProgram } from './program.ts';
+import { openProgram } from './program.ts';
 
 /** Runs one command; the words are those after the program's name. The outcome is in `cli.exitCode`. Never throws. */
 export async function runCli(cli: Cli, words: readonly string[]): Promise<void> {
   try {
-    const program = createProgram(cli);
-    checkCommand(program, words);
+    const program = await openProgram(cli, words);
     await program.parseAsync(words, { from: 'user' });
   } catch (error) {
     cli.exitCode = tell(cli, error);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { BooError, createClient } from '../client/client.ts';
 import { type Cli, type GlobalFlags, printJson, usualDataDirs } from './cli.ts';
+import { nodeFetch } from './node-fetch.ts';
 import {
   dataDirsOf,
   findServer,
@@ -42,7 +43,7 @@ async function ofServer(search: ServerSearch): Promise<Found | undefined> {
     throw error;
   }
   try {
-    await createClient({ url: server.url, token: server.token, clientName: 'cli' }).info();
+    await createClient({ url: server.url, token: server.token, clientName: 'cli', fetch: nodeFetch }).info();
     return server;
   } catch (error) {
     if (!(error instanceof BooError) || error.code !== 'unauthorized') throw error;

@@ -5,7 +5,7 @@
 import type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './follow.ts';
 import { type Live, type LiveOptions, openLive } from './live.ts';
-import { createWire, isPassing, isUnreachable } from './request.ts';
+import { createWire, type Fetch, isPassing, isUnreachable } from './request.ts';
 import { type RunOptions, type RunResult, runPrompt } from './run.ts';
 import { openTerminal, type TerminalConnection, type TerminalOptions } from './terminal.ts';
 import { readTranscriptRecords } from './transcript.ts';
@@ -34,6 +34,7 @@ import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 
 export { BooError, type ErrorCode } from '../protocol/error.ts';
 export { isUnreachable } from './request.ts';
+export type { Fetch, FetchInit, FetchResponse } from './request.ts';
 export type { FeedStatus, FollowOptions, RunOptions, RunResult };
 export type { Live, LiveItem, LiveNews, LiveOptions, LiveState } from './live.ts';
 export type {
@@ -86,7 +87,7 @@ export interface ClientOptions {
   url: string;
   /** Without it only `health` and `signIn` work. */
   token?: string | undefined;
-  fetch?: typeof fetch | undefined;
+  fetch?: Fetch | undefined;
   /** This client's name, as other clients see it next to a decision's answer. */
   clientName?: string | undefined;
   /** For one request and its response; the feed uses `silenceMs`. */

@@ -25,10 +25,30 @@ export interface Wire {
   ): Promise<ReadableStream<Uint8Array>>;
 }
 
+export interface FetchInit {
+  method: string;
+  headers: Record<string, string>;
+  body?: string;
+  keepalive?: boolean;
+  signal: AbortSignal;
+}
+
+/** What the client needs of a response. */
+export interface FetchResponse {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: ReadableStream<Uint8Array> | null;
+  text(): Promise<string>;
+}
+
+/** What the client needs of `fetch`, which has more. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
+
 export interface WireOptions {
   url: string;
   token: string | undefined;
-  fetch: typeof fetch;
+  fetch: Fetch;
   clientName: string;
   timeoutMs: number;
 }
@@ -49,7 +69,12 @@ export function createWire(options: WireOptions): Wire {
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   };
 
-  async function send(path: string, accept: string, request: RequestOptions, signal: AbortSignal): Promise<Response> {
+  async function send(
+    path: string,
+    accept: string,
+    request: RequestOptions,
+    signal: AbortSignal,
+  ): Promise<FetchResponse> {
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     return options.fetch(base + path + queryText(request.query), {
       method: request.method ?? 'GET',
@@ -68,7 +93,7 @@ export function createWire(options: WireOptions): Wire {
       const timer = timeoutMs === null ? undefined : setTimeout(hangUp, timeoutMs);
       signal?.addEventListener('abort', hangUp);
       if (signal?.aborted) hangUp();
-      let response: Response;
+      let response: FetchResponse;
       let text: string;
       try {
         response = await send(path, 'application/json', request, abort.signal);
@@ -89,7 +114,7 @@ export function createWire(options: WireOptions): Wire {
     },
 
     async openStream(path, query, signal, type = 'text/event-stream') {
-      let response: Response;
+      let response: FetchResponse;
       try {
         response = await send(path, type, { query }, signal);
       } catch (error) {

@@ -20,10 +20,10 @@ function clientOf(pieceBytes = 7) {
     url: 'http://localhost:4700',
     token: testToken,
     fetch: async (input, init) => {
-      const { pathname } = new URL(input instanceof Request ? input.url : input);
+      const { pathname } = new URL(input);
       const response = await test.app.request(pathname, {
         ...init,
-        headers: [...new Headers(init?.headers), ['host', 'localhost:4700']],
+        headers: { ...init.headers, host: 'localhost:4700' },
       });
       const cut = new TransformStream<Uint8Array, Uint8Array>({
         transform(chunk, controller) {

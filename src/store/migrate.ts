@@ -104,7 +104,6 @@ interface Sequence {
 interface Migration {
   version: number;
   name: string;
-  text: string;
 }
 
 // The same two steps up from src/store and from dist/store.
@@ -178,13 +177,7 @@ async function run(
 
 async function readMigrations(directory: string): Promise<Migration[]> {
   const names = (await readdir(directory)).filter((name) => /^\d{6}\.sql$/.test(name)).sort();
-  return Promise.all(
-    names.map(async (name) => ({
-      version: Number.parseInt(name, 10),
-      name,
-      text: await readFile(join(directory, name), 'utf8'),
-    })),
-  );
+  return names.map((name) => ({ version: Number.parseInt(name, 10), name }));
 }
 
 async function readVersions(sql: AnySql, { schema, table }: Sequence): Promise<Set<number>> {
@@ -221,8 +214,9 @@ export function refuseNewer(present: Iterable<number>, migrations: readonly numb
 }
 
 /** False if another host was faster. */
-async function apply(sql: AnySql, { schema, table }: Sequence, migration: Migration): Promise<boolean> {
-  const { version, name, text } = migration;
+async function apply(sql: AnySql, { schema, table, directory }: Sequence, migration: Migration): Promise<boolean> {
+  const { version, name } = migration;
+  const text = await readFile(join(directory, name), 'utf8');
   try {
     await sql.unsafe(
       `${beginSchemaChange}

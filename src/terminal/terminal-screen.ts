@@ -2,12 +2,20 @@
  * The server's own screen of a program: it knows the current contents, answers the program's terminal queries, and can
  * be redrawn on a blank terminal.
  */
-import xterm from '@xterm/headless';
-import type { Terminal } from '@xterm/headless';
+import { createRequire } from 'node:module';
+import type * as Xterm from '@xterm/headless';
 import { useCellWidths } from '../protocol/cell-widths.ts';
 import type { TerminalSize } from '../protocol/terminal.ts';
 import { drawScreen } from './draw-screen.ts';
 import { ScreenModes } from './screen-modes.ts';
+
+const require = createRequire(import.meta.url);
+let loaded: typeof Xterm | undefined;
+
+/** Loads the emulator, unless it is: that takes as long as a tenth of the server's start, which does not need it. */
+export function loadScreens(): typeof Xterm {
+  return (loaded ??= require('@xterm/headless') as typeof Xterm);
+}
 
 export interface TerminalScreenOptions {
   size: TerminalSize;
@@ -17,13 +25,13 @@ export interface TerminalScreenOptions {
 }
 
 export class TerminalScreen {
-  readonly #terminal: Terminal;
+  readonly #terminal: Xterm.Terminal;
   readonly #modes: ScreenModes;
   #backlogBytes = 0;
 
   constructor(options: TerminalScreenOptions) {
     const answer = (data: string): void => options.answer(data);
-    this.#terminal = new xterm.Terminal({
+    this.#terminal = new (loadScreens().Terminal)({
       cols: options.size.columns,
       rows: options.size.rows,
       scrollback: options.scrollbackLines,

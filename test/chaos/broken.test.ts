@@ -39,7 +39,9 @@ afterEach(async () => {
 
 /** Starts a host; one that breaks a promise if that is named. */
 async function serve(broken?: string): Promise<ServerProgram> {
-  const home = await openProgramHome({ env: warmEnv(model, database) });
+  // In the bundle nothing can be replaced.
+  const build = () => (broken ? resolve('dist/cli/main.js') : undefined);
+  const home = await openProgramHome({ env: warmEnv(model, database), build });
   homes.push(home);
   if (broken === undefined) return home.serve('serve');
   const preload = pathToFileURL(resolve(import.meta.dirname, 'broken/broken-server.mjs')).href;

@@ -88,7 +88,9 @@ export class ChaosHost {
     this.#starts += 1;
     const writer = `${this.name}.${this.#starts}`;
     const preload = join(import.meta.dirname, 'host-preload.mjs');
-    const node = [process.execPath, '--import', preload, program, 'serve', '--idle-seconds', '30'];
+    // In the bundle nothing can be replaced.
+    const modules = join(dirname(program), 'main.js');
+    const node = [process.execPath, '--import', preload, modules, 'serve', '--idle-seconds', '30'];
     const [first = '', ...rest] = [...network.prefix, ...node];
     // A runner that is killed leaves no host.
     const { command, args } = withDeathSignal(first, rest, 'TERM');

@@ -40,7 +40,7 @@ export async function startOwnPostgres({
   const passwordFile = join(home, 'password');
   await writeFile(passwordFile, password);
   const binaries = findPostgresBinaries();
-  const user = choosePostgresUser(binaries.postgres, home);
+  const user = await choosePostgresUser(binaries.postgres, home);
   const own = (path: string): void => {
     if (user.uid !== null) chownSync(path, user.uid, user.uid);
   };

@@ -3,13 +3,14 @@
  * and the program stores the login in its usual place. The SDK implements this, but its types do not include it.
  */
 import { once } from 'node:events';
-import { type Query, query } from '@anthropic-ai/claude-agent-sdk';
+import type { Query } from '@anthropic-ai/claude-agent-sdk';
 import type { Clock } from '../../lib/clock.ts';
 import { plainWords } from '../../lib/plain-words.ts';
 import { within } from '../../lib/within.ts';
 import type { AgentSignIn, SignInAccount, SignInPage } from '../../protocol/agent-sign-in.ts';
 import { BooError } from '../../protocol/error.ts';
 import { type AgentProcess, spawnAgent } from '../agent-process.ts';
+import { loadSdk } from '../claude/sdk.ts';
 
 export interface ClaudeSignInOptions {
   /** The same as agents get: the login is stored for them. */
@@ -105,7 +106,7 @@ export class ClaudeSignIn implements AgentSignIn {
   #open(): Flow {
     const { env, cwd } = this.#options;
     let child: AgentProcess | undefined;
-    const started = query({
+    const started = loadSdk().query({
       // Sends no prompt: the program only signs in.
       prompt: { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) },
       options: {

@@ -1,5 +1,5 @@
 /** One warm query: a live `claude` process that gets one user message per turn, and whose frames become AgentEvents. */
-import { type Query, type SDKUserMessage, startup } from '@anthropic-ai/claude-agent-sdk';
+import type { Query, SDKUserMessage, WarmQuery } from '@anthropic-ai/claude-agent-sdk';
 import { createPushable } from '../../lib/pushable.ts';
 import { within } from '../../lib/within.ts';
 import { type Effort, type PermissionMode, permissionModes } from '../../protocol/chat.ts';
@@ -21,6 +21,7 @@ import { heldProvider } from '../claude/held-provider.ts';
 import { oneOf } from '../claude/mapping/loose-json.ts';
 import { baselineOf } from '../claude/mapping/model-costs.ts';
 import { inboundSetting } from '../claude/program-settings.ts';
+import { loadSdk } from '../claude/sdk.ts';
 import { type LifePhase, SessionLife } from '../claude/session-life.ts';
 import { endedCall, isForOneCall, isWaiting, mustAsk } from './continued-call.ts';
 import { startOptions, type StartOptionsParts } from './start-options.ts';
@@ -163,14 +164,16 @@ export class SdkSession implements AgentSession {
     this.#ended.push(id);
   }
 
-  async #warmUp(start: Pick<StartOptionsParts, 'isKnown' | 'model' | 'continuedTool'>): ReturnType<typeof startup> {
+  async #warmUp(start: Pick<StartOptionsParts, 'isKnown' | 'model' | 'continuedTool'>): Promise<WarmQuery> {
     const { spec, dataDir } = this.#parts;
     const { startWatch } = this.#wired;
     const held = await heldProvider(spec, this.#wired.env);
     this.#life.assertWanted();
     startWatch.begin();
     const options = startOptions({ ...this.#wired, ...start, spec, dataDir, held });
-    const warm = await startup({ options, initializeTimeoutMs: longestMs }).finally(() => startWatch.close());
+    const warm = await loadSdk()
+      .startup({ options, initializeTimeoutMs: longestMs })
+      .finally(() => startWatch.close());
     this.#life.assertWanted();
     return warm;
   }

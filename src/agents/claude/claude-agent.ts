@@ -5,14 +5,15 @@ import type { Agent, AgentDeclaration, AgentOptions, BackendDeclaration, DemoEnd
 import { ClaudePtyBackend } from '../claude-pty/claude-pty-backend.ts';
 import { ClaudeSdkBackend } from '../claude-sdk/claude-sdk-backend.ts';
 import { ClaudeSignIn } from '../claude-sdk/claude-sign-in.ts';
+import { loadScreens } from '../../terminal/terminal-screen.ts';
 import { chooseProvider, isOfProvider } from './provider.ts';
 import { findTerminalPath } from './terminal-path.ts';
 import { diagnoseClaude } from './diagnose-claude.ts';
-import { foldSummary } from './fold-summary.ts';
 import { readDirectoryContent } from './files/directory-content.ts';
 import { rewindTranscript } from './files/rewind-transcript.ts';
 import { configDirOf, leaveDirectory, removeTranscript, storeLeft } from './files/transcript-file.ts';
 import { knowsModel } from './known-model.ts';
+import { loadSdk } from './sdk.ts';
 import { removeSideFiles } from './files/remove-side-files.ts';
 import { createHistoryMapper } from './mapping/map-history.ts';
 import { createTurnTraces } from './mapping/turn-traces.ts';
@@ -55,7 +56,7 @@ async function open(options: AgentOptions): Promise<Agent> {
     models: ['opus', 'sonnet', 'haiku'],
     knowsModel: (model) => knowsModel(model, env),
     readDirectory: (cwd) => readDirectoryContent(cwd, configDir),
-    foldSummary,
+    foldSummary: (...given) => loadSdk().foldSessionSummary(...given),
     createHistory: createHistoryMapper,
     createTurnTraces,
     storeSession: ({ sessionStore, ...session }) => storeLeft(sessionStore, { configDir, ...session }),
@@ -66,6 +67,10 @@ async function open(options: AgentOptions): Promise<Agent> {
       await removeSideFiles(sideFiles, configDir, session.sessionId);
     },
     ...(signIn && { signIn }),
+    prepare() {
+      loadSdk();
+      loadScreens();
+    },
     async dispose() {
       await signIn?.cancel();
       await sdk.dispose();

@@ -11,6 +11,8 @@ import { startPostgres } from './server.ts';
 import { openSocketDirectory, socketUrl } from './socket.ts';
 import { choosePostgresUser } from './user.ts';
 
+export { embeddedConnections } from './server.ts';
+
 export interface EmbeddedPostgres {
   /** For the `postgres` driver. Contains the password. */
   readonly url: string;
@@ -40,7 +42,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   try {
     const binaries = findPostgresBinaries();
     await endLeftover(home);
-    const user = choosePostgresUser(binaries.postgres, home);
+    const user = await choosePostgresUser(binaries.postgres, home);
     const password = openPassword(home);
     const cluster = await openCluster({ home, binaries, user, passwordFile: password.file });
     const socket = openSocketDirectory(home, user);

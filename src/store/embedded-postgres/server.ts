@@ -25,6 +25,8 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
+export const embeddedConnections = 60;
+
 // After a crash the log is replayed first, at most a few hundred megabytes.
 const startLimitMs = 120_000;
 const stopLimitMs = 15_000;
@@ -99,7 +101,7 @@ function serverArguments(options: StartPostgres): string[] {
     unix_socket_directories: `"${options.socketDirectory.replaceAll('"', '""')}"`,
     unix_socket_permissions: '0700',
     fsync: 'on',
-    max_connections: '60',
+    max_connections: String(embeddedConnections),
     shared_buffers: '32MB',
     // One program's database: nothing replicates it, and no query is worth several processes.
     wal_level: 'minimal',

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chownSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../lib/process-identity.ts';
@@ -18,11 +19,11 @@ const nobody = 65534;
  * own files belong to that user and nothing changes outside. If namespaces are forbidden, as in many containers, it
  * runs as `nobody`: that user gets the files, and the one capability to reach them below root-only directories.
  */
-export function choosePostgresUser(postgres: string, home: string): PostgresUser {
+export async function choosePostgresUser(postgres: string, home: string): Promise<PostgresUser> {
   if (process.getuid?.() !== 0) return { prefix: [], uid: null };
   for (const user of [...namespaceUser(), ...nobodyUser()]) {
     giveFiles(home, user);
-    if (runs(user, postgres, '--version') && writes(user, home)) return user;
+    if (await works(user, postgres, home)) return user;
   }
   throw new BooError(
     'storage_unavailable',
@@ -45,18 +46,19 @@ function nobodyUser(): PostgresUser[] {
   return [{ prefix: [setpriv, ...ids, ...capability, '--'], uid: nobody }];
 }
 
-function runs({ prefix }: PostgresUser, ...command: string[]): boolean {
-  const [program = '', ...args] = [...prefix, ...command];
-  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
-}
-
-function writes(user: PostgresUser, home: string): boolean {
-  // Tried, not queried: access(2) ignores the capability.
+/** Whether the user can run Postgres and write in `home`. Tried, not queried: access(2) ignores the capability. */
+async function works({ prefix }: PostgresUser, postgres: string, home: string): Promise<boolean> {
   const probe = join(home, 'probe');
   rmSync(probe, { recursive: true, force: true });
-  const works = runs(user, 'mkdir', probe);
+  const script = '"$0" --version && mkdir "$1"';
+  const [program, ...args] = [...prefix, '/bin/sh', '-c', script, postgres, probe];
+  const child = spawn(program, args, { stdio: 'ignore' });
+  const status = await once(child, 'exit').then(
+    ([code]) => code as number | null,
+    () => null,
+  );
   rmSync(probe, { recursive: true, force: true });
-  return works;
+  return status === 0;
 }
 
 /** Gives `home` and everything in it to the user: another way of starting may have changed the owner. */
