@@ -17,14 +17,6 @@ export function openHttp(url, token) {
       if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`);
       return answer === '' ? undefined : JSON.parse(answer);
     },
-    /** A request without an answer to read. */
-    async send(method, path) {
-      const sent = request(new URL(path, url), { method, agent, headers: { authorization } });
-      sent.end();
-      const [response] = await once(sent, 'response');
-      response.resume();
-      if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode}`);
-    },
     /** The response of an SSE request, still streaming. */
     async stream(path) {
       const sent = request(new URL(path, url), { agent, headers: { authorization, accept: 'text/event-stream' } });

@@ -3,7 +3,9 @@ import { query } from '@anthropic-ai/claude-agent-sdk';
 
 const [cwd] = process.argv.slice(2);
 
-process.on('message', async ({ prompt }) => {
+process.on('message', ({ prompt }) => void runTurn(prompt));
+
+async function runTurn(prompt) {
   const startedAt = performance.now();
   const turn = { firstMs: undefined, resultMs: undefined, text: '' };
   const options = {
@@ -21,6 +23,6 @@ process.on('message', async ({ prompt }) => {
     } else if (frame.type === 'result') turn.resultMs = performance.now() - startedAt;
   }
   process.send(turn);
-});
+}
 process.once('disconnect', () => process.exit());
 process.send({ ready: true });

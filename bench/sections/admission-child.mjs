@@ -46,7 +46,7 @@ async function promptAll(chats) {
 async function endAll(chats) {
   for (const { path, feed } of chats) {
     feed.close();
-    await server.http.send('DELETE', path);
+    await server.http.json('DELETE', path);
   }
   while (server.agentCount() > 0) await delay(sampleMs);
 }

@@ -81,7 +81,7 @@ test('an answer that breaks off is no answer', async () => {
     (async () => {
       while (!(await stream?.read())?.done);
     })(),
-  ).rejects.toThrow();
+  ).rejects.toThrow('aborted');
 });
 
 test('a stream arrives in pieces, until it is cancelled', async () => {

@@ -51,7 +51,7 @@ async function works({ prefix }: PostgresUser, postgres: string, home: string): 
   const probe = join(home, 'probe');
   rmSync(probe, { recursive: true, force: true });
   const script = '"$0" --version && mkdir "$1"';
-  const [program = '', ...args] = [...prefix, '/bin/sh', '-c', script, postgres, probe];
+  const [program, ...args] = [...prefix, '/bin/sh', '-c', script, postgres, probe];
   const child = spawn(program, args, { stdio: 'ignore' });
   const status = await once(child, 'exit').then(
     ([code]) => code as number | null,
