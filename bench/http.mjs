@@ -22,6 +22,8 @@ export function openHttp(url, token) {
       const sent = request(new URL(path, url), { agent, headers: { authorization, accept: 'text/event-stream' } });
       sent.end();
       const [response] = await once(sent, 'response');
+      // A stream that its reader has closed may still be reset by the server.
+      sent.on('error', (error) => response.destroy(error));
       if (response.statusCode !== 200) throw new Error(`GET ${path}: ${response.statusCode}`);
       return response.setEncoding('utf8');
     },

@@ -21,7 +21,7 @@ const readers = 200;
 const warmChats = 10;
 const megabyte = 1024 * 1024;
 /** For what a burst of readers leaves to the garbage collector. */
-const settleMs = 15_000;
+const settleMs = 10_000;
 
 export default {
   name: 'many-chats',
@@ -86,15 +86,13 @@ async function openHost(place, dist, count) {
   await admin.end();
   const url = base.replace('/postgres?', `/${name}?`);
   let server;
-  let child;
   const start = async () => {
     opened += 1;
     server = await openBooCode(place, `${name}-${opened}`, { idleSeconds: 3600, databaseUrl: url, dist });
-    child = { pid: server.pid };
   };
   const stop = async () => {
-    process.kill(child.pid, 'SIGTERM');
-    while (isAlive(child.pid)) await delay(50);
+    process.kill(server.pid, 'SIGTERM');
+    while (isAlive(server.pid)) await delay(50);
   };
   await start();
   await stop();
@@ -182,7 +180,7 @@ async function measureReaders({ server }, rounds, progress) {
   };
   for (const count of [1, readers]) await turn(count);
   await delay(settleMs);
-  const [before] = [memoryOf(server.pid).rss / megabyte];
+  const before = memoryOf(server.pid).rss / megabyte;
   const ms = { one: [], all: [] };
   for (let round = 0; round < rounds; round += 1) {
     ms.one.push(await turn(1));

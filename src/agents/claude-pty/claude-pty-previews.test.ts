@@ -19,6 +19,8 @@ const previewed = (events: readonly AgentEvent[]): string =>
 
 test('PTY-14: a line is a preview while the model is still answering, and its message replaces it', async () => {
   const session = await openSession(harness);
+  // The session is announced with the first message of the transcript.
+  await runTurn(session, 'stream 3 tokens');
   const events: AgentEvent[] = [];
   const turn = runTurn(session, 'hold after a line', { onEvent: (event) => events.push(event) });
   await until(() => previewed(events) === line, { what: 'the first line' });
@@ -70,6 +72,8 @@ test('PTY-17: without the hook, as where settings forbid it, the answer comes fr
 
 test('PTY-15: what was shown of an interrupted answer is in the turn once at most', async () => {
   const session = await openSession(harness);
+  // The session is announced with the first message of the transcript.
+  await runTurn(session, 'stream 3 tokens');
   const events: AgentEvent[] = [];
   const turn = runTurn(session, 'hold after a line', { onEvent: (event) => events.push(event) });
   await until(() => previewed(events) === line, { what: 'the first line' });
