@@ -1,5 +1,5 @@
 // One build's server for `admission.mjs`, in a process of its own. Answers one message at a time.
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openBooCode } from '../contestants/boocode.mjs';
 import { distDirectory } from '../dist.mjs';
@@ -69,6 +69,11 @@ function openGroup() {
     const group = `${base}/${name}`;
     try {
       mkdirSync(group);
+      if (!existsSync(`${group}/cgroup.procs`)) {
+        // A plain directory: groups of this version are elsewhere.
+        rmdirSync(group);
+        continue;
+      }
       place.onClose(async () => {
         // It is empty once the server has ended.
         await delay(settleMs);
