@@ -15,6 +15,13 @@ const groupBytes = 1500 * 1024 * 1024;
 const isLimiting = readFileSync(`${distDirectory}/settings.js`, 'utf8').includes('reserve-memory-mb');
 
 const place = await openPlace({});
+/** The control group that the server was put into. */
+let ownGroup;
+// Empty once the server has ended, so before it is opened.
+place.onClose(async () => {
+  await delay(settleMs);
+  if (ownGroup) rmdirSync(ownGroup);
+});
 const server = await openBooCode(place, 'boocode', {
   idleSeconds: 600,
   flags: (process.env.ROOM_FLAGS ?? '').split(' ').filter(Boolean),
@@ -74,11 +81,7 @@ function openGroup() {
         rmdirSync(group);
         continue;
       }
-      place.onClose(async () => {
-        // It is empty once the server has ended.
-        await delay(settleMs);
-        rmdirSync(group);
-      });
+      ownGroup = group;
       writeFileSync(`${group}/${file}`, String(groupBytes));
       writeFileSync(`${group}/cgroup.procs`, String(server.pid));
       return groupBytes;
