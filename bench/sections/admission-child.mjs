@@ -22,10 +22,7 @@ place.onClose(async () => {
   await delay(settleMs);
   if (ownGroup) rmdirSync(ownGroup);
 });
-const server = await openBooCode(place, 'boocode', {
-  idleSeconds: 600,
-  flags: (process.env.ROOM_FLAGS ?? '').split(' ').filter(Boolean),
-});
+const server = await openBooCode(place, 'boocode', { idleSeconds: 600 });
 
 async function openChats(count, backend) {
   const chats = [];
