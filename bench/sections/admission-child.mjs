@@ -1,5 +1,5 @@
 // One build's server for `admission.mjs`, in a process of its own. Answers one message at a time.
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openBooCode } from '../contestants/boocode.mjs';
 import { distDirectory } from '../dist.mjs';
@@ -15,10 +15,14 @@ const groupBytes = 1500 * 1024 * 1024;
 const isLimiting = readFileSync(`${distDirectory}/settings.js`, 'utf8').includes('reserve-memory-mb');
 
 const place = await openPlace({});
-const server = await openBooCode(place, 'boocode', {
-  idleSeconds: 600,
-  flags: (process.env.ROOM_FLAGS ?? '').split(' ').filter(Boolean),
+/** The control group that the server was put into. */
+let ownGroup;
+// Empty once the server has ended, so before it is opened.
+place.onClose(async () => {
+  await delay(settleMs);
+  if (ownGroup) rmdirSync(ownGroup);
 });
+const server = await openBooCode(place, 'boocode', { idleSeconds: 600 });
 
 async function openChats(count, backend) {
   const chats = [];
@@ -69,11 +73,12 @@ function openGroup() {
     const group = `${base}/${name}`;
     try {
       mkdirSync(group);
-      place.onClose(async () => {
-        // It is empty once the server has ended.
-        await delay(settleMs);
+      if (!existsSync(`${group}/cgroup.procs`)) {
+        // A plain directory: groups of this version are elsewhere.
         rmdirSync(group);
-      });
+        continue;
+      }
+      ownGroup = group;
       writeFileSync(`${group}/${file}`, String(groupBytes));
       writeFileSync(`${group}/cgroup.procs`, String(server.pid));
       return groupBytes;

@@ -27,8 +27,11 @@ function open(startsAtOnce = 1): Admission {
 /** An idle agent that gives back this much. */
 function idleAgent(chatId: string, about: Partial<IdleAgent> = {}, freesMb = 250): IdleAgent {
   const agent: IdleAgent = {
-    ...{ chatId, isAhead: false, isCached: false, idleMs: 60_000, head: 100 },
-    ...about,
+    chatId,
+    isAhead: about.isAhead ?? false,
+    isCached: about.isCached ?? false,
+    idleMs: about.idleMs ?? 60_000,
+    head: about.head ?? 100,
     end() {
       ended.push(chatId);
       idle = idle.filter((each) => each !== agent);

@@ -6,7 +6,7 @@ import type { Admission } from './admission.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 import type { ChatStateMachine } from './chat-state-machine.ts';
-import type { PromptCache } from './idle-limit.ts';
+import type { PromptCache } from './prompt-cache.ts';
 import type { Waits } from './waits.ts';
 import type { WorkQueue } from './work-queue.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';

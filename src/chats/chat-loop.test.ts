@@ -5,7 +5,7 @@ import type { AgentSession } from '../agents/agent-backend.ts';
 import type { ChatContext } from './chat-context.ts';
 import { ChatLoop, type ChatLoopParts } from './chat-loop.ts';
 import { ChatStateMachine } from './chat-state-machine.ts';
-import { PromptCache } from './idle-limit.ts';
+import { PromptCache } from './prompt-cache.ts';
 import { WorkQueue } from './work-queue.ts';
 
 const [idleTimeoutMs, aheadTimeoutMs] = [1_000, 100];

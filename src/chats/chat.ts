@@ -26,7 +26,7 @@ import { flipChat } from './flip.ts';
 import { type Departure, leaveHost } from './leave-host.ts';
 import { eraseSessions } from './kept-sessions.ts';
 import type { IdleAgent } from './idle-agent.ts';
-import { PromptCache } from './idle-limit.ts';
+import { PromptCache } from './prompt-cache.ts';
 import { ContinuedCalls } from './continued-calls.ts';
 import { ContinuedTurn } from './continued-turn.ts';
 import { OpenDecisions } from './open-decisions.ts';
@@ -204,7 +204,6 @@ export class Chat {
     if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') queue.promptsEdited();
     if ('requeuedPromptIds' in event && event.requeuedPromptIds) queue.promptsReturned();
     if (event.type === 'queue_held' || event.type === 'queue_resumed') this.#hold.arm();
-    if (event.type === 'chat_updated' && event.idleSeconds !== undefined) this.#loop.setIdleLimit();
     this.#onChanged();
   }
 
@@ -263,6 +262,7 @@ export class Chat {
     const chat = { ...this.#context, ...parts };
     if (backend === undefined && cwd === undefined) await changeSettings(chat, changes, actor);
     else await flipChat(chat, { backend, cwd, running, changes, actor, signal });
+    if (changes.idleSeconds !== undefined) this.#loop.setIdleLimit();
     await this.#hold.noteChanges({ ...changes, cwd });
   }
 

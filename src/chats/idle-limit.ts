@@ -3,32 +3,10 @@
  * the last request, and a chat that goes cold just before that ends would give away the little that is left. So one whose
  * cache ends soon after its limit, within as long again, goes cold just after its cache.
  */
-import type { Clock } from '../lib/clock.ts';
-import type { Event } from '../protocol/event.ts';
 import type { ChatContext } from './chat-context.ts';
 
 /** Requests and answers take a moment, too. */
 const afterCacheMs = 5_000;
-
-/** When the provider forgets a conversation. */
-export class PromptCache {
-  readonly #clock: Clock;
-  #untilMs: number | undefined;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  noted(event: Event): void {
-    if (event.type !== 'usage_update' || event.cacheSeconds === undefined) return;
-    this.#untilMs = this.#clock.monotonicMs() + event.cacheSeconds * 1_000;
-  }
-
-  /** 0 if nothing is cached any more. */
-  get leftMs(): number {
-    return this.#untilMs === undefined ? 0 : Math.max(0, this.#untilMs - this.#clock.monotonicMs());
-  }
-}
 
 /** The chat's own limit, or else the server's. */
 export function ownIdleLimitMs({ settings, idleTimeoutMs }: Pick<ChatContext, 'settings' | 'idleTimeoutMs'>): number {
@@ -43,6 +21,8 @@ export function idleLimitMs(
 ): number {
   const limitMs = ownIdleLimitMs(context);
   if (isAhead) return Math.min(context.aheadTimeoutMs, limitMs);
-  const cachedMs = idleMs + context.cache.leftMs;
-  return cachedMs > limitMs && cachedMs <= 2 * limitMs ? cachedMs + afterCacheMs : limitMs;
+  const { leftMs } = context.cache;
+  const cachedMs = idleMs + leftMs;
+  const endsSoonAfter = leftMs > 0 && cachedMs > limitMs && cachedMs <= 2 * limitMs;
+  return endsSoonAfter ? cachedMs + afterCacheMs : limitMs;
 }

@@ -103,7 +103,7 @@ test('AGENT-43: a place is free for the next start once the agent has shown that
   await until(() => here.host.find(third!)?.view.waitsFor?.for === 'start');
   // A model that takes its time keeps nobody waiting for long.
   clock.advance(3_000);
-  await here.events(third!, 'turn_finished');
+  expect(await here.events(third!, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
   gate.open();
 });
 
@@ -183,9 +183,10 @@ test('AGENT-45: the coldest agent ends for a prompt that needs its memory, and i
 
 test('AGENT-45: no agent ends that has a turn, a question or work of its own', async () => {
   const gate = createGate();
-  here.backend.script = async function* ({ text, ask }) {
+  here.backend.script = async function* (turn) {
+    const { text } = turn;
     if (text === 'works') await gate.pass();
-    if (text === 'asks') yield* ask({});
+    if (text === 'asks') yield* turn.ask({});
     yield finished();
   };
   const [works, asks, background] = await Promise.all([1, 2, 3].map(async () => (await here.createChat()).id));

@@ -13,7 +13,7 @@ export interface ChatOptions {
   resumeAtReset?: boolean;
   onInterrupted?: CreateChat['onInterrupted'];
   pin?: string;
-  idleSeconds?: number | null;
+  idleSeconds?: number | 'default';
 }
 
 // Written out, because commands that only talk to a server do not load the schemas.
@@ -29,9 +29,9 @@ const permissionModes = [
 
 const interruptedChoices = ['stop', 'continue'] satisfies CreateChat['onInterrupted'][];
 
-/** Null for `default`. The server says which numbers are too large. */
-function readIdleSeconds(text: string): number | null {
-  if (text === 'default') return null;
+/** The server says which numbers are too large. */
+function readIdleSeconds(text: string): number | 'default' {
+  if (text === 'default') return text;
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of seconds, or default.');
   return Number(text);
 }
@@ -66,7 +66,8 @@ export function addChatOptions(command: Command): Command {
 
 /** What a new chat is created with, and an existing one is changed to. */
 export function chatSettings(options: ChatOptions) {
-  const { title, model, effort, permissionMode, resumeAtReset, onInterrupted, pin: host, idleSeconds } = options;
+  const { title, model, effort, permissionMode, resumeAtReset, onInterrupted, pin: host } = options;
+  const idleSeconds = options.idleSeconds === 'default' ? null : options.idleSeconds;
   const { trust: trusted, acceptAgentMessages: acceptsAgentMessages } = options;
   const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host, idleSeconds };
   return { title, model, effort, permissionMode, trusted, ...others } satisfies PatchChat;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { openProgramHome, type ProgramHome, warmEnv } from '../support/program.ts';
-import { eventsOf, nextEvent } from '../support/turns.ts';
+import { eventsOf, nextEvent, readLog } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
 /** More than there is on any machine: nothing starts. */
@@ -34,7 +34,7 @@ test('AGENT-43 AGENT-44: prompts that wait for memory say so, survive SIGKILL, a
     expect(waits).toMatchObject({ for: 'memory', place });
     expect(await short.client.getChat(id)).toMatchObject({ state: 'warming', waiting: 1, hold: null });
   }
-  expect(await short.client.getInfo()).toMatchObject({ warmChats: 0, startingAgents: 0, waitingStarts: 2 });
+  expect(await short.client.info()).toMatchObject({ warmChats: 0, startingAgents: 0, waitingStarts: 2 });
   short.program.kill('SIGKILL');
   await short.program.ended();
   expect(model.requests).toHaveLength(0);
@@ -42,6 +42,6 @@ test('AGENT-43 AGENT-44: prompts that wait for memory say so, survive SIGKILL, a
   // One after the other.
   const { client } = await home.serve('serve', ['--starts-at-once', '1', '--agent-memory-mb', '1']);
   for (const id of ids) expect(await nextEvent(client, id, 'turn_finished')).toMatchObject({ outcome: 'completed' });
-  for (const id of ids) expect(await eventsOf(client, id, 'turn_started')).toHaveLength(1);
-  expect(await client.getInfo()).toMatchObject({ startingAgents: 0, waitingStarts: 0 });
+  for (const id of ids) expect(eventsOf(await readLog(client, id), 'turn_started')).toHaveLength(1);
+  expect(await client.info()).toMatchObject({ startingAgents: 0, waitingStarts: 0 });
 });
