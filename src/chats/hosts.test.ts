@@ -41,7 +41,7 @@ const ago = (id: string, seconds: number) =>
 test('HOST-1: a host shows its address, version, backends, load, and the chats that it holds', async () => {
   const { sql } = database;
   const id = await register();
-  await beatHost(sql, id, { memoryBytes: 8, freeMemoryBytes: 4, warmChats: 2 }, 20_000);
+  await beatHost(sql, id, { memoryBytes: 8, freeMemoryBytes: 4, warmChats: 2, waitingStarts: 3 }, 20_000);
   for (const ttlMs of [60_000, 60_000, -1]) {
     const chat = await insertChat(sql, newChat());
     await claimLease(sql, chat.id, id, ttlMs);
@@ -61,6 +61,7 @@ test('HOST-1: a host shows its address, version, backends, load, and the chats t
     workspaces: ['/elsewhere'],
     chats: 2,
     warmChats: 2,
+    waitingStarts: 3,
     memoryBytes: 8,
     freeMemoryBytes: 4,
   });
