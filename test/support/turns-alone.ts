@@ -72,7 +72,9 @@ export class TurnsAlone {
       get isReady() {
         return state.handle !== undefined;
       },
-      warm: async () => {
+      place: { stopWaiting: () => undefined },
+      warm: async (_purpose: string, onAdmitted: () => Promise<void>) => {
+        if (!state.handle) await onAdmitted();
         await this.onWarm();
         if (!state.handle) this.open();
       },
