@@ -14,9 +14,9 @@ import type { RunningServer, ServerOptions } from './server-options.ts';
 import { checkToken } from './token-file.ts';
 
 /**
- * Opens everything, in order, and closes it in the opposite one: first what can fail for a reason that needs a person, then the database, last the chats,
- * so that a failed start leaves nothing and uses nothing up. Throws BooError `config_invalid` or `storage_unavailable`
- * with one clear sentence.
+ * Opens everything, in order, and closes it in the opposite one: first what can fail for a reason that needs a person,
+ * then the database, last the chats, so that a failed start leaves nothing and uses nothing up. Throws BooError
+ * `config_invalid` or `storage_unavailable` with one clear sentence.
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
   const logger = createLogger(config.logLevel, config.logFormat);
@@ -47,7 +47,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     // It fails where it is awaited.
     storing.catch(() => undefined);
     // Most of the server's code is loaded while the database starts.
-    const { serveChats } = await import('./main.ts');
+    const { serveChats } = await import('./serve-chats.ts');
     const store = await storing;
     signal.throwIfAborted();
     return await serveChats({ config, options, store, server, door, publicOrigins, logger, closers, close, signal });

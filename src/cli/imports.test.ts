@@ -41,7 +41,7 @@ it('CLI-21: the code of every command is loaded under its own name', async () =>
 
 it('CLI-22: a start of the server loads neither the SDK nor the terminal emulator', () => {
   const early = packages(['run-server.ts']);
-  const late = packages(['main.ts']);
+  const late = packages(['serve-chats.ts']);
   expect(early).toContain('postgres');
   expect(late).toContain('hono');
   for (const each of ['@anthropic-ai/claude-agent-sdk', '@xterm/headless', '@lydell/node-pty']) {

@@ -1,0 +1,216 @@
+/**
+ * The composition root: store -> agents -> chats -> http. What comes before, and closes whatever is opened here in the
+ * opposite order, is in `start-server.ts`, which loads this while the database starts.
+ */
+import { endOrphans } from './agents/agent-process.ts';
+import { startHostWatcher } from './agents/host-watcher.ts';
+import { ChangesElsewhere } from './chats/changes-elsewhere.ts';
+import { Doorbell } from './chats/doorbell.ts';
+import { drain } from './chats/drain.ts';
+import { Heartbeat } from './chats/heartbeat.ts';
+import { registerHost } from './chats/register-host.ts';
+import { Host } from './chats/host.ts';
+import { SearchIndexer } from './chats/search-indexer.ts';
+import { HostedChats } from './chats/hosted-chats.ts';
+import { Workspaces } from './chats/workspaces/workspaces.ts';
+import type { Config } from './config.ts';
+import { openAgents } from './agents/agents.ts';
+import { createApp } from './http/app.ts';
+import { Forwarding } from './http/forwarding.ts';
+import { createSignInCodes } from './http/sign-in-codes.ts';
+import { makeSignInLink } from './http/sign-in-links.ts';
+import { systemClock } from './lib/clock.ts';
+import type { Log } from './lib/log.ts';
+import { memoryReader } from './lib/memory.ts';
+import { checkAddress } from './peers/check-address.ts';
+import { followHolder } from './peers/follow-holder.ts';
+import { Peers } from './peers/peers.ts';
+import { leaveNote } from './server-note.ts';
+import { settingsInForce } from './settings-in-force.ts';
+import { startLimitsOf } from './start-limits.ts';
+import { stopHost } from './store/hosts.ts';
+import { inTime } from './store/in-time.ts';
+import { openToken } from './token-file.ts';
+import { isWeak } from './token-strength.ts';
+import { version } from './version.ts';
+import type { Door } from './http/door.ts';
+import type { HttpServer } from './http/server.ts';
+import type { Store } from './open-store.ts';
+import type { RunningServer, ServerOptions } from './server-options.ts';
+
+export interface ServerParts {
+  config: Config;
+  options: ServerOptions;
+  store: Store;
+  server: HttpServer;
+  door: Door;
+  publicOrigins: readonly string[];
+  logger: Log;
+  closers: (() => Promise<unknown>)[];
+  close: () => Promise<void>;
+  signal: AbortSignal;
+}
+
+/**
+ * The chats come last, so that a failed start uses nothing up. What closes it all is added to `closers`; the caller closes it if this
+ * fails.
+ */
+export async function serveChats(parts: ServerParts): Promise<RunningServer> {
+  const { config, options, store, server, door, publicOrigins, logger, closers, close, signal } = parts;
+  const { sql, leaseSql, slow, openListener } = store;
+  // Not earlier: a refused start gives its reason in one sentence, and nothing else.
+  logger.info(settingsInForce(config, options), 'BooCode is starting.');
+  const token = config.token ?? openToken(config.dataDir);
+  if (isWeak(token)) {
+    logger.warn({}, 'The token can be guessed: create a better one, for example with `openssl rand -base64 32`.');
+  }
+  await endOrphans(logger);
+  const watcher = startHostWatcher(logger);
+  closers.push(() => watcher.close());
+
+  const agentEnv = options.demo
+    ? await (await import('./demo-environment.ts')).demoEnvironment(config, options, closers)
+    : config.agentEnv;
+  const limits = { answerMs: config.agentAnswerMs, startMs: config.agentStartMs };
+  const agents = await openAgents(
+    {
+      env: agentEnv,
+      dataDir: config.dataDir,
+      logger,
+      limits,
+      passthrough: config.terminalPassthrough,
+      sdkByDefault: options.demo || config.sdkByDefault,
+      demo: options.demo,
+    },
+    options.agents,
+  );
+  closers.push(() => agents.dispose());
+
+  const { backends } = agents.describe();
+  const { dataDir, workspaces: mappings, clones } = config;
+  const workspaces = new Workspaces({ dataDir, env: config.agentEnv, mappings, clones });
+  const offers = {
+    backends: backends.filter(({ available }) => available).map(({ name }) => name),
+    workspaces: await workspaces.present(),
+    place: workspaces.here,
+  };
+  // Port 0 is whichever one was free.
+  const address = config.advertiseUrl?.replace(/:0(?=\/|$)/, `:${server.port}`) ?? null;
+  const hostId = await registerHost(sql, { name: config.hostName, version, address, offers }, logger);
+  closers.push(() => inTime(stopHost(sql, hostId), 3_000));
+  const peers = new Peers({ sql: leaseSql, hostId, clock: systemClock, logger });
+  await peers.start();
+  closers.push(() => peers.stop());
+
+  const doorbell = new Doorbell({ sql, hostId, clock: systemClock, logger, openListener });
+  closers.push(() => doorbell.stop());
+  doorbell.start();
+  const readMemory = memoryReader();
+  const host = new Host({
+    hostId,
+    sql,
+    leaseSql,
+    slow,
+    clock: systemClock,
+    logger,
+    idleTimeoutMs: config.idleTimeoutMs,
+    aheadTimeoutMs: 120_000,
+    workspaces,
+    waitLimits: { quietMs: config.quietMs, modelSilenceMs: config.modelSilenceMs },
+    dataDir: config.dataDir,
+    drainMs: config.drainMs,
+    startLimits: startLimitsOf(config),
+    readMemory: config.agentMemoryBytes === 0 ? () => null : readMemory,
+    readerBacklogBytes: 4 * 1024 * 1024,
+    agents,
+    onRenewed: () => watcher.beat(),
+    followHolder: (holder, from, gone) => followHolder(peers, holder, from, gone),
+    doorbell,
+  });
+  host.notifier.observe((change) => doorbell.ring(change));
+  const changesElsewhere = new ChangesElsewhere({
+    sql,
+    hostId,
+    clock: systemClock,
+    logger,
+    notifier: host.notifier,
+    isHeld: (chatId) => host.find(chatId) !== undefined,
+    doorbell,
+  });
+  closers.push(() => changesElsewhere.stop());
+  const heartbeat = new Heartbeat({
+    sql: leaseSql,
+    hostId,
+    clock: systemClock,
+    logger,
+    counts: () => host.counts,
+    readMemory,
+    onOthers: (areUp) => doorbell.noteOthers(areUp),
+  });
+  heartbeat.start();
+  closers.push(() => heartbeat.stop());
+  closers.push(() => drain(host, [leaseSql, sql]));
+  // Before that: who waits for a clone waits no longer.
+  closers.push(() => workspaces.close());
+  const startedAt = new Date().toISOString();
+  const chats = new HostedChats({
+    sql,
+    slow,
+    host,
+    changesElsewhere,
+    dataDir: config.dataDir,
+    workspaces,
+    resumeAtReset: config.resumeAtReset,
+    logger,
+    agents,
+    describe: () => ({
+      name: 'boocode',
+      version,
+      demo: options.demo,
+      startedAt,
+    }),
+  });
+  const searchIndexer = new SearchIndexer({ slow, clock: systemClock, logger });
+  searchIndexer.start();
+  closers.push(() => searchIndexer.stop());
+
+  const signInCodes = createSignInCodes();
+  const links = { codes: signInCodes, publicOrigins, clock: systemClock };
+  const app = createApp({
+    chats,
+    access: { token, publicOrigins },
+    signInCodes,
+    forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log: logger }),
+    agentSignIn: agents.default.signIn,
+    log: logger,
+  });
+  // Again: requests end before what answers them.
+  closers.push(() => server.close());
+  signal.throwIfAborted();
+  await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
+  let isHandingOver = false;
+  const handOver = async (): Promise<void> => {
+    isHandingOver = true;
+    logger.info({ drainMs: config.drainMs }, 'Stopping once running turns have finished; a second signal ends them.');
+    await host.draining.start();
+    isHandingOver = false;
+  };
+  // While it is still served: readers stay, questions are answered.
+  if (config.drainMs > 0) closers.push(handOver);
+  await host.start(signal);
+  signal.throwIfAborted();
+  door.open(app);
+  logger.info({ url: server.url, hostId }, 'BooCode is ready.');
+  setImmediate(() => agents.prepare());
+  if (address !== null) void checkAddress({ sql: leaseSql, peers, hostId, address, logger });
+  else if (peers.hasOthers) {
+    logger.info({}, 'Other hosts share this database, and cannot reach this one: see --advertise-url.');
+  }
+  const hurry = (): boolean => {
+    const isFirst = isHandingOver;
+    isHandingOver = false;
+    if (isFirst) void host.draining.start(0);
+    return isFirst;
+  };
+  return { url: server.url, token, close, hurry, signInLink: () => makeSignInLink(links, server.url).url };
+}
