@@ -179,8 +179,13 @@ describe('TURN-2: a chat whose log cannot be written', () => {
         $$ begin raise exception 'refused' using errcode = '${errcode}'; end $$;
       create trigger refuse before insert on boocode.events for each row execute function boocode.refuse()`);
     try {
-      await here.backend.opened.at(-1)!.onCost({ costUsd: 1, models: {} });
-      await until(() => here.host.find(id) === undefined);
+      const told = here.backend.opened.at(-1)!.onCost({ costUsd: 1, models: {} });
+      // It is tried again for a while.
+      await until(() => {
+        clock.advance(40);
+        return here.host.find(id) === undefined;
+      });
+      await told;
       await until(async () => (await ownerOf(id)) === null);
     } finally {
       await database.sql.unsafe('drop trigger refuse on boocode.events; drop function boocode.refuse()');
