@@ -20,6 +20,11 @@ beforeEach(async () => {
 });
 afterEach(() => database.drop());
 
+test.each(['', 'session-store/'])('migrations are numbered from 1, without a gap: migrations/%s', async (folder) => {
+  const files = (await readdir(new URL(folder, migrations))).filter((name) => name.endsWith('.sql'));
+  expect(files.toSorted()).toEqual(files.map((_, index) => `${String(index + 1).padStart(6, '0')}.sql`));
+});
+
 test('a migrated database is left unchanged', async () => {
   expect(await migrate(database.sql)).toEqual({ applied: [] });
 });
