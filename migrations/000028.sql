@@ -17,6 +17,7 @@ create index search_pages_pieces on search_pages using gin (pieces);
 alter table search_progress add column paged bigint not null default 0;
 
 -- The planner takes reading all pages to be cheap, because it does not count that each array is long and stored apart.
-create function search_pages_with(smallint[]) returns setof uuid language sql stable rows 100
+-- A restore that was cut off may have left it.
+create or replace function search_pages_with(smallint[]) returns setof uuid language sql stable rows 100
   set enable_seqscan = off
   as 'select chat_id from boocode.search_pages where pieces @> $1';
