@@ -179,7 +179,7 @@ describeInBrowser('a chat in a browser', (opened) => {
 
     await page.getByRole('button', { name: 'More for Needle' }).click();
     await page.getByRole('menuitem', { name: 'Delete' }).click();
-    await until(async () => (await server.call('GET', `/v1/chats/${chat.id}`)).status === 404, { timeoutMs: 15_000 });
+    await until(async () => (await server.call('GET', `/v1/chats/${chat.id}`)).status === 404, { timeoutMs: 60_000 });
     expect(watched.problems).toEqual([]);
   });
 
