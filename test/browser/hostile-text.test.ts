@@ -55,12 +55,20 @@ describeInBrowser('WEB-24: hostile text', (opened) => {
     const titles = hostileTexts.filter((text) => !text.includes('\u0000'));
     for (const title of titles) await server.createChat({ title: title.slice(0, 200) });
     await page.reload();
-    const rows = page.getByRole('list', { name: 'Chats' }).getByRole('listitem');
-    await expect.poll(() => rows.count()).toBe(titles.length);
-    await page
-      .getByRole('list', { name: 'Chats' })
-      .getByText('<img src=x onerror=hacked()>', { exact: true })
-      .waitFor();
+    const list = page.getByRole('list', { name: 'Chats' });
+    const rows = list.getByRole('listitem');
+    await expect.poll(() => rows.first().getAttribute('aria-setsize')).toBe(`${titles.length}`);
+    // Each row is in the document only while it is near what is visible.
+    const hostile = list.getByText('<img src=x onerror=hacked()>', { exact: true });
+    let isSeen = false;
+    for (const place of Array.from({ length: 21 }, (_, step) => step / 20)) {
+      await page.locator('.list-scroll').evaluate(async (element, part) => {
+        element.scrollTo(0, part * element.scrollHeight);
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      }, place);
+      isSeen ||= (await hostile.count()) === 1;
+    }
+    expect(isSeen).toBe(true);
     await rows.first().getByRole('link').click();
     await page.getByLabel('Prompt', { exact: true }).waitFor();
     await expectHarmless(watched, fetched, server.url);
