@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fromDist } from './dist.mjs';
+import { prose } from './prose.mjs';
 
 const events = Number(process.argv[2] ?? 470_000);
 const { openEmbeddedPostgres } = await fromDist('store/embedded-postgres/embedded-postgres.js');
@@ -41,20 +42,6 @@ const timed = async (work) => {
   return performance.now() - began;
 };
 
-let state = 1;
-const random = () => (state = (Math.imul(state, 48271) >>> 0) % 2147483647) / 2147483647;
-const letters = ['abcdefghijklmnoprstuvw', 'абвгдежзиклмнопрст', '灯台海岸船夜明波風空'];
-const vocabularies = letters.map((alphabet) =>
-  Array.from({ length: 6000 }, () =>
-    Array.from({ length: 2 + Math.floor(random() * 8) }, () => alphabet[Math.floor(random() * alphabet.length)]).join(
-      '',
-    ),
-  ),
-);
-const prose = (count) => {
-  const words = vocabularies[Math.floor(random() ** 3 * 3)];
-  return Array.from({ length: count }, () => words[Math.floor(random() ** 2 * words.length)]).join(' ');
-};
 const text = (value) => [{ type: 'text', text: value }];
 
 function turn() {

@@ -52,8 +52,8 @@ export interface ServerParts {
 }
 
 /**
- * The chats come last, so that a failed start uses nothing up. What closes it all is added to `closers`; the caller closes it if this
- * fails.
+ * The chats come last, so that a failed start uses nothing up. What closes it all is added to `closers`; the
+ * caller closes it if this fails.
  */
 export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   const { config, options, store, server, door, publicOrigins, logger, closers, close, signal } = parts;

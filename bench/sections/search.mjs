@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { median } from '../statistics.mjs';
+import { prose } from '../prose.mjs';
 
 const events = 50_000;
 const sizes = [
@@ -20,21 +21,6 @@ const words = { ASCII: 'xylophonequartz', Chinese: '灯塔望远镜', Cyrillic: 
 const atOnce = 8;
 const discarded = 2;
 const goal = 0.1;
-
-let state = 1;
-const random = () => (state = (Math.imul(state, 48271) >>> 0) % 2147483647) / 2147483647;
-const letters = ['abcdefghijklmnoprstuvw', 'абвгдежзиклмнопрст', '灯台海岸船夜明波風空'];
-const vocabularies = letters.map((alphabet) =>
-  Array.from({ length: 6000 }, () =>
-    Array.from({ length: 2 + Math.floor(random() * 8) }, () => alphabet[Math.floor(random() * alphabet.length)]).join(
-      '',
-    ),
-  ),
-);
-function prose(count) {
-  const vocabulary = vocabularies[Math.floor(random() ** 3 * 3)];
-  return Array.from({ length: count }, () => vocabulary[Math.floor(random() ** 2 * vocabulary.length)]).join(' ');
-}
 
 /** A prompt, what the agent says, and what its tools return. */
 function bodyOf(seq) {

@@ -123,8 +123,7 @@ export class Admission {
   /** Resolves with a place as soon as there is one. `onWaits` tells that there is none yet. Rejects with the signal's reason. */
   enter(request: StartRequest, onWaits: (waiting: Waiting) => void): Promise<Place> {
     request.signal.throwIfAborted();
-    const obstacle = this.#waiting.length === 0 ? this.#obstacle() : null;
-    if (this.#waiting.length === 0 && !obstacle) return Promise.resolve(this.#take(false));
+    if (this.#waiting.length === 0 && !this.#obstacle()) return Promise.resolve(this.#take(false));
     return new Promise((resolve, reject) => {
       const { order = (this.#lastOrder += 1), signal } = request;
       const since = this.#parts.clock.now();

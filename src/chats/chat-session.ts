@@ -28,7 +28,8 @@ export class ChatSession {
   readonly #context: ChatContext;
   #isOutdated = false;
   #isAhead = false;
-  readonly #place: StartPlace;
+  /** Its agent may not start yet, or is starting. */
+  readonly place: StartPlace;
   /** Rules that the agent was allowed to keep in the directory's settings, since those were last read. */
   #keptRules: string[] = [];
   /** The content that a notice has reported as not trusted. */
@@ -37,7 +38,7 @@ export class ChatSession {
 
   constructor(context: ChatContext) {
     this.#context = context;
-    this.#place = new StartPlace(context);
+    this.place = new StartPlace(context);
   }
 
   /** Open with the chat's current settings, while the directory is as it was when it was read. */
@@ -52,11 +53,6 @@ export class ChatSession {
 
   get isOpening(): boolean {
     return this.#context.state.session.is === 'opening';
-  }
-
-  /** Its agent may not start yet, or is starting. */
-  get place(): StartPlace {
-    return this.#place;
   }
 
   /** Opened for a prompt that has not come yet. */
@@ -103,7 +99,7 @@ export class ChatSession {
    */
   async warmAhead(): Promise<void> {
     const { state, logger, settings } = this.#context;
-    if (state.session.is !== 'cold' || !this.#place.takeAhead()) return;
+    if (state.session.is !== 'cold' || !this.place.takeAhead()) return;
     this.#isAhead = true;
     try {
       await this.#reopen({ purpose: 'ahead' });
@@ -129,7 +125,7 @@ export class ChatSession {
     await this.close();
     const abort = new AbortController();
     const open = async (): Promise<void> => {
-      await this.#place.take(purpose, abort.signal);
+      await this.place.take(purpose, abort.signal);
       await onAdmitted?.();
       await this.#open(abort.signal, begins);
     };
@@ -141,9 +137,9 @@ export class ChatSession {
     state.moveSession({ is: 'opening', abort, done, mcpServers: null });
     try {
       await opening;
-      this.#place.opened(purpose);
+      this.place.opened(purpose);
     } catch (error) {
-      this.#place.leave();
+      this.place.leave();
       this.#end(error instanceof WaitEnded ? undefined : toBooError(error));
       throw error;
     }
@@ -265,7 +261,7 @@ export class ChatSession {
       },
       isStoring: () => log.isBusy,
       onSign: () => waits.sign(),
-      onRequest: () => this.#place.leave(),
+      onRequest: () => this.place.leave(),
       onMcpServers: (mcpServers) => {
         const { session: phase } = state;
         if (phase.is === 'opening' || phase.is === 'ready') state.moveSession({ ...phase, mcpServers });
@@ -286,7 +282,7 @@ export class ChatSession {
   #end(failure?: BooError): void {
     const { state, waits } = this.#context;
     state.moveSession({ is: 'cold', failure });
-    this.#place.leave();
+    this.place.leave();
     const hadBackground = waits.hasBackground;
     waits.forget();
     if (hadBackground) this.#record({ type: 'background_tasks', tasks: [] });

@@ -8,8 +8,8 @@ import { addSetting, sharedFlags } from './setting-options.ts';
 type AddCommand = (program: Command, cli: Cli) => void;
 
 /**
- * Each command's code, in the order of the help. Only that of the command which is run is loaded: to load all of it takes longer than most
- * commands run.
+ * Each command's code, in the order of the help. Only that of the command which is run is loaded: to load all of it takes
+ * longer than most commands run.
  */
 export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   serve: async () => (await import('./serve.ts')).addServe,

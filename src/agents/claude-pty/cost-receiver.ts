@@ -4,14 +4,10 @@
  * settings send the telemetry elsewhere, nothing arrives here, and the cost is counted when the program ends.
  */
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createJsonScan } from '../../lib/json-scan.ts';
 import type { ModelCost } from '../agent-backend.ts';
 import { asList, asRecord } from '../claude/mapping/loose-json.ts';
-import { readPostedBody } from './posted-body.ts';
+import { openLoopbackReceiver } from './loopback-receiver.ts';
 
-/** More than the program ever sends. */
 const jsonBounds = { nodes: 200_000, depth: 200 };
 
 export interface RequestCost {
@@ -30,32 +26,12 @@ export interface CostReceiver {
 const exportEveryMs = 100;
 
 export async function openCostReceiver(): Promise<CostReceiver> {
-  const listeners = new Map<string, (cost: RequestCost) => void>();
-  const server = createServer((request, response) => {
-    // The path is secret, and identifies whose requests these are.
-    if (!listeners.has(request.url ?? '') || request.method !== 'POST') {
-      response.writeHead(404).end();
-      return;
-    }
-    readPostedBody(request)
-      .then((body) => {
-        // The session may have been forgotten meanwhile.
-        if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('The log is too large.');
-        for (const cost of requestCosts(JSON.parse(body))) listeners.get(request.url ?? '')?.(cost);
-        response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-      })
-      .catch(() => response.writeHead(400).end());
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  let closing: Promise<void> | undefined;
+  // The path is secret, and identifies whose requests these are.
+  const { port, listeners, close } = await openLoopbackReceiver({ keyOf: ({ url }) => url, jsonBounds });
   return {
     register(onCost) {
       const path = `/${randomBytes(24).toString('base64url')}`;
-      listeners.set(path, onCost);
+      listeners.set(path, (input) => requestCosts(input).forEach(onCost));
       return {
         env: {
           CLAUDE_CODE_ENABLE_TELEMETRY: '1',
@@ -69,13 +45,7 @@ export async function openCostReceiver(): Promise<CostReceiver> {
         forget: () => void listeners.delete(path),
       };
     },
-    close() {
-      closing ??= new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-      return closing;
-    },
+    close,
   };
 }
 

@@ -5,12 +5,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { createJsonScan } from '../../lib/json-scan.ts';
 import { asText, isRecord } from '../claude/mapping/loose-json.ts';
-import { readPostedBody } from './posted-body.ts';
+import { openLoopbackReceiver } from './loopback-receiver.ts';
 
 /** What the program shows next of a message: whole lines, and the rest with the last piece. */
 export interface DisplayedText {
@@ -34,7 +31,6 @@ export interface DisplayReceiver {
   close(): Promise<void>;
 }
 
-/** More than the program ever sends. */
 const jsonBounds = { nodes: 1_000, depth: 20 };
 /** Read by the program when it calls the hook: its arguments are visible to other users, its environment is not. */
 const keyName = 'MESSAGE_DISPLAY_KEY';
@@ -42,30 +38,17 @@ const keyName = 'MESSAGE_DISPLAY_KEY';
 const timeoutSeconds = 5;
 
 export async function openDisplayReceiver(): Promise<DisplayReceiver> {
-  const listeners = new Map<string, (text: DisplayedText) => void>();
-  const server = createServer((request, response) => {
-    const hear = listeners.get(request.headers.authorization ?? '');
-    if (!hear || request.method !== 'POST') return void response.writeHead(404).end();
-    readPostedBody(request)
-      .then((body) => {
-        // A tool can find the port and the key, and megabytes of empty lists take seconds to parse.
-        if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('The input is too large.');
-        const text = readDisplayedText(JSON.parse(body));
-        if (text) hear(text);
-        response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-      })
-      .catch(() => response.writeHead(400).end());
+  const { port, listeners, close } = await openLoopbackReceiver({
+    keyOf: ({ headers }) => headers.authorization,
+    jsonBounds,
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  let closing: Promise<void> | undefined;
   return {
     register(onText) {
       const key = randomBytes(24).toString('base64url');
-      listeners.set(`Bearer ${key}`, onText);
+      listeners.set(`Bearer ${key}`, (input) => {
+        const text = readDisplayedText(input);
+        if (text) onText(text);
+      });
       const hook = {
         type: 'http',
         url: `http://127.0.0.1:${port}/`,
@@ -79,13 +62,7 @@ export async function openDisplayReceiver(): Promise<DisplayReceiver> {
         forget: () => void listeners.delete(`Bearer ${key}`),
       };
     },
-    close() {
-      closing ??= new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-      return closing;
-    },
+    close,
   };
 }
 
