@@ -283,6 +283,13 @@ export interface AgentSession {
   prompt(prompt: AgentPrompt): AsyncIterable<AgentEvent>;
 
   /**
+   * Hands over a prompt while it is being stored, if the agent can keep it to itself that long: it asks no model and runs
+   * no tool before `isStored` resolves with true. With false, or if that rejects, the turn ends without any of it.
+   * Undefined if the prompt must be stored first. The events must be taken to the end.
+   */
+  promptAhead?(prompt: AgentPrompt, isStored: Promise<boolean>): AsyncIterable<AgentEvent> | undefined;
+
+  /**
    * Called before an answer is stored: checks that the agent would do exactly what the answer says, with the edited
    * input unchanged or with the input that was shown.
    */

@@ -7,6 +7,7 @@ import { endWithoutResult } from '../agents/agent-backend.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
 import { doneByActor } from '../protocol/principal.ts';
+import { textOf } from '../protocol/text-of.ts';
 import { FencedError } from '../store/storage-error.ts';
 
 let database: TestDatabase;
@@ -161,6 +162,63 @@ describe('a prompt to a ready chat', () => {
     await runAtOnce();
     expect(here.seen).toEqual([['stored', 1], 'close']);
     expect(await here.turnOf()).toMatchObject([{ outcome: 'interrupted' }]);
+  });
+});
+
+describe('TURN-27: a prompt to an agent that takes it while it is being stored', () => {
+  const runAtOnce = () =>
+    here.turns.runAtOnce(prompt, {
+      onStored: (seq) => here.seen.push(['stored', seq]),
+      onRefused: (error) => here.seen.push(['refused', (error as Error).name]),
+    });
+  /** What the agent is told in the end. */
+  let told: Promise<boolean | string>;
+  beforeEach(() => {
+    here.open();
+    here.scriptAhead = ({ turnId, content }, isStored) => {
+      here.seen.push(['ahead', here.state.turn?.id === turnId, textOf(content)]);
+      told = isStored.catch((error: Error) => error.name);
+      return yielding(said('Yes.', 'm'), finished());
+    };
+  });
+
+  test('is handed over first, and what it answers is stored behind the prompt', async () => {
+    await runAtOnce();
+    expect(here.seen).toEqual([
+      ['ahead', true, textOf(prompt.content)],
+      ['stored', 1],
+    ]);
+    await expect(told).resolves.toBe(true);
+    expect(await here.turnOf()).toMatchObject([{ type: 'agent_message' }, { outcome: 'completed' }]);
+  });
+
+  test('is handed over first from the queue too', async () => {
+    await here.turns.runPrompt(await here.waiting());
+    expect(here.seen).toEqual([['ahead', true, textOf(prompt.content)]]);
+    await expect(told).resolves.toBe(true);
+    expect(await here.turnOf()).toHaveLength(2);
+  });
+
+  test('is withdrawn if it is not stored, and nothing of it is', async () => {
+    await here.waiting();
+    await runAtOnce();
+    expect(here.seen).toEqual([['ahead', true, textOf(prompt.content)], ['refused', 'PostgresError'], 'interrupt']);
+    await expect(told).resolves.toBe(false);
+    await here.assertNoTurn();
+  });
+
+  test('is withdrawn if the chat is lost', async () => {
+    await database.sql`update boocode.chats set epoch = epoch + 1 where id = ${here.log.lease.chatId}`;
+    await expect(runAtOnce()).rejects.toBeInstanceOf(FencedError);
+    await expect(told).resolves.toBe('FencedError');
+    await here.assertNoTurn();
+  });
+
+  test('is not handed over if it was interrupted, or the chat is being released', async () => {
+    here.wasAsked = true;
+    here.queue.close();
+    await runAtOnce();
+    expect(here.seen).toEqual([['stored', 1], 'close']);
   });
 });
 

@@ -2,8 +2,8 @@
  * A chat's turns: how each starts, runs and ends, and what follows from how it ended. The loop calls this for one
  * turn at a time.
  */
-import { randomUUID } from 'node:crypto';
 import { type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
+import { uuidV7 } from '../lib/uuid.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { NewPrompt, PromptRow } from '../store/prompts.ts';
@@ -195,6 +195,20 @@ export class Turns {
     return handle.prompt({ turnId, content });
   }
 
+  /** Hands the prompt over while it is being stored, if the agent can keep it to itself that long. */
+  #askAhead(turnId: string, { content }: Pick<PromptRow, 'content'>, isStored: Promise<boolean>) {
+    const { state, queue } = this.#context;
+    if (queue.isClosed || state.turn?.interruption) return undefined;
+    return state.handle?.promptAhead?.({ turnId, content }, isStored);
+  }
+
+  /** The prompt was not stored: the agent has kept it to itself, and is ready again once its turn has ended. */
+  async #withdraw(ahead: AsyncIterable<AgentEvent> | undefined): Promise<void> {
+    if (!ahead) return;
+    await this.#context.state.handle?.interrupt();
+    for await (const event of ahead) if (event.type === 'turn_finished') return;
+  }
+
   #startFor({ prompt, continuesTurnId }: TurnOrigin) {
     const { log, queue } = this.#context;
     // It may have been cancelled while its agent started, or another prompt was moved before it.
@@ -205,7 +219,8 @@ export class Turns {
 
   async #run({ start, begin, prompt, interruption, starts }: TurnPlan): Promise<void> {
     const { log, settings, state, waits } = this.#context;
-    const turnId = randomUUID();
+    // Told from the program's own ids in a transcript.
+    const turnId = uuidV7();
     const parts: TurnParts = {
       log,
       turnId,
@@ -217,8 +232,10 @@ export class Turns {
     this.#starts = starts;
     state.beginTurn(turnId, interruption);
     try {
-      if (!(await start(turnId))) return;
-      const begun = attempt(() => begin(turnId));
+      const stored = start(turnId);
+      const ahead = prompt && this.#askAhead(turnId, prompt, stored);
+      if (!(await stored)) return await this.#withdraw(ahead);
+      const begun = ahead ?? attempt(() => begin(turnId));
       const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), state.turn?.failure);
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
       else {

@@ -76,12 +76,22 @@ export function withDeathSignal(
   args: readonly string[],
   signal: 'TERM' | 'INT',
 ): { command: string; args: string[] } {
-  setpriv ??= { path: process.platform === 'linux' ? findSetpriv() : null };
-  if (setpriv.path === null) return { command, args: [...args] };
-  return { command: setpriv.path, args: ['--pdeathsig', signal, '--', command, ...args] };
+  const path = setprivPath();
+  if (path === null) return { command, args: [...args] };
+  return { command: path, args: ['--pdeathsig', signal, '--', command, ...args] };
+}
+
+/** Whether `withDeathSignal` has an effect here. */
+export function hasDeathSignal(): boolean {
+  return setprivPath() !== null;
 }
 
 let setpriv: { path: string | null } | undefined;
+
+function setprivPath(): string | null {
+  setpriv ??= { path: process.platform === 'linux' ? findSetpriv() : null };
+  return setpriv.path;
+}
 
 function findSetpriv(): string | null {
   const path = findProgram('setpriv');

@@ -130,9 +130,13 @@ describe('DECIDE-11: a whole text', () => {
     ['dots', 'ä.'.repeat(100_000)],
   ])('of 200,000 characters takes linear time: %s', (_what, text) => {
     const part = text.slice(0, text.length / 10);
-    // The minimum of three runs, to exclude compilation and garbage collection.
-    const costOf = (each: string): number => Math.min(...[1, 2, 3].map(() => cpuTimeOf(() => exactParts(each))));
-    // Ten times the text takes ten times as long, not a hundred times. Below a millisecond nothing can be compared.
-    expect(costOf(text)).toBeLessThan(40 * Math.max(costOf(part), 1));
+    const costOf = (each: string): number => cpuTimeOf(() => exactParts(each));
+    // Ten times the text takes ten times as long, not a hundred times. Below a millisecond nothing can be compared. Both are
+    // measured in turn, several times: compilation, garbage collection and other work on the core only add to a run.
+    const isLinear = (): boolean => {
+      const cost = Math.max(costOf(part), 1);
+      return costOf(text) < 40 * cost;
+    };
+    expect(Array.from({ length: 10 }).some(isLinear)).toBe(true);
   });
 });

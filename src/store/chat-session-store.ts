@@ -2,11 +2,14 @@ import type { FoldSummary, SessionKey, SessionStore, SessionStoreEntry } from '.
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 import { PostgresSessionStore } from './postgres-session-store.ts';
+import { findTurnIds } from './turns.ts';
 
 export interface ChatSessionStore extends SessionStore {
   listSessions: NonNullable<SessionStore['listSessions']>;
   /** Like `load`, in pieces small enough to let other work run in between. */
   loadPages(key: SessionKey): AsyncIterable<SessionStoreEntry[]>;
+  /** Which of these ids, UUIDs, are those of turns in the log. */
+  turnsAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
 /**
@@ -23,6 +26,7 @@ export function chatSessionStore(sql: Sql, lease: Lease, foldSummary: FoldSummar
     delete: (key) => store.delete(own(key)),
     listSubkeys: (key) => store.listSubkeys({ ...key, projectKey: lease.chatId }),
     listSessions: () => store.listSessions(lease.chatId),
+    turnsAmong: (ids) => findTurnIds(sql, ids),
     listSessionSummaries: () => store.listSessionSummaries(lease.chatId),
   };
 }

@@ -64,3 +64,9 @@ export async function isTurnSilent(db: Sql, chatId: string, turnId: string): Pro
 export function isSignOfNothing(type: string): boolean {
   return (signsOfNothing as readonly string[]).includes(type);
 }
+
+/** Those of the ids that are turns, of any chat: a session may have been copied from another one. */
+export async function findTurnIds(db: Sql, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await db<{ id: string }[]>`select id from boocode.turns where id = any(${ids as string[]}::uuid[])`;
+  return new Set(rows.map(({ id }) => id));
+}

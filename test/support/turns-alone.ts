@@ -35,6 +35,8 @@ export class TurnsAlone {
   readonly traced: unknown[] = [];
   /** What the agent yields. */
   script: (prompt: AgentPrompt) => AsyncIterable<AgentEvent> = () => yielding(said('Yes.', 'm'), finished());
+  /** Takes a prompt while it is being stored. */
+  scriptAhead: NonNullable<AgentSession['promptAhead']> = () => undefined;
   /** Happens while the session is made ready. */
   onWarm: () => void | Promise<void> = () => {};
   /** With which write the queue is held, if it is. */
@@ -101,6 +103,7 @@ export class TurnsAlone {
     state.moveSession({ is: 'opening', abort: new AbortController(), done: Promise.resolve(), mcpServers: null });
     const handle: Partial<AgentSession> = {
       prompt: (prompt) => (this.seen.push(['asked', textOf(prompt.content)]), this.script(prompt)),
+      promptAhead: (prompt, isStored) => this.scriptAhead(prompt, isStored),
       interrupt: () => Promise.resolve(void this.seen.push('interrupt')),
     };
     state.moveSession({ is: 'ready', handle: handle as AgentSession, directory: undefined, mcpServers: null });

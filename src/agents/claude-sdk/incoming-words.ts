@@ -1,6 +1,8 @@
 /**
- * Messages that the program is about to give its agent, other than our prompts. No frame contains them; a hook receives
- * them before their turn starts, or in the middle of one. They are kept until there is a turn to report them in.
+ * What the program is about to give its agent. A hook receives it before its turn starts, or in the middle of one.
+ *
+ * Messages other than our prompts are in no frame; they are kept until there is a turn to report them in. A prompt of ours
+ * that is still being stored goes no further until it is.
  */
 import { randomUUID } from 'node:crypto';
 import type { HookCallback, Options, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
@@ -12,6 +14,12 @@ import { heldBack } from './continued-call.ts';
 /** What the program says to its agent once it has the result of a call that it continues. */
 const goOn = 'Continue from where you left off.';
 
+/** For people who open the session elsewhere: nobody waits for an answer. */
+const notStored = 'BooCode could not store this prompt.';
+
+/** Longer than a prompt's write is tried: the program goes on with a prompt whose hook has timed out. */
+const longestSeconds = 600;
+
 export class IncomingWords {
   readonly #onWords: () => void;
   readonly #isContinued: boolean;
@@ -20,6 +28,9 @@ export class IncomingWords {
   #expected: string | undefined;
   #isWakeUp = false;
   #isHoldingBack = false;
+  /** The program asks about our prompts: settings may keep it from running any hook. */
+  #isAsking = false;
+  #isStored: Promise<boolean> = Promise.resolve(true);
 
   /** `isContinued`: the process continues a call of an earlier one. */
   constructor(onWords: () => void, { isContinued = false } = {}) {
@@ -28,12 +39,21 @@ export class IncomingWords {
   }
 
   get hooks(): NonNullable<Options['hooks']> {
-    return { UserPromptSubmit: [{ hooks: [this.#hook] }] };
+    return { UserPromptSubmit: [{ hooks: [this.#hook], timeout: longestSeconds }] };
   }
 
-  /** A prompt is being sent to the program; the hook will receive its text too. */
-  expect(content: readonly ContentBlock[]): void {
+  /**
+   * A prompt is being sent to the program; the hook will receive its text too. It goes no further before `isStored`
+   * resolves, and ends there with false.
+   */
+  expect(content: readonly ContentBlock[], isStored = Promise.resolve(true)): void {
     this.#expected = textOf(content).trim();
+    this.#isStored = isStored.catch(() => false);
+  }
+
+  /** Whether the program will ask about this prompt before it does anything with it. Its own commands run unasked. */
+  canHold(content: readonly ContentBlock[]): boolean {
+    return this.#isAsking && !textOf(content).trimStart().startsWith('/');
   }
 
   /** Keeps the program from asking the model after the call that it continues: others of the message have no result. */
@@ -67,20 +87,24 @@ export class IncomingWords {
       this.#isHoldingBack = false;
       return { decision: 'block', reason: heldBack };
     }
-    this.#note(input.prompt);
+    const isOurs = this.#note(input.prompt);
+    this.#isAsking ||= isOurs;
+    if (isOurs && !(await this.#isStored)) return { decision: 'block', reason: notStored };
     return {};
   };
 
-  #note(text: string): void {
+  /** Whether it is the prompt that was sent. */
+  #note(text: string): boolean {
     const message = incomingOfHook(text, this.#isWakeUp, randomUUID());
     this.#isWakeUp = false;
     const isUnmarked = message.origin.kind === 'other';
-    if (this.#isContinued && isUnmarked && text.trim() === goOn && this.#expected === undefined) return;
+    if (this.#isContinued && isUnmarked && text.trim() === goOn && this.#expected === undefined) return false;
     if (this.#expected !== undefined && (isUnmarked || text.trim() === this.#expected)) {
       this.#expected = undefined;
-      return;
+      return true;
     }
     this.#messages.push(message);
     this.#onWords();
+    return false;
   }
 }

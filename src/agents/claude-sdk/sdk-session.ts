@@ -1,6 +1,7 @@
 /** One warm query: a live `claude` process that gets one user message per turn, and whose frames become AgentEvents. */
 import type { Query, SDKUserMessage, WarmQuery } from '@anthropic-ai/claude-agent-sdk';
 import { createPushable } from '../../lib/pushable.ts';
+import { hasDeathSignal } from '../../lib/process-identity.ts';
 import { within } from '../../lib/within.ts';
 import { type Effort, type PermissionMode, permissionModes } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
@@ -180,9 +181,21 @@ export class SdkSession implements AgentSession {
 
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
     this.#life.assertAlive();
-    const turn = this.#wired.turns.expect(prompt);
+    yield* this.#send(prompt);
+  }
+
+  promptAhead(prompt: AgentPrompt, isStored: Promise<boolean>): AsyncIterable<AgentEvent> | undefined {
+    const { incoming, turns } = this.#wired;
+    // Without the signal, the program would outlive a host that is killed, and could run tools for a prompt that is lost.
+    const canWait = this.#life.isUp && !turns.current && incoming.canHold(prompt.content) && hasDeathSignal();
+    if (!canWait) return undefined;
+    return this.#send(prompt, isStored);
+  }
+
+  #send(prompt: AgentPrompt, isStored?: Promise<boolean>): AsyncIterable<AgentEvent> {
+    const turn = this.#wired.turns.expect(prompt, isStored);
     this.#input.push(toUserMessage(prompt, this.#wired.turns.sessionId));
-    yield* turn.out.iterable;
+    return turn.out.iterable;
   }
 
   keptRules(decisionId: string): readonly string[] {

@@ -6,6 +6,16 @@ interface PagedStore extends SessionStore {
   loadPages(key: SessionKey): AsyncIterable<SessionStoreEntry[]>;
 }
 
+/** A store that belongs to a chat's log. */
+interface ChatStore extends SessionStore {
+  /** Which of these ids, UUIDs, are those of turns in the log. */
+  turnsAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
+export function knowsTurns(store: SessionStore): store is ChatStore {
+  return 'turnsAmong' in store;
+}
+
 /** The stored entries, in order; none if there is no such transcript. */
 export async function* storedEntries(
   store: SessionStore,

@@ -1,7 +1,8 @@
 /** Compares a transcript's file with its stored copy. Both are read in pieces, never held as a whole. */
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { isUuidV7 } from '../../../lib/uuid.ts';
 import { isRecordOfRequest } from '../native-sessions/read-lines.ts';
-import { storedEntries } from './stored-entries.ts';
+import { knowsTurns, storedEntries } from './stored-entries.ts';
 import { sizeOf, transcriptLines } from './transcript-lines.ts';
 
 export interface TranscriptComparison {
@@ -10,10 +11,15 @@ export interface TranscriptComparison {
   size: number;
   /** The file contains everything that is stored. */
   holdsStored: boolean;
-  /** Line numbers that the store lacks. */
+  /** Numbers of the lines that the store lacks, except for the program's records of its own requests. */
   surplus: ReadonlySet<number>;
-  /** False if the file ends with an incomplete line or contains a line that is not an entry. */
+  /** False if the file ends with an incomplete line, contains a line that is not an entry, or is cut. */
   isWhole: boolean;
+  /**
+   * The line of a prompt that the log does not know: its host was killed before it was stored, and the program may have
+   * gone on. Nothing from there on counts. Infinity if there is none.
+   */
+  cutAt: number;
 }
 
 /** Calls `onStored` with all stored entries, in order. */
@@ -32,11 +38,26 @@ export async function compareTranscript(
   }
   const surplus = new Set<number>();
   let isWhole = true;
+  // Prompts behind the last stored entry, by the turns that they were sent for.
+  let prompts: { turnId: string; number: number }[] = [];
   for await (const { entry, number, isEnded } of transcriptLines(file, size)) {
-    if (entry && missing.isSurplus(entry)) surplus.add(number);
     isWhole &&= isEnded && entry !== null;
+    if (!entry) continue;
+    const isStored = missing.take(entry);
+    if (isStored && entry.uuid !== undefined) prompts = [];
+    if (isStored || isRecordOfRequest(entry)) continue;
+    surplus.add(number);
+    if (entry.type === 'user' && isUuidV7(entry.uuid)) prompts.push({ turnId: entry.uuid, number });
   }
-  return { file, size, holdsStored: missing.isEmpty, surplus, isWhole };
+  const cutAt = await firstUnknown(store, prompts);
+  for (const number of surplus) if (number >= cutAt) surplus.delete(number);
+  return { file, size, holdsStored: missing.isEmpty, surplus, isWhole: isWhole && cutAt === Infinity, cutAt };
+}
+
+async function firstUnknown(store: SessionStore, prompts: readonly { turnId: string; number: number }[]) {
+  if (prompts.length === 0 || !knowsTurns(store)) return Infinity;
+  const known = await store.turnsAmong(prompts.map(({ turnId }) => turnId));
+  return prompts.find(({ turnId }) => !known.has(turnId))?.number ?? Infinity;
 }
 
 /** What the store lacks, in file order. */
@@ -65,16 +86,13 @@ class Missing {
     this.#counts.set(identity, (this.#counts.get(identity) ?? 0) + 1);
   }
 
-  /**
-   * Removes an entry that the file contains; true if the store lacks it, except for the program's records of its own
-   * requests.
-   */
-  isSurplus(local: SessionStoreEntry): boolean {
+  /** Removes an entry that the file contains; false if the store lacks it. */
+  take(local: SessionStoreEntry): boolean {
     const identity = identityOf(local);
     const count = this.#counts.get(identity) ?? 0;
     if (count > 1) this.#counts.set(identity, count - 1);
     else this.#counts.delete(identity);
-    return count === 0 && !isRecordOfRequest(local);
+    return count > 0;
   }
 }
 

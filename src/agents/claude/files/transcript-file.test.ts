@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InMemorySessionStore, type SessionStore, type SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { uuidV7 } from '../../../lib/uuid.ts';
 import {
   leaveDirectory,
   projectFolder,
@@ -65,6 +66,44 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     expect(await fileNow()).toBe(lines(whole));
     await reconcileTranscript(store, place);
     expect(await store.load(key)).toEqual(whole);
+  });
+
+  describe('TURN-27: what follows a prompt that the log does not know', () => {
+    const [known, unknown, later] = [uuidV7(), uuidV7(), uuidV7()];
+    const answer = (uuid: string): SessionStoreEntry => ({ type: 'assistant', uuid });
+    const stored = [user('a'), answer('b')];
+    beforeEach(async () => {
+      const turnsAmong = (ids: readonly string[]) => Promise.resolve(new Set(ids.filter((id) => id === known)));
+      store = Object.assign(store, { turnsAmong });
+      await store.append(key, stored);
+    });
+
+    test('is dropped from the file and never stored, whoever looks', async () => {
+      const more = [user(known), answer('c')];
+      await putFile([...stored, ...more, user(unknown), mode('x'), answer('d'), { type: 'api-request', uuid: 'e' }]);
+      await storeSurplus(store, place);
+      expect(await store.load(key)).toEqual([...stored, ...more]);
+      await reconcileTranscript(store, place);
+      expect(await store.load(key)).toEqual([...stored, ...more]);
+      expect(await fileNow()).toBe(lines([...stored, ...more]));
+    });
+
+    test('is kept if the store has something behind it', async () => {
+      const whole = [...stored, user(unknown), answer('c'), user(later), answer('d')];
+      await store.append(key, [answer('c')]);
+      await putFile(whole);
+      await reconcileTranscript(store, place);
+      expect(await fileNow()).toBe(lines(whole.slice(0, 4)));
+      expect(await store.load(key)).toEqual([...stored, answer('c'), user(unknown)]);
+    });
+
+    test('includes nothing else that a person or the program has said', async () => {
+      const whole = [...stored, user('33333333-3333-4333-8333-333333333333'), answer(unknown), user('c')];
+      await putFile(whole);
+      await reconcileTranscript(store, place);
+      expect(await fileNow()).toBe(lines(whole));
+      expect(await store.load(key)).toEqual(whole);
+    });
   });
 
   test('a file that lacks stored entries is rewritten: the store is the transcript', async () => {

@@ -17,7 +17,7 @@ import { FreshFile } from '../native-sessions/fresh-file.ts';
 import { OpenCalls } from './open-calls.ts';
 import { appendEntries, storedEntries } from './stored-entries.ts';
 import { ToldPaths } from './told-paths.ts';
-import { compareTranscript, surplusOf } from './transcript-comparison.ts';
+import { compareTranscript, surplusOf, type TranscriptComparison } from './transcript-comparison.ts';
 import { sizeOf, transcriptLines } from './transcript-lines.ts';
 
 /** The store key of every session: the store is already bound to the chat. */
@@ -272,7 +272,7 @@ async function reconcileFile(
   // A file that lacks stored entries is rewritten; a missing one lacks them all.
   if (!compared.holdsStored) return writeFile(file, toldHere(storedEntries(store, key), told));
   await appendEntries(store, key, surplusOf(compared, onEntry));
-  if (!compared.isWhole) await writeFile(file, entriesIn(file, compared.size));
+  if (!compared.isWhole) await writeFile(file, entriesIn(compared));
 }
 
 async function* toldHere(
@@ -282,8 +282,12 @@ async function* toldHere(
   for await (const entry of entries) yield told.here(entry);
 }
 
-async function* entriesIn(file: string, size: number): AsyncGenerator<SessionStoreEntry, void, undefined> {
-  for await (const { entry } of transcriptLines(file, size)) if (entry) yield entry;
+async function* entriesIn({
+  file,
+  size,
+  cutAt,
+}: TranscriptComparison): AsyncGenerator<SessionStoreEntry, void, undefined> {
+  for await (const { entry, number } of transcriptLines(file, size)) if (entry && number < cutAt) yield entry;
 }
 
 async function writeFile(file: string, entries: AsyncIterable<SessionStoreEntry>): Promise<void> {
