@@ -6,7 +6,7 @@ import { printedReport } from '../bench/report.mjs';
 
 const root = join(import.meta.dirname, '..');
 const bench = (...args: string[]) =>
-  spawnSync(process.execPath, ['bench/bench.mjs', ...args], { cwd: root, encoding: 'utf8' });
+  spawnSync(process.execPath, ['bench/bench.mjs', ...args], { cwd: root, encoding: 'utf8', timeout: 60_000 });
 
 test('CLI-24: the sections are listed, and a wrong name or build is refused in one sentence', () => {
   const { stdout, status } = bench('--list');

@@ -182,7 +182,7 @@ describe('DEPLOY-3: the files in deploy/', () => {
   test.skipIf(!haproxy)('have a configuration that the load balancer accepts, for every host', () => {
     const wrong = join(mkdtempSync(join(tmpdir(), 'boocode-haproxy-')), 'haproxy.cfg');
     writeFileSync(wrong, read('haproxy.cfg').replace('balance source', 'balance sourze'));
-    const check = (file: string) => spawnSync(haproxy!, ['-c', '-f', file], { encoding: 'utf8' });
+    const check = (file: string) => spawnSync(haproxy!, ['-c', '-f', file], { encoding: 'utf8', timeout: 60_000 });
     const [given, changed] = [check(join(folder, 'haproxy.cfg')), check(wrong)];
     rmSync(join(wrong, '..'), { recursive: true });
     expect([given.stderr, given.status]).toEqual([expect.any(String), 0]);

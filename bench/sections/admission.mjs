@@ -7,7 +7,7 @@ import { median } from '../statistics.mjs';
 const together = 8;
 const crowd = 30;
 const engines = ['claude_sdk', 'claude_pty'];
-const child = fileURLToPath(new URL('admission-child.mjs', import.meta.url));
+const program = fileURLToPath(new URL('../admission-server.mjs', import.meta.url));
 const megabytes = (bytes) => bytes / 1024 / 1024;
 
 export default {
@@ -18,7 +18,7 @@ export default {
     const rows = [];
     const goals = [];
     const open = async ({ dist }) => {
-      const opened = fork(child, { env: { ...process.env, BOOCODE_BENCH_DIST: dist } });
+      const opened = fork(program, { env: { ...process.env, BOOCODE_BENCH_DIST: dist } });
       await nextMessage(opened);
       return opened;
     };

@@ -12,7 +12,7 @@ const run = (rejection: string): { status: number | null; stdout: string } =>
   spawnSync(
     process.execPath,
     ['--input-type=module', '--eval', script, resolve('dist/store/driver-guard.js'), rejection],
-    { encoding: 'utf8' },
+    { encoding: 'utf8', timeout: 60_000 },
   );
 
 describe('DATA-4: an unhandled rejection', () => {

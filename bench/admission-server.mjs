@@ -1,12 +1,12 @@
-// One build's server for `admission.mjs`, in a process of its own. Answers one message at a time.
+// One build's server for `sections/admission.mjs`, in a process of its own. Answers one message at a time.
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openBooCode } from '../contestants/boocode.mjs';
-import { distDirectory } from '../dist.mjs';
-import { openPlace } from '../place.mjs';
-import { agentsOf, memoryOf } from '../processes.mjs';
-import { firstMarks, openFeed } from '../sse-feed.mjs';
-import { median } from '../statistics.mjs';
+import { openBooCode } from './contestants/boocode.mjs';
+import { distDirectory } from './dist.mjs';
+import { openPlace } from './place.mjs';
+import { agentsOf, memoryOf } from './processes.mjs';
+import { firstMarks, openFeed } from './sse-feed.mjs';
+import { median } from './statistics.mjs';
 
 const settleMs = 300;
 const sampleMs = 100;
