@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
 import { Icon, type IconName } from './icon.tsx';
 
 export interface MenuItem {
@@ -17,11 +17,29 @@ export function Menu({ label, items, children }: { label: string; items: MenuIte
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
 
+  useLayoutEffect(() => {
+    if (!isOpen) return;
+    const list = root.current!.querySelector<HTMLElement>('[role=menu]')!;
+    // In the browser's top layer: the rows of a list cover what hangs out of the row before them, and its end cuts it off.
+    list.showPopover();
+    const place = (): void => {
+      const { top, bottom, right } = button.current!.getBoundingClientRect();
+      const hasRoom = bottom + list.offsetHeight <= innerHeight;
+      list.style.top = `${hasRoom ? bottom : Math.max(0, top - list.offsetHeight)}px`;
+      list.style.right = `${document.documentElement.clientWidth - right}px`;
+    };
+    place();
+    addEventListener('scroll', place, { capture: true });
+    addEventListener('resize', place);
+    return () => {
+      removeEventListener('scroll', place, { capture: true });
+      removeEventListener('resize', place);
+    };
+  }, [isOpen]);
+
   useEffect(() => {
     if (!isOpen) return;
     root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
-    // The chat list would cut off the menu of its last rows.
-    root.current?.querySelector('[role=menu]')?.scrollIntoView({ block: 'nearest' });
     const onPointer = (event: PointerEvent): void => {
       if (!root.current?.contains(event.target as Node)) setOpen(false);
     };
@@ -60,7 +78,7 @@ export function Menu({ label, items, children }: { label: string; items: MenuIte
         {children}
       </button>
       {isOpen && (
-        <div className="menu-list" id={id} role="menu" aria-label={label}>
+        <div className="menu-list" id={id} role="menu" aria-label={label} popover="manual">
           {items.map((item) => (
             <button
               key={item.label}
