@@ -71,8 +71,8 @@ const loseChat: Play = async (host, chatId, head) => {
     update boocode.chats set epoch = epoch + 1, lease_until = clock_timestamp() + interval '1 minute',
       owner_host = (select id from boocode.hosts where id <> owner_host limit 1)
     where id = ${chatId}`;
-  const seq = await run.send(host, { chatId, promptId: 'second', text: 'The second prompt' });
-  if (seq !== undefined) await nextEvent(host.client, chatId, 'turn_finished', { after: seq });
+  // A host that acknowledges it has written. Whether its turn ends depends on when it finds out.
+  await run.send(host, { chatId, promptId: 'second', text: 'The second prompt' });
   const [written] = await database.sql<{ count: number }[]>`
     select count(*)::int as count from boocode.events where chat_id = ${chatId} and seq > ${head}`;
   run.note({ kind: 'stale', race: 'prompt', written: written!.count });
@@ -124,7 +124,8 @@ describe('PROOF-9: the checker notices', () => {
   const unlessNoticed = { retry: 2 };
 
   test('that a host writes at an epoch that is over', unlessNoticed, async () => {
-    expect(await problemsOf(await serve('epoch'), loseChat)).toEqual(['stale']);
+    // Its turn is left without an end if it finds out in the middle.
+    expect(await problemsOf(await serve('epoch'), loseChat)).toContain('stale');
   });
 
   test('that two hosts write to one chat', unlessNoticed, async () => {
