@@ -103,16 +103,32 @@ export function turnStart(log: ChatLog, turnId: string, { prompt, continuesTurnI
 export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEvent>): Promise<TurnEnd> {
   let end: TurnEnd | undefined;
   const iterator = events[Symbol.asyncIterator]();
+  let asked: ReturnType<typeof nextOrFailure> | undefined;
   try {
     for (;;) {
-      const next = await nextOrFailure(iterator);
+      const next = await (asked ?? nextOrFailure(iterator));
+      asked = undefined;
       if (next instanceof BooError) return end ?? endWithoutResult('failed', next);
       if (next === null) break;
       if (next.type === 'turn_finished') end = next;
-      else await record(parts, next);
+      else if (!isPlain(next)) await record(parts, next);
+      else {
+        // What comes at once is stored at once.
+        const plain: AgentBody[] = [next];
+        for (;;) {
+          asked = nextOrFailure(iterator);
+          const more = await Promise.race([asked, soon()]);
+          if (!more || more instanceof BooError || !isPlain(more)) break;
+          plain.push(more);
+        }
+        await recordPlain(parts, plain);
+      }
     }
   } finally {
-    await iterator.return?.();
+    // Behind a read that is under way it would wait for the agent's next word.
+    const ended = iterator.return?.();
+    if (asked) ended?.catch(() => undefined);
+    else await ended;
   }
   return (
     end ?? {
@@ -120,6 +136,33 @@ export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEv
       uncounted: { except: new Set() },
     }
   );
+}
+
+/** These say something, and nothing else follows from them. */
+const plainTypes: ReadonlySet<AgentEvent['type']> = new Set([
+  'agent_message',
+  'agent_thought',
+  'tool_call',
+  'usage_update',
+  'notice',
+] satisfies AgentBody['type'][]);
+
+const isPlain = (event: AgentEvent): event is AgentBody => plainTypes.has(event.type);
+
+/** When everything that only waited for its turn has run: what an agent has said already can be read by then. */
+async function soon(): Promise<null> {
+  for (let hop = 0; hop < 16; hop += 1) await null;
+  return null;
+}
+
+async function recordPlain(parts: TurnParts, bodies: readonly AgentBody[]): Promise<void> {
+  for (const { type } of bodies) noteSign(parts, type);
+  await parts.log.append({ events: bodies.map((body) => ({ turnId: parts.turnId, body })) });
+}
+
+function noteSign({ signs }: TurnParts, type: AgentEvent['type']): void {
+  signs.isTaken ||= !isSignOfNothing(type);
+  signs.isBegun ||= signsOfWork.has(type);
 }
 
 /** An error of the backend fails the turn. An error of our own writes does not: it is thrown. */
@@ -142,8 +185,7 @@ const signsOfWork: ReadonlySet<AgentEvent['type']> = new Set([
 
 async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Promise<void> {
   const { log, turnId, settings, waits, decisions } = parts;
-  parts.signs.isTaken ||= !isSignOfNothing(event.type);
-  parts.signs.isBegun ||= signsOfWork.has(event.type);
+  noteSign(parts, event.type);
   switch (event.type) {
     case 'agent_message_chunk':
     case 'agent_thought_chunk':

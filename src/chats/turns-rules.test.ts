@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { anActor, ownerVia } from '../../test/support/owners-chats.ts';
+import { createGate } from '../../test/support/gate.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { finished, said } from '../../test/support/scripted-backend.ts';
 import { asking, openTurnsAlone, prompt, type TurnsAlone, yielding } from '../../test/support/turns-alone.ts';
+import { until } from '../../test/support/until.ts';
 import { endWithoutResult } from '../agents/agent-backend.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
@@ -243,6 +245,54 @@ describe('turns that the agent starts by itself', () => {
     await here.turns.runUnprompted(yielding(endWithoutResult('failed', new BooError('agent_failed', 'No.'))));
     expect(await here.turnOf([])).toMatchObject([{ outcome: 'failed', error: { message: 'No.' } }]);
     expect(here.seen).toEqual([]);
+  });
+});
+
+describe('what an agent says', () => {
+  const usage = { type: 'usage_update', used: 1, size: 2 } as const;
+  let writes: string[][];
+  beforeEach(() => {
+    here.open();
+    writes = [];
+    const append = here.log.append.bind(here.log);
+    here.log.append = (write) => {
+      writes.push(write.events.map(({ body }) => body.type));
+      return append(write);
+    };
+  });
+
+  test('at once is stored at once, in order', async () => {
+    here.script = () => yielding(said('One.', 'm'), usage, said('Two.', 'n'), finished());
+    await here.turns.runPrompt(await here.waiting());
+    expect(writes.at(-1)).toEqual(['agent_message', 'usage_update', 'agent_message']);
+    const types = ['agent_message', 'usage_update', 'agent_message', 'turn_finished'];
+    expect((await here.turnOf()).map(({ type }) => type)).toEqual(types);
+  });
+
+  test('is stored before it says more', async () => {
+    const gate = createGate();
+    here.script = async function* () {
+      yield said('One.', 'm');
+      await gate.pass();
+      yield usage;
+      yield finished();
+    };
+    const turn = here.turns.runPrompt(await here.waiting());
+    await gate.reached;
+    await until(async () => (await here.events()).some(({ type }) => type === 'agent_message'));
+    gate.open();
+    await turn;
+    expect(writes.slice(-2)).toEqual([['agent_message'], ['usage_update']]);
+  });
+
+  test('no longer matters once the chat is lost, even if it says nothing more', async () => {
+    const gate = createGate();
+    here.script = async function* () {
+      yield said('One.', 'm');
+      await gate.pass();
+    };
+    here.log.append = () => Promise.reject(new FencedError('c'));
+    await expect(here.turns.runPrompt(await here.waiting())).rejects.toBeInstanceOf(FencedError);
   });
 });
 

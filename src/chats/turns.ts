@@ -232,8 +232,11 @@ export class Turns {
     this.#starts = starts;
     state.beginTurn(turnId, interruption);
     try {
-      const stored = start(turnId);
+      let isStored: (stored: boolean | Promise<boolean>) => void = () => undefined;
+      const stored = new Promise<boolean>((resolve) => (isStored = resolve));
+      // First, because the program's own work begins with it.
       const ahead = prompt && this.#askAhead(turnId, prompt, stored);
+      isStored(start(turnId));
       if (!(await stored)) return await this.#withdraw(ahead);
       const begun = ahead ?? attempt(() => begin(turnId));
       const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), state.turn?.failure);
