@@ -28,7 +28,7 @@ async function openChats(count, backend) {
   const chats = [];
   for (let n = 0; n < count; n += 1) {
     const { id } = await server.http.json('POST', '/v1/chats', { cwd: server.cwd, backend });
-    const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.whole;
+    const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.either;
     chats.push({ path: `/v1/chats/${id}`, feed: await openFeed(server.http, `/v1/chats/${id}/events?after=0`, mark) });
   }
   await delay(settleMs);
