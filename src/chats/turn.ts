@@ -151,7 +151,7 @@ const isPlain = (event: AgentEvent): event is AgentBody => plainTypes.has(event.
 
 /** When everything that only waited for its turn has run: what an agent has said already can be read by then. */
 async function soon(): Promise<null> {
-  for (let hop = 0; hop < 16; hop += 1) await null;
+  for (let hop = 0; hop < 16; hop += 1) await Promise.resolve();
   return null;
 }
 
