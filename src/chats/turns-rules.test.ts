@@ -216,6 +216,18 @@ describe('TURN-27: a prompt to an agent that takes it while it is being stored',
     await here.assertNoTurn();
   });
 
+  test('is withdrawn if the chat is being released by the time it is stored, and waits again', async () => {
+    const takeAhead = here.scriptAhead;
+    here.scriptAhead = (...given) => {
+      here.queue.close();
+      return takeAhead(...given);
+    };
+    await runAtOnce();
+    await expect(told).resolves.toBe(false);
+    expect(here.seen.slice(1)).toEqual([['stored', 1], 'interrupt', 'close']);
+    expect(await here.turnOf()).toMatchObject([{ outcome: 'interrupted', requeuedPromptIds: ['p'] }]);
+  });
+
   test('is not handed over if it was interrupted, or the chat is being released', async () => {
     here.wasAsked = true;
     here.queue.close();

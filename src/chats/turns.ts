@@ -188,21 +188,25 @@ export class Turns {
   }
 
   #ask(turnId: string, { content }: Pick<PromptRow, 'content'>): AsyncIterable<AgentEvent> | TurnEnd {
-    const { state, queue } = this.#context;
-    if (queue.isClosed || state.turn?.interruption) return endWithoutResult('interrupted');
-    const { handle } = state;
+    if (!this.#isWanted) return endWithoutResult('interrupted');
+    const { handle } = this.#context.state;
     if (!handle) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
     return handle.prompt({ turnId, content });
   }
 
-  /** Hands the prompt over while it is being stored, if the agent can keep it to itself that long. */
-  #askAhead(turnId: string, { content }: Pick<PromptRow, 'content'>, isStored: Promise<boolean>) {
+  /** Neither was the turn interrupted, nor is the chat being released. */
+  get #isWanted(): boolean {
     const { state, queue } = this.#context;
-    if (queue.isClosed || state.turn?.interruption) return undefined;
-    return state.handle?.promptAhead?.({ turnId, content }, isStored);
+    return !queue.isClosed && !state.turn?.interruption;
   }
 
-  /** The prompt was not stored: the agent has kept it to itself, and is ready again once its turn has ended. */
+  /** Hands the prompt over while it is being stored, if the agent can keep it to itself that long. */
+  #askAhead(turnId: string, { content }: Pick<PromptRow, 'content'>, isStored: Promise<boolean>) {
+    if (!this.#isWanted) return undefined;
+    return this.#context.state.handle?.promptAhead?.({ turnId, content }, isStored);
+  }
+
+  /** The prompt was not stored, or is not wanted: the agent has kept it to itself, and is ready again once its turn has ended. */
   async #withdraw(ahead: AsyncIterable<AgentEvent> | undefined): Promise<void> {
     if (!ahead) return;
     await this.#context.state.handle?.interrupt();
@@ -234,11 +238,15 @@ export class Turns {
     try {
       let isStored: (stored: boolean | Promise<boolean>) => void = () => undefined;
       const stored = new Promise<boolean>((resolve) => (isStored = resolve));
+      const isWanted = stored.then((is) => is && this.#isWanted);
+      isWanted.catch(() => undefined);
       // First, because the program's own work begins with it.
-      const ahead = prompt && this.#askAhead(turnId, prompt, stored);
+      const ahead = prompt && this.#askAhead(turnId, prompt, isWanted);
       isStored(start(turnId));
-      if (!(await stored)) return await this.#withdraw(ahead);
-      const begun = ahead ?? attempt(() => begin(turnId));
+      const isAsked = await isWanted;
+      if (!isAsked) await this.#withdraw(ahead);
+      if (!(await stored)) return;
+      const begun = (isAsked ? ahead : undefined) ?? attempt(() => begin(turnId));
       const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), state.turn?.failure);
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
       else {

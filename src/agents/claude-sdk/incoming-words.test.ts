@@ -72,3 +72,58 @@ test('TURN-6: a frame that arrives together with the hook is read before it', as
   await asked;
   expect(taken()).toEqual([['wake_up', 'Look again.']]);
 });
+
+const blocked = { decision: 'block' };
+
+test('TURN-27: a prompt waits until it is stored, and is blocked if it is not; the next one is not held', async () => {
+  const { words, say } = open();
+  let store = (_isStored: boolean): void => {};
+  words.expect(text('one'), new Promise((resolve) => (store = resolve)));
+  const asked = say('one');
+  expect(words.isHolding).toBe(true);
+  store(true);
+  expect(await asked).toEqual({});
+  expect(words.isHolding).toBe(false);
+  words.expect(text('two'), Promise.resolve(false));
+  expect(await say('two')).toMatchObject(blocked);
+  words.expect(text('three'), Promise.reject(new Error('Not now.')));
+  expect(await say('three')).toMatchObject(blocked);
+  expect(words.isHolding).toBe(false);
+  words.expect(text('four'));
+  expect(await say('four')).toEqual({});
+});
+
+test('TURN-27: a prompt that is not stored when the session ends goes no further', async () => {
+  const { words, say } = open();
+  words.expect(text('one'), new Promise(() => {}));
+  const asked = say('one');
+  words.close();
+  expect(await asked).toMatchObject(blocked);
+  expect(words.isHolding).toBe(false);
+  words.expect(text('two'), new Promise(() => {}));
+  expect(words.isHolding).toBe(true);
+  expect(await say('two')).toMatchObject(blocked);
+});
+
+test('TURN-27: a prompt is held even if other words were taken for it', async () => {
+  const { words, say } = open();
+  words.expect(text('one'), Promise.resolve(false));
+  expect(await say('Other words.')).toMatchObject(blocked);
+  expect(await say('one')).toMatchObject(blocked);
+});
+
+test('TURN-27: only a program that asks is given a prompt ahead, and none that may be its own command', async () => {
+  const { words, say } = open();
+  expect(words.canHold(text('one'))).toBe(false);
+  words.expect(text('one'));
+  await say('one');
+  words.noteBegun();
+  expect(words.canHold(text('one /compact'))).toBe(true);
+  for (const command of ['/compact', ' \n/clear', '\u200b/clear', '\u001b/clear']) {
+    expect(words.canHold(text(command))).toBe(false);
+    expect(words.canHold([...text('one'), ...text(command)])).toBe(false);
+  }
+  words.expect(text('two'));
+  words.noteBegun();
+  expect(words.canHold(text('one'))).toBe(false);
+});

@@ -17,6 +17,9 @@ const goOn = 'Continue from where you left off.';
 /** For people who open the session elsewhere: nobody waits for an answer. */
 const notStored = 'BooCode could not store this prompt.';
 
+/** The program looks for its commands behind characters that cannot be seen, and in each text. */
+const command = /^[\s\p{C}\p{Z}]*\//u;
+
 /** Longer than a prompt's write is tried: the program goes on with a prompt whose hook has timed out. */
 const longestSeconds = 600;
 
@@ -30,12 +33,16 @@ export class IncomingWords {
   #isHoldingBack = false;
   /** The program asks about our prompts: settings may keep it from running any hook. */
   #isAsking = false;
-  #isStored: Promise<boolean> = Promise.resolve(true);
+  /** Our last prompt. It is held until it is stored, or the program was told that it is not. */
+  #sent: { text: string; isStored: Promise<boolean>; isHeld: boolean } | undefined;
+  readonly #closed: Promise<false>;
+  #close: () => void = () => undefined;
 
   /** `isContinued`: the process continues a call of an earlier one. */
   constructor(onWords: () => void, { isContinued = false } = {}) {
     this.#onWords = onWords;
     this.#isContinued = isContinued;
+    this.#closed = new Promise((resolve) => (this.#close = () => resolve(false)));
   }
 
   get hooks(): NonNullable<Options['hooks']> {
@@ -48,12 +55,24 @@ export class IncomingWords {
    */
   expect(content: readonly ContentBlock[], isStored = Promise.resolve(true)): void {
     this.#expected = textOf(content).trim();
-    this.#isStored = isStored.catch(() => false);
+    const sent = { text: this.#expected, isStored: isStored.catch(() => false), isHeld: true };
+    void sent.isStored.then((is) => (sent.isHeld &&= !is));
+    this.#sent = sent;
+  }
+
+  /** The program has a prompt that is not stored, and has not been told to drop it. */
+  get isHolding(): boolean {
+    return this.#sent?.isHeld === true;
   }
 
   /** Whether the program will ask about this prompt before it does anything with it. Its own commands run unasked. */
   canHold(content: readonly ContentBlock[]): boolean {
-    return this.#isAsking && !textOf(content).trimStart().startsWith('/');
+    return this.#isAsking && !content.some((block) => block.type === 'text' && command.test(block.text));
+  }
+
+  /** The session ends: a prompt that is not stored by now goes no further. */
+  close(): void {
+    this.#close();
   }
 
   /** Keeps the program from asking the model after the call that it continues: others of the message have no result. */
@@ -63,6 +82,8 @@ export class IncomingWords {
 
   /** The prompt's turn has started. */
   noteBegun(): void {
+    // Unasked: its settings may have changed.
+    if (this.#expected !== undefined) this.#isAsking = false;
     this.#expected = undefined;
   }
 
@@ -89,9 +110,18 @@ export class IncomingWords {
     }
     const isOurs = this.#note(input.prompt);
     this.#isAsking ||= isOurs;
-    if (isOurs && !(await this.#isStored)) return { decision: 'block', reason: notStored };
+    if (!(await this.#mayGoOn(isOurs, input.prompt))) return { decision: 'block', reason: notStored };
     return {};
   };
+
+  async #mayGoOn(isOurs: boolean, text: string): Promise<boolean> {
+    // Something else may have been taken for it.
+    const sent = this.#sent;
+    if (!sent || !(isOurs || text.trim() === sent.text)) return true;
+    const may = await Promise.race([sent.isStored, this.#closed]);
+    sent.isHeld = false;
+    return may;
+  }
 
   /** Whether it is the prompt that was sent. */
   #note(text: string): boolean {

@@ -39,6 +39,8 @@ test.runIf(hasDeathSignal())(
       expect(end).toMatchObject({ costUsd: 0 });
     }
     expect(harness.model.requests).toHaveLength(asked);
+    // Nobody is to see it.
+    expect(session.between).toEqual([]);
 
     // Tells when the program waits for it.
     const gate = createGate();
@@ -77,4 +79,17 @@ test.runIf(hasDeathSignal())('TURN-27: takes no prompt ahead that its program mi
   expect(endOf(await readTurn(session, turn))).toMatchObject({ outcome: 'completed' });
   await session.handle.close();
   expect(ahead('stream 1 tokens')).toBeUndefined();
+});
+
+test.runIf(hasDeathSignal())('TURN-27: a prompt that is not stored when its session ends is dropped', async () => {
+  await runTurn(session, 'stream 1 tokens');
+  const asked = harness.model.requests.length;
+  const marker = join(harness.cwd, 'marker');
+  // As a write to a database that does not answer.
+  const ahead = session.handle.promptAhead!(prompt(`run: touch ${marker}`), new Promise(() => {}))!;
+  const turn = readTurn(session, ahead);
+  await session.handle.close();
+  await turn;
+  expect(harness.model.requests).toHaveLength(asked);
+  expect(existsSync(marker)).toBe(false);
 });

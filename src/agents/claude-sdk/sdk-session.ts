@@ -187,8 +187,9 @@ export class SdkSession implements AgentSession {
   promptAhead(prompt: AgentPrompt, isStored: Promise<boolean>): AsyncIterable<AgentEvent> | undefined {
     const { incoming, turns } = this.#wired;
     // Without the signal, the program would outlive a host that is killed, and could run tools for a prompt that is lost.
-    const canWait = this.#life.isUp && !turns.current && incoming.canHold(prompt.content) && hasDeathSignal();
-    if (!canWait) return undefined;
+    const canWait = this.#life.isUp && incoming.canHold(prompt.content) && hasDeathSignal();
+    // It could be taken up in the middle of a turn that is the agent's own.
+    if (!canWait || turns.current || turns.hasBackgroundTasks) return undefined;
     return this.#send(prompt, isStored);
   }
 
@@ -272,7 +273,8 @@ export class SdkSession implements AgentSession {
   }
 
   async #endMidTurn(endProcess: () => void | Promise<void>): Promise<void> {
-    const { mcp, process, spool, transcript, sideFiles } = this.#wired;
+    const { incoming, mcp, process, spool, transcript, sideFiles } = this.#wired;
+    incoming.close();
     spool.open();
     mcp.close();
     await endProcess();
@@ -289,7 +291,9 @@ export class SdkSession implements AgentSession {
 
   async #close(before: LifePhase): Promise<void> {
     const { turn, exit } = this.#parts.limits.closeMs;
-    const { transcript, sideFiles, mcp, process, spool, turns } = this.#wired;
+    const { incoming, transcript, sideFiles, mcp, process, spool, turns } = this.#wired;
+    // A program whose input ends while it asks about a prompt goes on with it.
+    incoming.close();
     spool.open();
     transcript.close();
     mcp.close();
@@ -305,6 +309,7 @@ export class SdkSession implements AgentSession {
     if (current) {
       await within(turn, this.interrupt());
       await within(turn, current.ended);
+      if (incoming.isHolding) process.kill();
     }
     // In this order: input ends, the program writes the rest and exits, the mirror gets that rest, the iterator ends.
     this.#input.close();
