@@ -235,7 +235,7 @@ describe('TERM-8: boocode attach', () => {
     await server.close();
     await until(() => attached.text().includes('The server is unreachable'));
     server = await listen(app.app, { host: '127.0.0.1', port, log: app.log });
-    await until(() => hub.viewerCount === 1, { timeoutMs: 20_000 });
+    await until(() => hub.viewerCount === 1, { timeoutMs: 60_000 });
     attached.pty.write('back');
     await sees(attached, 'read "back"');
     expect((await attached.lines())[0]).toBe('agent here');
