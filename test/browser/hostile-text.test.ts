@@ -69,7 +69,8 @@ describeInBrowser('WEB-24: hostile text', (opened) => {
       isSeen ||= (await hostile.count()) === 1;
     }
     expect(isSeen).toBe(true);
-    await rows.first().getByRole('link').click();
+    await page.locator('.list-scroll').evaluate((element) => element.scrollTo(0, 0));
+    await list.locator('[aria-posinset="1"]').getByRole('link').click();
     await page.getByLabel('Prompt', { exact: true }).waitFor();
     await expectHarmless(watched, fetched, server.url);
   });
