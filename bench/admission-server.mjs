@@ -5,7 +5,7 @@ import { openBooCode } from './contestants/boocode.mjs';
 import { distDirectory } from './dist.mjs';
 import { openPlace } from './place.mjs';
 import { agentsOf, memoryOf } from './processes.mjs';
-import { firstMarks, openFeed } from './sse-feed.mjs';
+import { firstMarkOf, openFeed } from './sse-feed.mjs';
 import { median } from './statistics.mjs';
 
 const settleMs = 300;
@@ -28,8 +28,10 @@ async function openChats(count, backend) {
   const chats = [];
   for (let n = 0; n < count; n += 1) {
     const { id } = await server.http.json('POST', '/v1/chats', { cwd: server.cwd, backend });
-    const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.either;
-    chats.push({ path: `/v1/chats/${id}`, feed: await openFeed(server.http, `/v1/chats/${id}/events?after=0`, mark) });
+    chats.push({
+      path: `/v1/chats/${id}`,
+      feed: await openFeed(server.http, `/v1/chats/${id}/events?after=0`, firstMarkOf(backend)),
+    });
   }
   await delay(settleMs);
   return chats;

@@ -4,6 +4,7 @@
  */
 /** The first part of an answer: a delta on a backend that always streams, a preview or the whole answer on another. */
 export const firstMarks = { streamed: '"type":"agent_message_chunk"', either: '"type":"agent_message' };
+export const firstMarkOf = (backend) => (backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.either);
 const endMark = '"type":"turn_finished"';
 const tailChars = 50;
 const turnLimitMs = 60_000;

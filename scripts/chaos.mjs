@@ -2,8 +2,8 @@
 // Kills, freezes and cuts off hosts while clients use them, and checks that nothing acknowledged is lost, doubled or
 // reordered. docs/testing.md describes it.
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { runnerImport } from 'vite';
+import { runChaosCommand } from './chaos-command.mjs';
 
 const usage = `npm run chaos -- [options]
 
@@ -30,53 +30,23 @@ const root = resolve(import.meta.dirname, '..');
 process.chdir(root);
 const { module: plan } = await runnerImport(join(root, 'test/chaos/fault-plan.ts'));
 const help = usage.replace('FAULTS', plan.faultNames.join(', ').replace(/(.{50}\S*) /, '$1\n                   '));
-process.exitCode = await main();
 
-async function main() {
-  const given = readArguments();
-  if (typeof given === 'number') return given;
-  const { json, ...options } = given;
-  const stop = new AbortController();
-  // The run is brought to its end, so that nothing is left; a second signal ends everything.
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const tell = (/** @type {string} */ line) =>
-    process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
-  try {
-    const { module } = await runnerImport(join(root, 'test/chaos/run-chaos.ts'));
-    const { module: text } = await runnerImport(join(root, 'test/chaos/report-text.ts'));
-    const report = await module.runChaos({ ...options, tell, signal: stop.signal });
-    console.log(json ? JSON.stringify(report, null, 2) : text.reportText(report));
-    return report.problems.length > 0 ? 1 : stop.signal.aborted ? 130 : 0;
-  } catch (error) {
-    console.error(error);
-    return 2;
-  }
-}
-
-function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
-        turns: { type: 'string', default: '150' },
-        kills: { type: 'string', default: '4' },
-        hosts: { type: 'string', default: '3' },
-        races: { type: 'string', default: '10' },
-        minutes: { type: 'string' },
-        only: { type: 'string' },
-        network: { type: 'string' },
-        strict: { type: 'boolean', default: false },
-        keep: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      console.log(help);
-      return 0;
-    }
-    const number = (/** @type {'seed' | 'turns' | 'kills' | 'hosts' | 'races'} */ name, least = 0) => {
+await runChaosCommand({
+  help,
+  options: {
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
+    turns: { type: 'string', default: '150' },
+    kills: { type: 'string', default: '4' },
+    hosts: { type: 'string', default: '3' },
+    races: { type: 'string', default: '10' },
+    minutes: { type: 'string' },
+    only: { type: 'string' },
+    network: { type: 'string' },
+    strict: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+  },
+  read(values) {
+    const number = (/** @type {string} */ name, least = 0) => {
       if (!/^\d{1,9}$/.test(values[name]) || Number(values[name]) < least)
         throw new Error(`--${name} must be a whole number from ${least}.`);
       return Number(values[name]);
@@ -84,9 +54,9 @@ function readArguments() {
     const minutes = values.minutes === undefined ? null : Number(values.minutes);
     if (minutes !== null && !(minutes > 0)) throw new Error('--minutes must be a number above 0.');
     const only = values.only?.split(',') ?? null;
-    const unknown = only?.find((name) => !plan.faultNames.includes(name));
+    const unknown = only?.find((/** @type {string} */ name) => !plan.faultNames.includes(name));
     if (unknown !== undefined) throw new Error(`--only: there is no fault ${unknown}.`);
-    const { network, strict, keep, json } = values;
+    const { network, strict, keep } = values;
     if (network !== undefined && network !== 'namespaces' && network !== 'proxies')
       throw new Error('--network must be namespaces or proxies.');
     const counts = {
@@ -95,9 +65,16 @@ function readArguments() {
       kills: number('kills'),
       hosts: number('hosts', 1),
     };
-    return { ...counts, races: number('races'), minutes, only, ...(network && { network }), strict, keep, json };
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${help}`);
-    return 2;
-  }
-}
+    return { ...counts, races: number('races'), minutes, only, ...(network && { network }), strict, keep };
+  },
+  async play(given, run) {
+    const { module } = await runnerImport(join(root, 'test/chaos/run-chaos.ts'));
+    const { module: words } = await runnerImport(join(root, 'test/chaos/report-text.ts'));
+    const report = await module.runChaos({
+      ...given,
+      tell: (/** @type {string} */ line) => run.tell(`${new Date().toISOString().slice(11, 19)} ${line}`),
+      signal: run.signal,
+    });
+    return { report, text: words.reportText(report), isClean: report.problems.length === 0 };
+  },
+});

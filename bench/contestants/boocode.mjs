@@ -12,7 +12,7 @@ import { WebSocket } from 'ws';
 import { endChild } from '../child.mjs';
 import { distDirectory, fromDist } from '../dist.mjs';
 import { openHttp } from '../http.mjs';
-import { firstMarks, openFeed } from '../sse-feed.mjs';
+import { firstMarkOf, firstMarks, openFeed } from '../sse-feed.mjs';
 import { agentsOf, canSeeProcesses } from '../processes.mjs';
 
 /** The state `cold` is shown as soon as the process is told to exit: here it must have exited. */
@@ -76,8 +76,7 @@ export async function openBooCode(
 
   async function driveChat(id, backend) {
     const path = `/v1/chats/${id}`;
-    const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.either;
-    const feed = await openFeed(http, `${path}/events?after=0`, mark);
+    const feed = await openFeed(http, `${path}/events?after=0`, firstMarkOf(backend));
     return {
       id,
       /** Milliseconds from before the connection to the whole screen. */

@@ -22,6 +22,12 @@ beforeEach(async () => {
   here = await openTurnsAlone(database.sql);
 });
 
+const runAtOnce = () =>
+  here.turns.runAtOnce(prompt, {
+    onStored: (seq) => here.seen.push(['stored', seq]),
+    onRefused: (error) => here.seen.push(['refused', (error as Error).name]),
+  });
+
 describe('a waiting prompt', () => {
   test('gets its turn once its session is ready, and the start is counted before', async () => {
     here.onWarm = () => void here.seen.push('warm');
@@ -113,12 +119,6 @@ describe('a waiting prompt', () => {
 });
 
 describe('a prompt to a ready chat', () => {
-  const runAtOnce = () =>
-    here.turns.runAtOnce(prompt, {
-      onStored: (seq) => here.seen.push(['stored', seq]),
-      onRefused: (error) => here.seen.push(['refused', (error as Error).name]),
-    });
-
   test('is stored with the start of its turn', async () => {
     here.open();
     await runAtOnce();
@@ -168,11 +168,6 @@ describe('a prompt to a ready chat', () => {
 });
 
 describe('TURN-27: a prompt to an agent that takes it while it is being stored', () => {
-  const runAtOnce = () =>
-    here.turns.runAtOnce(prompt, {
-      onStored: (seq) => here.seen.push(['stored', seq]),
-      onRefused: (error) => here.seen.push(['refused', (error as Error).name]),
-    });
   /** What the agent is told in the end. */
   let told: Promise<boolean | string>;
   beforeEach(() => {

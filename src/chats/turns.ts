@@ -206,7 +206,10 @@ export class Turns {
     return this.#context.state.handle?.promptAhead?.({ turnId, content }, isStored);
   }
 
-  /** The prompt was not stored, or is not wanted: the agent has kept it to itself, and is ready again once its turn has ended. */
+  /**
+   * The prompt was not stored, or is not wanted: the agent has kept it to itself, and is ready again once its turn has
+   * ended.
+   */
   async #withdraw(ahead: AsyncIterable<AgentEvent> | undefined): Promise<void> {
     if (!ahead) return;
     await this.#context.state.handle?.interrupt();
@@ -236,13 +239,10 @@ export class Turns {
     this.#starts = starts;
     state.beginTurn(turnId, interruption);
     try {
-      let isStored: (stored: boolean | Promise<boolean>) => void = () => undefined;
-      const stored = new Promise<boolean>((resolve) => (isStored = resolve));
+      // A moment later than the prompt is handed over, because the program's own work begins with that.
+      const stored = Promise.resolve().then(() => start(turnId));
       const isWanted = stored.then((is) => is && this.#isWanted);
-      isWanted.catch(() => undefined);
-      // First, because the program's own work begins with it.
       const ahead = prompt && this.#askAhead(turnId, prompt, isWanted);
-      isStored(start(turnId));
       const isAsked = await isWanted;
       if (!isAsked) await this.#withdraw(ahead);
       if (!(await stored)) return;

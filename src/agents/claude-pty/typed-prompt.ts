@@ -4,6 +4,7 @@
  */
 import type { ContentBlock } from '../../protocol/content.ts';
 import { BooError } from '../../protocol/error.ts';
+import { visiblePart } from '../claude/mapping/prompt-words.ts';
 import { pasteEnd, pasteStart, withoutControls } from '../../terminal/pasted-text.ts';
 
 /**
@@ -16,9 +17,8 @@ export const escape = '\x1b';
 
 /** A space that the program does not treat as white space, so that the following text is not at the start. */
 const guard = '\u2800';
-/** Checked on the visible part of a prompt: the program removes invisible characters before it looks for a command. */
+/** Checked on the visible part of a prompt. */
 const command = /^([/!]|(exit|quit|:q!?|:wq!?)$|$)/i;
-const unseen = /[^\p{L}\p{N}\p{P}\p{S}]|\p{Default_Ignorable_Code_Point}/gu;
 
 // A larger paste reaches the model marked as pasted, with its line breaks changed. If there are very many pieces, as in
 // a prompt with many lines, the program drops them.
@@ -78,7 +78,7 @@ function batchesOf(pastes: readonly string[]): string[] {
 }
 
 function guarded(text: string): string {
-  const begun = command.test(text.normalize('NFKC').replace(unseen, '')) ? guard + text : text;
+  const begun = command.test(visiblePart(text)) ? guard + text : text;
   // A backslash before Enter would turn it into a line break; trailing white space is dropped.
   return /\\\s*$/.test(begun) ? `${begun} ` : begun;
 }

@@ -9,6 +9,7 @@ import type { HookCallback, Options, SDKMessage } from '@anthropic-ai/claude-age
 import type { ContentBlock } from '../../protocol/content.ts';
 import { textOf } from '../../protocol/text-of.ts';
 import { type IncomingMessage, incomingOfHook } from '../claude/mapping/incoming-message.ts';
+import { visiblePart } from '../claude/mapping/prompt-words.ts';
 import { heldBack } from './continued-call.ts';
 
 /** What the program says to its agent once it has the result of a call that it continues. */
@@ -16,9 +17,6 @@ const goOn = 'Continue from where you left off.';
 
 /** For people who open the session elsewhere: nobody waits for an answer. */
 const notStored = 'BooCode could not store this prompt.';
-
-/** The program looks for its commands behind characters that cannot be seen, and in each text. */
-const command = /^[\s\p{C}\p{Z}]*\//u;
 
 /** Longer than a prompt's write is tried: the program goes on with a prompt whose hook has timed out. */
 const longestSeconds = 600;
@@ -67,7 +65,9 @@ export class IncomingWords {
 
   /** Whether the program will ask about this prompt before it does anything with it. Its own commands run unasked. */
   canHold(content: readonly ContentBlock[]): boolean {
-    return this.#isAsking && !content.some((block) => block.type === 'text' && command.test(block.text));
+    const isCommand = (block: ContentBlock): boolean =>
+      block.type === 'text' && visiblePart(block.text).startsWith('/');
+    return this.#isAsking && !content.some(isCommand);
   }
 
   /** The session ends: a prompt that is not stored by now goes no further. */

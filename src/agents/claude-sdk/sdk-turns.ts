@@ -114,7 +114,10 @@ export class SdkTurns {
     return this.#interrupting !== undefined;
   }
 
-  /** Begins a turn of the chat, whose prompt is about to be sent, perhaps before it is stored. Throws BooError `chat_busy` if there is one already. */
+  /**
+   * Begins a turn of the chat, whose prompt is about to be sent, perhaps before it is stored. Throws BooError `chat_busy` if
+   * there is one already.
+   */
   expect(prompt: AgentPrompt, isStored?: Promise<boolean>): ClaudeTurn {
     if (this.#waiting || (this.#turn && this.#turn.id !== null))
       throw new BooError('chat_busy', 'This session is in the middle of a turn.');

@@ -12,13 +12,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DemoModel, startDemoModel } from '../../../src/demo/demo-model.ts';
 import { openDatabase, type Sql } from '../../../src/store/database.ts';
+import { createGate } from '../gate.ts';
 import { type OwnPostgres, startOwnPostgres } from '../own-postgres.ts';
 import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../program.ts';
 import { randomOf } from '../random.ts';
 import { until } from '../until.ts';
 
-export const endings = ['host', 'database', 'host and database'] as const;
-export type Ending = (typeof endings)[number];
+const endings = ['host', 'database', 'host and database'] as const;
 
 export interface PromptChaosOptions {
   chats: number;
@@ -162,8 +162,7 @@ class PromptChaos {
 
   /** Whether a request since then contains the prompt. */
   #wasAsked(words: string, since: number): boolean {
-    const inJson = JSON.stringify(words).slice(1, -1);
-    return this.#model.requests.slice(since).some(({ body }) => JSON.stringify(body).includes(inJson));
+    return this.#model.requests.slice(since).some(({ body }) => JSON.stringify(body).includes(inJson(words)));
   }
 
   /** Sends it until it is acknowledged, and resolves with the outcome of its turn. */
@@ -219,7 +218,7 @@ class PromptChaos {
       const request = this.#model.requests.findLast(({ body }) => JSON.stringify(body).includes(last));
       const heard = JSON.stringify(request?.body ?? null);
       for (const words of chat.words) {
-        const times = heard.split(JSON.stringify(words).slice(1, -1)).length - 1;
+        const times = heard.split(inJson(words)).length - 1;
         if (times > 1) this.#violate(0, chat, `The model heard a prompt ${times} times: ${words}`);
       }
       if (!request) this.#violate(0, chat, 'The model was not asked.');
@@ -239,18 +238,16 @@ class PromptChaos {
 /** Has every write of a prompt wait, until the result is called or the database is killed. */
 async function holdWrites(url: string): Promise<() => Promise<void>> {
   const sql = openDatabase(url, { max: 1 });
-  const { promise: released, resolve: release } = deferred();
-  const { promise: held, resolve: hold } = deferred();
+  const gate = createGate();
   const lock = sql
     .begin(async (transaction) => {
       await transaction`lock table boocode.prompts in exclusive mode`;
-      hold();
-      await released;
+      await gate.pass();
     })
     .catch(() => undefined);
-  await held;
+  await gate.reached;
   return async () => {
-    release();
+    gate.open();
     await lock;
     await sql.end({ timeout: 1 });
   };
@@ -263,11 +260,8 @@ async function countHeld(sql: Sql): Promise<number> {
   return row!.count;
 }
 
-function deferred(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((done) => (resolve = done));
-  return { promise, resolve: () => resolve() };
-}
+/** As the text of a string in JSON. */
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 function countOf(file: string, round: number): number {
   if (!existsSync(file)) return 0;

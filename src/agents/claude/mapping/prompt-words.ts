@@ -22,3 +22,10 @@ function allWordsOf(content: readonly ContentBlock[]): string {
     .normalize('NFC')
     .replace(/[^\p{L}\p{N}]+/gu, '');
 }
+
+const unseen = /[^\p{L}\p{N}\p{P}\p{S}]|\p{Default_Ignorable_Code_Point}/gu;
+
+/** In which the program looks for its commands: it removes invisible characters before. */
+export function visiblePart(text: string): string {
+  return text.normalize('NFKC').replace(unseen, '');
+}
