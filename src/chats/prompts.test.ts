@@ -85,6 +85,21 @@ describe('a prompt', () => {
     expect(waiting).toHaveLength(0);
   });
 
+  test('PROMPT-3: prompts sent in the same moment to a ready chat are accepted and run in the order in which they were sent', async () => {
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { id: 'first', content: 'first' });
+    await here.events(id, 'turn_finished');
+    await until(async () => (await here.chats.getChat(id)).state === 'ready');
+    const sent = ['a', 'b', 'c', 'd'];
+    const answers = await Promise.all(sent.map((content) => here.chats.submitPrompt(id, { content })));
+    await here.events(id, 'turn_finished', 1 + sent.length);
+    const inOrder = ['first', ...answers.map(({ receipt }) => receipt.promptId)];
+    const log = await here.log(id);
+    const accepted = log.flatMap((event) => (event.type === 'prompt_accepted' ? [event.promptId] : []));
+    const started = log.flatMap((event) => (event.type === 'turn_started' ? event.promptIds : []));
+    expect({ accepted, started }).toEqual({ accepted: inOrder, started: inOrder });
+  });
+
   test('PROMPT-2: fifty concurrent requests with the same id to a ready chat run one turn, and the chat continues', async () => {
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { id: 'first', content: 'first' });

@@ -239,8 +239,7 @@ export class Turns {
     this.#starts = starts;
     state.beginTurn(turnId, interruption);
     try {
-      // A moment later than the prompt is handed over, because the program's own work begins with that.
-      const stored = Promise.resolve().then(() => start(turnId));
+      const stored = start(turnId);
       const isWanted = stored.then((is) => is && this.#isWanted);
       const ahead = prompt && this.#askAhead(turnId, prompt, isWanted);
       const isAsked = await isWanted;

@@ -84,7 +84,19 @@ describeInBrowser('a list of many chats in a browser', (opened) => {
       .focus();
     const focused = (): Promise<string | undefined> =>
       page.evaluate(() => document.activeElement?.querySelector('.row-title')?.textContent ?? undefined);
-    for (let step = 0; step < 120; step += 1) await page.keyboard.press('Tab');
+    const walked: string[] = [];
+    for (let step = 0; step < 120; step += 1) {
+      await page.keyboard.press('Tab');
+      walked.push(
+        await page.evaluate(() => {
+          const title = document.activeElement?.closest('li')?.querySelector('.row-title')?.textContent;
+          return `${document.activeElement?.tagName.toLowerCase()} of ${title}`;
+        }),
+      );
+    }
+    // A row's link, then its menu.
+    const rowOf = (step: number): number => Math.floor(step / 2) + 1;
+    expect(walked).toEqual(walked.map((_, at) => `${at % 2 === 0 ? 'button' : 'a'} of Chat ${rowOf(at + 1)}`));
     expect(await focused()).toBe('Chat 61');
     await toEnd(page, count);
     expect(await focused()).toBe('Chat 61');
