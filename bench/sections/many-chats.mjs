@@ -35,6 +35,7 @@ export default {
       for (const count of [few, many]) {
         progress(`Making ${count} chats.`);
         hosts[count] = await openHost(place, ours, count);
+        await hosts[count].untilIndexed();
       }
       const times = Object.fromEntries(
         ['start', 'list', 'search', 'live'].map((name) => [name, { [few]: [], [many]: [] }]),
@@ -112,8 +113,6 @@ async function openHost(place, dist, count) {
   await sql.unsafe('vacuum analyze');
   await sql.end();
   await start();
-  // What is searched by an index is in it after a while.
-  await delay(2_000);
   return {
     get server() {
       return server;
@@ -122,6 +121,18 @@ async function openHost(place, dist, count) {
     async restart() {
       await stop();
       return timed(start);
+    },
+    /** A search reads the logs of chats that are not in its index yet. */
+    async untilIndexed() {
+      const reader = openDatabase(url, { max: 1 });
+      const isDone = async () => {
+        const [{ missing }] = await reader`
+          select count(*)::integer as missing from boocode.chats left join boocode.search_progress as done
+            on done.chat_id = chats.id where coalesce(done.paged, 0) < next_seq - 1`;
+        return missing === 0;
+      };
+      while (!(await isDone())) await delay(200);
+      await reader.end();
     },
     list: () => server.http.json('GET', '/v1/chats?limit=100&archived=false'),
     search: () => server.http.json('GET', '/v1/chats?limit=100&q=nobody%20said%20this'),

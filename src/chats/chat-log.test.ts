@@ -139,3 +139,11 @@ test('a preview is shown with its chat and turn, and never stored', async () => 
   expect(seen.map((json) => JSON.parse(json) as unknown)).toEqual([{ chatId: log.lease.chatId, turnId, ...body }]);
   expect(await stored()).toEqual([]);
 });
+
+test('LOG-19: previews that wait to be shown are shown before what is stored after them', async () => {
+  const turnId = randomUUID();
+  for (const text of ['a', 'b', 'c'])
+    log.preview(turnId, { type: 'agent_message_chunk', messageId: 'm', content: { type: 'text', text } });
+  await log.append(note('said'));
+  expect(seen.map((json) => /"text":"(\w+)"/.exec(json)?.[1] ?? json)).toEqual(['a', 'bc', 'stored 1', 'shown 1']);
+});

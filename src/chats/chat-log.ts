@@ -7,6 +7,7 @@ import { appendEvents, type Lease, type Write } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { FencedError, isRetried } from '../store/storage-error.ts';
 import type { Feed } from './feed.ts';
+import { Previews } from './previews.ts';
 import { UnfinishedMessages } from './unfinished-messages.ts';
 
 export interface ChatLogParts {
@@ -32,6 +33,7 @@ export class ChatLog {
   readonly unfinished: UnfinishedMessages;
   readonly #sql: Sql;
   readonly #feed: Feed;
+  readonly #previews: Previews;
   readonly #retry: (attempt: number) => Promise<boolean>;
   readonly #onStored: (event: Event) => void;
   readonly #onFenced: () => void;
@@ -44,6 +46,9 @@ export class ChatLog {
     this.unfinished = new UnfinishedMessages(parts);
     this.#sql = parts.sql;
     this.#feed = parts.feed;
+    this.#previews = new Previews(parts.clock, (turnId, body) =>
+      this.#feed.publishDelta({ chatId: this.lease.chatId, turnId, ...body } as Delta),
+    );
     this.#retry = async (attempt) => !this.#isLeft && (await parts.retry(attempt)) && !this.#isLeft;
     this.#onStored = (event) => parts.onStored(event);
     this.#onFenced = () => parts.onFenced();
@@ -69,6 +74,7 @@ export class ChatLog {
       const write = await decide();
       if (!write) return null;
       const stored = await appendEvents(this.#sql, this.lease, write, { retry: this.#retry });
+      this.#previews.flush();
       for (const event of stored) {
         this.unfinished.noted(event);
         this.#onStored(event);
@@ -112,9 +118,9 @@ export class ChatLog {
     return this.#serial(() => Promise.resolve());
   }
 
-  /** Shows a preview at once. It is no event; see `unfinished` for what is kept of it. */
+  /** Shows a preview. It is no event; see `unfinished` for what is kept of it. */
   preview(turnId: string, body: DeltaBody): void {
     this.unfinished.add(turnId, body);
-    this.#feed.publishDelta({ chatId: this.lease.chatId, turnId, ...body } as Delta);
+    this.#previews.add(turnId, body);
   }
 }

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { assertDense, Following } from '../../test/support/chats-host.ts';
 import { createGate } from '../../test/support/gate.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { randomOf } from '../../test/support/random.ts';
 import { until } from '../../test/support/until.ts';
-import { systemClock } from '../lib/clock.ts';
 import { silentLog } from '../lib/log.ts';
-import type { Delta, Event, FeedItem } from '../protocol/event.ts';
+import type { Delta, DeltaBody, Event, FeedItem } from '../protocol/event.ts';
 import { findLogPlace, readEvents } from '../store/events.ts';
 import { insertHost } from '../store/hosts.ts';
 import { claimLease } from '../store/leases.ts';
@@ -30,6 +30,7 @@ interface Line {
   log: ChatLog;
   stored(): Promise<Event[]>;
   say(message: string): Promise<Event[]>;
+  preview(body: DeltaBody): void;
   stream(text: string, messageId?: string): void;
 }
 
@@ -53,25 +54,32 @@ async function openLine(options: { backlogBytes?: number; slowly?: () => Promise
       return findLogPlace(sql, chatId, seq);
     },
   };
+  const clock = new ManualClock();
   const feed = new Feed(source, { backlogBytes: options.backlogBytes ?? 1024 * 1024 });
   const log = new ChatLog({
     sql,
     lease,
     feed,
-    clock: systemClock,
+    clock,
     logger: silentLog,
     retry: () => Promise.resolve(false),
     onStored: () => undefined,
     onFenced: () => undefined,
   });
+  /** A moment after the one before, so that each is shown at once. */
+  const preview = (body: DeltaBody): void => {
+    clock.advance(10);
+    log.preview(turnId, body);
+  };
   return {
     chatId,
     feed,
     log,
     stored: () => readEvents(sql, chatId, { after: 0, limit: 10_000 }),
     say: (message) => log.append({ events: [{ body: { type: 'notice', level: 'info', code: 'test', message } }] }),
+    preview,
     stream: (text, messageId = 'm') =>
-      log.preview(turnId, { type: 'agent_message_chunk', messageId, content: { type: 'text', text } }),
+      preview({ type: 'agent_message_chunk', messageId, content: { type: 'text', text } }),
   };
 }
 
@@ -168,9 +176,9 @@ describe('a reader', () => {
 
   test('LOG-6: also gets partly streamed tool input and thoughts when it joins late, until the turn ends', async () => {
     const call = { type: 'tool_call_chunk', toolCallId: 't', title: 'Bash' } as const;
-    line.log.preview(turnId, { ...call, partialInput: '{"command":' });
-    line.log.preview(turnId, { ...call, partialInput: '"ls"}' });
-    line.log.preview(turnId, { type: 'agent_thought_chunk', messageId: 'th', content: { type: 'text', text: 'Hm.' } });
+    line.preview({ ...call, partialInput: '{"command":' });
+    line.preview({ ...call, partialInput: '"ls"}' });
+    line.preview({ type: 'agent_thought_chunk', messageId: 'th', content: { type: 'text', text: 'Hm.' } });
     const reader = follow(line, 3);
     await reader.until((item) => item.kind === 'delta' && item.delta.type === 'agent_thought_chunk');
     const deltas = reader.items.flatMap((item): Delta[] => (item.kind === 'delta' ? [item.delta] : []));

@@ -20,6 +20,7 @@ import { createPushable, type Pushable } from '../lib/pushable.ts';
 import { isInLog, isMarked, logCursor, type LogCursor, seqOf } from '../protocol/log-cursor.ts';
 import { Backlog } from './backlog.ts';
 import type { Reader, ReaderEnd } from './chats.ts';
+import { joinedPreview, previewKey, previewText, withPreviewText } from './preview-text.ts';
 
 export interface FeedLog {
   /** Stored events after a seq, in order. */
@@ -34,7 +35,7 @@ const pageSize = 500;
 function sizeOf(item: FeedItem): number {
   if (item.kind === 'delta') {
     const { delta } = item;
-    return 200 + textOf(delta).length;
+    return 200 + previewText(delta).length;
   }
   return item.kind === 'event' ? eventSize(item.event) : 200;
 }
@@ -126,7 +127,7 @@ export class Feed {
   publishDelta(delta: Delta): void {
     const key = previewKey(delta);
     const sofar = this.#unfinished.get(key);
-    this.#unfinished.set(key, sofar ? joined(sofar, delta) : delta);
+    this.#unfinished.set(key, sofar ? joinedPreview(sofar, delta) : delta);
     for (const reader of this.#readers) reader.offer({ kind: 'delta', delta });
   }
 
@@ -269,26 +270,9 @@ class FeedReader implements Reader {
   }
 }
 
-/** Which message or call a preview belongs to. */
-export function previewKey(delta: Delta): string {
-  return delta.type === 'tool_call_chunk' ? delta.toolCallId : delta.messageId;
-}
-
-const textOf = (delta: Delta): string => (delta.type === 'tool_call_chunk' ? delta.partialInput : delta.content.text);
-
 /** What the whole has beyond its beginning; undefined if nothing. */
 function restOf(whole: Delta, beginning: Delta): Delta | undefined {
-  const [text, known] = [textOf(whole), textOf(beginning)];
+  const [text, known] = [previewText(whole), previewText(beginning)];
   const rest = text.startsWith(known) ? text.slice(known.length) : text;
-  if (rest === '') return undefined;
-  if (whole.type === 'tool_call_chunk') return { ...whole, partialInput: rest };
-  return { ...whole, content: { type: 'text', text: rest } };
-}
-
-function joined(sofar: Delta, next: Delta): Delta {
-  if (sofar.type === 'tool_call_chunk') {
-    return next.type === 'tool_call_chunk' ? { ...sofar, partialInput: sofar.partialInput + next.partialInput } : next;
-  }
-  if (next.type === 'tool_call_chunk') return next;
-  return { ...sofar, content: { type: 'text', text: sofar.content.text + next.content.text } };
+  return rest === '' ? undefined : withPreviewText(whole, rest);
 }

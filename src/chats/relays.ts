@@ -7,7 +7,8 @@ import type { Log } from '../lib/log.ts';
 import type { FeedItem } from '../protocol/event.ts';
 import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { Holder } from '../store/hosts.ts';
-import { type Feed, previewKey } from './feed.ts';
+import type { Feed } from './feed.ts';
+import { previewKey } from './preview-text.ts';
 
 /**
  * What the holder of a chat shows its own readers from this cursor on. Ends when it no longer holds the chat or stops, throws

@@ -63,6 +63,9 @@ describe('a host', () => {
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'go' });
     const reader = await here.follow(id);
+    await until(() => reader.deltaText !== '');
+    // What follows at once is shown a moment later.
+    clock.advance(10);
     await until(() => reader.deltaText.endsWith('it'));
     await reader.close();
     return id;
