@@ -18,8 +18,6 @@ import { median } from '../statistics.mjs';
 const few = 100;
 const many = 10_000;
 const readers = 200;
-/** A server closes some of the connections that come from one address at the same time and have said nothing yet. */
-const together = 32;
 const warmChats = 10;
 const megabyte = 1024 * 1024;
 /** For what a burst of readers leaves to the garbage collector. */
@@ -177,13 +175,9 @@ async function measureReaders({ server }, rounds, progress) {
   const path = `/v1/chats/${id}`;
   const turn = async (count) => {
     const { head } = await server.http.json('GET', path);
-    const feeds = [];
-    while (feeds.length < count) {
-      const next = Array.from({ length: Math.min(together, count - feeds.length) }, () =>
-        openFeed(server.http, `${path}/events?after=${head}`, firstMarks.streamed),
-      );
-      feeds.push(...(await Promise.all(next)));
-    }
+    const feeds = await Promise.all(
+      Array.from({ length: count }, () => openFeed(server.http, `${path}/events?after=${head}`, firstMarks.streamed)),
+    );
     await delay(250);
     const turns = feeds.map((feed) => feed.nextTurn());
     const startedAt = performance.now();

@@ -122,6 +122,18 @@ describe('ACCESS-10: connections without a credential', () => {
     expect(server.connections.open).toBe(3);
   });
 
+  it('may be several hundred at once, as when everyone behind one proxy comes back after a restart', async () => {
+    await start({});
+    const crowd = Array.from({ length: 400 }, () => {
+      const socket = connect({ port: server.port, host: '127.0.0.1' });
+      sockets.push(socket);
+      return once(socket, 'connect').then(() => socket);
+    });
+    const all = await Promise.all(crowd);
+    await until(() => server.connections.open === all.length);
+    expect(new Set(await Promise.all(all.map(known)))).toEqual(new Set(['200']));
+  });
+
   it('have limits that leave half of the descriptors for other uses', () => {
     expect(connectionsWithin(256)).toEqual({ total: 128, strangers: 64, strangersPerSource: 32 });
     expect(connectionsWithin(1_048_576)).toEqual(connectionsWithin());

@@ -45,7 +45,8 @@ interface Stranger {
   requests: number;
 }
 
-export const connectionLimits: ConnectionLimits = { total: 10_000, strangers: 256, strangersPerSource: 64 };
+/** Behind one proxy, hundreds of tabs and terminals come back at the same moment after a restart. */
+export const connectionLimits: ConnectionLimits = { total: 10_000, strangers: 1_024, strangersPerSource: 512 };
 
 /**
  * The limits for a process with this many descriptors: half of them are left for the database, the agents and their

@@ -60,7 +60,7 @@ describe.skipIf(!haproxy)('DEPLOY-3: hosts behind the load balancer', () => {
     const seen: LiveItem[] = [];
     live.follow(chat.id, { onItem: (item) => seen.push(item) });
     let deltas = 0;
-    const first = await client.run(chat.id, 'stream 20 tokens', {
+    const first = await client.run(chat.id, 'stream 20 tokens at 50 per second', {
       onItem: (item) => void (deltas += item.kind === 'delta' ? 1 : 0),
     });
     expect([first.outcome, deltas > 5]).toEqual(['completed', true]);
