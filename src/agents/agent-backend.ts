@@ -325,6 +325,12 @@ export interface AgentSession {
   /** True while closing the session would destroy work: background tasks, or a transcript that is not stored yet. */
   readonly isBusy: boolean;
 
+  /**
+   * Milliseconds until the agent is told what it has scheduled, 0 if that is overdue; null if nothing is. It ends with the
+   * process. Missing on engines that do not say.
+   */
+  readonly wakesInMs?: number | null;
+
   /** Present if the backend has the capability. */
   readonly terminal?: AgentTerminal;
 

@@ -4,7 +4,7 @@
  */
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
-import { idleLimitMs } from './idle-limit.ts';
+import { idleLimitMs, ownIdleLimitMs } from './idle-limit.ts';
 import type { QueueHold } from './queue-hold.ts';
 import type { Turns } from './turns.ts';
 import type { OpenDecisions } from './open-decisions.ts';
@@ -121,10 +121,16 @@ export class ChatLoop {
     await session.noteBranch();
   }
 
-  /** How long nothing has happened; null while something does, or while its agent has work that would end with it. */
+  /** Its agent has work that would end with its process, or will soon be told what it has scheduled. */
+  get #isNeeded(): boolean {
+    const { isBusy = false, wakesInMs = null } = this.#context.state.handle ?? {};
+    return isBusy || (wakesInMs !== null && wakesInMs <= ownIdleLimitMs(this.#context));
+  }
+
+  /** How long nothing has happened; null while something does, or while its agent is needed. */
   get idleMs(): number | null {
-    const { clock, state, queue, log } = this.#context;
-    const isBusy = this.isRunning || queue.isClosed || log.isBusy || state.handle?.isBusy === true;
+    const { clock, queue, log } = this.#context;
+    const isBusy = this.isRunning || queue.isClosed || log.isBusy || this.#isNeeded;
     return isBusy ? null : clock.monotonicMs() - this.#idleSinceMs;
   }
 
@@ -143,15 +149,14 @@ export class ChatLoop {
   }
 
   #armIdle(sinceMs = this.#context.clock.monotonicMs()): void {
-    const { clock, state, settings } = this.#context;
+    const { clock, settings } = this.#context;
     this.#idleSinceMs = sinceMs;
     // A host without the chat's directory keeps it from no other.
     const idleMs = clock.monotonicMs() - sinceMs;
     const { isAhead } = this.#parts.session;
     const limitMs = settings.missing ? 0 : idleLimitMs(this.#context, { isAhead, idleMs });
     this.#cancelIdle = clock.after(Math.max(0, limitMs - idleMs), () => {
-      // The agent still has work that would end with its process.
-      if (state.handle?.isBusy) this.#armIdle();
+      if (this.#isNeeded) this.#armIdle();
       else this.#start(() => this.#idle());
     });
     // It may be needed elsewhere.

@@ -105,6 +105,20 @@ test('AGENT-3: an agent is not closed while a background task runs, but soon aft
   await until(() => warm() === 0);
 });
 
+test('AGENT-50: an agent is kept for what it has scheduled within the idle limit, and not for what comes later', async () => {
+  const id = await openIdleChat();
+  here.backend.wakesInMs = idleTimeoutMs;
+  expect(here.host.find(id)?.idleAgent).toBeNull();
+  for (let round = 0; round < 3; round += 1) {
+    clock.advance(idleTimeoutMs);
+    expect(warm()).toBe(1);
+  }
+  here.backend.wakesInMs = idleTimeoutMs + 1;
+  expect(here.host.find(id)?.idleAgent).not.toBeNull();
+  clock.advance(idleTimeoutMs);
+  await until(() => warm() === 0);
+});
+
 test('AGENT-3 PROMPT-1: a prompt that arrives while the chat goes cold runs in a new process', async () => {
   const id = await openIdleChat();
   const gate = createGate();

@@ -76,6 +76,8 @@ export class ScriptedBackend implements AgentBackend {
   beforeClose: (chatId: string) => Promise<void> | void = () => {};
   /** Chats with work that closing would kill. */
   readonly busy = new Set<string>();
+  /** When what its agents have scheduled is due. */
+  wakesInMs: number | null = null;
   readonly sessions = new Map<string, ScriptedSession>();
   /** How many sessions were opened and closed so far, and the spec of each. */
   readonly opened: AgentSessionSpec[] = [];
@@ -190,6 +192,7 @@ export class ScriptedBackend implements AgentBackend {
   #handle(session: ScriptedSession): AgentSession {
     const { capabilities } = this;
     const isBusy = (): boolean => isOpen() && this.isBusy(session);
+    const wakesInMs = (): number | null => this.wakesInMs;
     const isOpen = (): boolean => this.sessions.get(session.spec.chatId) === session;
     return {
       prompt: (prompt) => this.prompt(session, prompt),
@@ -208,6 +211,9 @@ export class ScriptedBackend implements AgentBackend {
       setAcceptsAgentMessages: (accepts) => Promise.resolve(void (session.acceptsAgentMessages = accepts)),
       get isBusy() {
         return isBusy();
+      },
+      get wakesInMs() {
+        return wakesInMs();
       },
       // The same one as long as the session is open; it shows nothing.
       ...(capabilities.terminal ? { terminal: session.terminal } : {}),

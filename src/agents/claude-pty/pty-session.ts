@@ -53,6 +53,10 @@ export class PtySession implements AgentSession {
     );
   }
 
+  get wakesInMs(): number | null {
+    return this.#wired.wakeUps.nextMs;
+  }
+
   open(): Promise<void> {
     return this.#wired.life.open(() => this.#open());
   }
@@ -73,7 +77,7 @@ export class PtySession implements AgentSession {
 
   async #start(): Promise<void> {
     const { spec } = this.#parts;
-    const { life, transcript, sideFiles, turns, changes, program, callbacks, reader, onProblem } = this.#wired;
+    const { life, transcript, sideFiles, turns, changes, program, callbacks, reader, wakeUps, onProblem } = this.#wired;
     await assertDirectory(spec.cwd);
     const found = await transcript.reconcile();
     await sideFiles.open();
@@ -87,6 +91,7 @@ export class PtySession implements AgentSession {
     life.assertWanted();
     await transcript.follow(found?.relocatedTo ?? [], (lines) => {
       sideFiles.noteEntries(lines.entries);
+      wakeUps.note(lines.entries);
       reader.take(lines).catch((error: unknown) => onProblem(error, 'A line of the transcript was lost.'));
     });
     life.assertWanted();

@@ -21,6 +21,7 @@ import { PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import { SessionLife } from '../claude/session-life.ts';
 import { SideFiles } from '../claude/side-files.ts';
+import { WakeUps } from '../claude/wake-ups.ts';
 import type { SessionLimits } from './session-limits.ts';
 import { SessionProgram } from './session-program.ts';
 import { SessionTranscript } from './session-transcript.ts';
@@ -71,6 +72,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
   const tasks = new BackgroundTasks();
   const costs = new SessionCosts();
   const changes = new TypedChanges();
+  const wakeUps = new WakeUps();
   const directory = new CurrentDirectory(spec);
   const earlyKeys = new EarlyKeys(limits.unseenMs);
   const transcript = new SessionTranscript({
@@ -207,6 +209,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     typist,
     silentDialog,
     statusFollower,
+    wakeUps,
     onProblem,
   };
 }

@@ -59,6 +59,10 @@ export class SdkSession implements AgentSession {
     );
   }
 
+  get wakesInMs(): number | null {
+    return this.#wired.wakeUps.nextMs;
+  }
+
   get isForOneCall(): boolean {
     return this.#parts.continuesFor !== undefined || isForOneCall(this.#parts.spec);
   }

@@ -9,6 +9,7 @@ import { configDirOf } from '../claude/files/transcript-file.ts';
 import { providerEnv } from '../claude/held-provider.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { SideFiles } from '../claude/side-files.ts';
+import { WakeUps } from '../claude/wake-ups.ts';
 import { ProcessWatch } from '../process-watch.ts';
 import { Spool } from '../spool.ts';
 import { StartWatch } from '../start-watch.ts';
@@ -71,6 +72,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   });
   const place = () => ({ configDir: configDirOf(env), cwd: spec.cwd, sessionId: turns.sessionId });
   const sideFiles = new SideFiles({ spec, logger, place });
+  const wakeUps = new WakeUps();
   const transcript = new SdkTranscript({
     spec,
     logger,
@@ -78,6 +80,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     place,
     onStored: (entries) => {
       sideFiles.noteEntries(entries);
+      wakeUps.note(entries);
       for (const id of entries.flatMap(callIdsIn)) permissions.noteStoredCall(id);
     },
     onEntries: (entries) => {
@@ -156,6 +159,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     watch,
     startWatch,
     turns,
+    wakeUps,
   };
 }
 

@@ -1,0 +1,29 @@
+// What the real program schedules, on both engines.
+import { afterEach, describe, expect, test } from 'vitest';
+import { openSession, runTurn } from '../../../test/contract/agent-backend.ts';
+import { openPtyHarness } from '../../../test/support/pty-harness.ts';
+import { openSdkHarness } from '../../../test/support/sdk-harness.ts';
+
+const minute = 60_000;
+const engines = { claude_sdk: openSdkHarness, claude_pty: openPtyHarness };
+let close: (() => Promise<void>) | undefined;
+afterEach(async () => {
+  await close?.();
+  close = undefined;
+});
+
+describe.each(Object.entries(engines))('on %s', (_name, open) => {
+  test('AGENT-50: the program says when it will tell its agent what that has scheduled', async () => {
+    const harness = await open();
+    close = () => harness.close();
+    const session = await openSession(harness, { permissionMode: 'bypassPermissions' });
+    const { handle } = session;
+    expect(handle.wakesInMs).toBeNull();
+    await runTurn(session, 'call CronCreate: {"cron":"0 0 1 1 *","prompt":"Happy new year.","recurring":true}');
+    expect(handle.wakesInMs).toBeGreaterThan(minute);
+    await runTurn(session, 'call ScheduleWakeup: {"delaySeconds":60,"reason":"To look.","prompt":"Look."}');
+    // It has whole minutes, and a minute is the least.
+    expect(handle.wakesInMs).toBeLessThanOrEqual(3 * minute);
+    expect(handle.wakesInMs).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,101 @@
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { WakeUps } from './wake-ups.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+// Local time, as the program means its times.
+const noon = new Date(2030, 0, 1, 12, 0, 30).getTime();
+let now: number;
+let wakeUps: WakeUps;
+beforeEach(() => {
+  now = noon;
+  wakeUps = new WakeUps(() => now);
+});
+
+let calls = 0;
+
+/** The entries of a call and its result, with the fields that the program gives them. */
+function called(name: string, input: object, result: unknown): SessionStoreEntry[] {
+  const id = `call-${(calls += 1)}`;
+  return [
+    {
+      type: 'assistant',
+      message: {
+        content: [
+          { type: 'text', text: 'Well.' },
+          { type: 'tool_use', id, name, input },
+        ],
+      },
+    },
+    {
+      type: 'user',
+      message: { content: [{ type: 'tool_result', tool_use_id: id, content: 'Scheduled.' }] },
+      toolUseResult: result,
+    },
+  ];
+}
+
+const cron = (pattern: string, id: string, nextFireAt: number, recurring = true): SessionStoreEntry[] =>
+  called(
+    'CronCreate',
+    { cron: pattern, prompt: 'Look.', recurring },
+    {
+      id,
+      humanSchedule: pattern,
+      recurring,
+      durable: false,
+      nextFireAt,
+      maxAgeMs: 30 * 24 * hour,
+    },
+  );
+
+describe('AGENT-50: what the agent has scheduled', () => {
+  test('is due when the program says, is overdue for a minute at most, and then was told', () => {
+    expect(wakeUps.nextMs).toBeNull();
+    wakeUps.note(called('ScheduleWakeup', { delaySeconds: 90 }, { scheduledFor: now + 2 * minute }));
+    wakeUps.note(cron('30 14 * * *', 'once', now + 3 * hour, false));
+    expect(wakeUps.nextMs).toBe(2 * minute);
+    // There is one of these at a time.
+    wakeUps.note(called('ScheduleWakeup', { delaySeconds: 300 }, { scheduledFor: now + 5 * minute }));
+    expect(wakeUps.nextMs).toBe(5 * minute);
+    now += 6 * minute;
+    expect(wakeUps.nextMs).toBe(0);
+    now += 1;
+    expect(wakeUps.nextMs).toBe(3 * hour - 6 * minute - 1);
+    now += 4 * hour;
+    expect(wakeUps.nextMs).toBeNull();
+  });
+
+  test('recurs, each time as much later than its times as the first, until it expires', () => {
+    // Nominally at 12:05.
+    const first = new Date(2030, 0, 1, 12, 5, 20).getTime();
+    wakeUps.note(cron('*/5 * * * *', 'often', first));
+    expect(wakeUps.nextMs).toBe(first - noon);
+    now = first + 2 * minute;
+    expect(wakeUps.nextMs).toBe(3 * minute);
+    now = noon + 29 * 24 * hour;
+    expect(wakeUps.nextMs).toBeLessThanOrEqual(5 * minute);
+    now = noon + 30 * 24 * hour + 2 * minute;
+    expect(wakeUps.nextMs).toBeNull();
+  });
+
+  test('is cancelled by the agent, each by its id', () => {
+    wakeUps.note(cron('0 13 * * *', 'a', now + hour));
+    wakeUps.note(cron('0 14 * * *', 'b', now + 2 * hour));
+    wakeUps.note(called('CronDelete', { id: 'nope' }, 'Error: there is none'));
+    expect(wakeUps.nextMs).toBe(hour);
+    wakeUps.note(called('CronDelete', { id: 'a' }, { id: 'a' }));
+    expect(wakeUps.nextMs).toBe(2 * hour);
+  });
+
+  test('is known once if its times are not understood, and other results are left alone', () => {
+    wakeUps.note(cron('whenever it rains', 'odd', now + hour));
+    wakeUps.note(called('TaskCreate', { subject: 'a' }, { id: 'odd', task: {} }));
+    expect(wakeUps.nextMs).toBe(hour);
+    now += 2 * hour;
+    expect(wakeUps.nextMs).toBeNull();
+    wakeUps.note([{ type: 'user' }, { type: 'assistant', message: { content: 'text' } }, { type: 'summary' }]);
+    expect(wakeUps.nextMs).toBeNull();
+  });
+});
