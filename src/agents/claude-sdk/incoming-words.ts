@@ -21,18 +21,25 @@ const notStored = 'BooCode could not store this prompt.';
 /** Longer than a prompt's write is tried: the program goes on with a prompt whose hook has timed out. */
 const longestSeconds = 600;
 
+/** The last prompt of ours. */
+interface SentPrompt {
+  text: string;
+  /** The program has not started on it. */
+  isExpected: boolean;
+  isStored: Promise<boolean>;
+  /** It is neither stored, nor was the program told that it is not. */
+  isHeld: boolean;
+}
+
 export class IncomingWords {
   readonly #onWords: () => void;
   readonly #isContinued: boolean;
   #messages: IncomingMessage[] = [];
-  /** The text of our prompt that the program has not started on. */
-  #expected: string | undefined;
   #isWakeUp = false;
   #isHoldingBack = false;
   /** The program asks about our prompts: settings may keep it from running any hook. */
   #isAsking = false;
-  /** Our last prompt. It is held until it is stored, or the program was told that it is not. */
-  #sent: { text: string; isStored: Promise<boolean>; isHeld: boolean } | undefined;
+  #sent: SentPrompt | undefined;
   readonly #closed: Promise<false>;
   #close: () => void = () => undefined;
 
@@ -52,8 +59,8 @@ export class IncomingWords {
    * resolves, and ends there with false.
    */
   expect(content: readonly ContentBlock[], isStored = Promise.resolve(true)): void {
-    this.#expected = textOf(content).trim();
-    const sent = { text: this.#expected, isStored: isStored.catch(() => false), isHeld: true };
+    const text = textOf(content).trim();
+    const sent = { text, isExpected: true, isStored: isStored.catch(() => false), isHeld: true };
     void sent.isStored.then((is) => (sent.isHeld &&= !is));
     this.#sent = sent;
   }
@@ -83,8 +90,8 @@ export class IncomingWords {
   /** The prompt's turn has started. */
   noteBegun(): void {
     // Unasked: its settings may have changed.
-    if (this.#expected !== undefined) this.#isAsking = false;
-    this.#expected = undefined;
+    if (this.#sent?.isExpected) this.#isAsking = false;
+    this.#taken();
   }
 
   noteFrame(message: SDKMessage): void {
@@ -123,14 +130,19 @@ export class IncomingWords {
     return may;
   }
 
+  #taken(): void {
+    if (this.#sent) this.#sent.isExpected = false;
+  }
+
   /** Whether it is the prompt that was sent. */
   #note(text: string): boolean {
     const message = incomingOfHook(text, this.#isWakeUp, randomUUID());
     this.#isWakeUp = false;
     const isUnmarked = message.origin.kind === 'other';
-    if (this.#isContinued && isUnmarked && text.trim() === goOn && this.#expected === undefined) return false;
-    if (this.#expected !== undefined && (isUnmarked || text.trim() === this.#expected)) {
-      this.#expected = undefined;
+    const expected = this.#sent?.isExpected ? this.#sent.text : undefined;
+    if (this.#isContinued && isUnmarked && text.trim() === goOn && expected === undefined) return false;
+    if (expected !== undefined && (isUnmarked || text.trim() === expected)) {
+      this.#taken();
       return true;
     }
     this.#messages.push(message);
