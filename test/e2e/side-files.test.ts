@@ -64,9 +64,11 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
       select from boocode.claude_session_entries where entry -> 'toolUseResult' ->> 'persistedOutputPath' = ${told}`;
     expect(longOutputs).toHaveLength(1);
     await say(chat.id, 'run: seq 1 400000');
+    // Five seconds after its last task is done, the terminal program deletes the whole list: this one stays open.
+    await say(chat.id, 'call TaskCreate: {"subject":"Come back","description":"Later."}');
     await say(chat.id, 'plan the work');
     const tasks = () => server.sql`select from boocode.side_files where name like 'tasks/%' and content is not null`;
-    await until(async () => (await tasks()).length === 3, { what: 'the tasks are stored after their turn' });
+    await until(async () => (await tasks()).length === 4, { what: 'the tasks are stored after their turn' });
     await server.client.patchChat(chat.id, { permissionMode: 'plan' });
     expect((await say(chat.id, 'make a plan')).text).toContain('The plan is approved');
 
