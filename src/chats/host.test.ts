@@ -159,6 +159,8 @@ describe('FENCE-3: work that nobody holds', () => {
       await until(() => clock.nextMs === 5_000);
       clock.advance(5_000);
       await here.events(fine, 'turn_finished');
+      // The chats are taken side by side.
+      await until(() => lines.some(({ level }) => level === 'error'), { what: 'the report' });
     } finally {
       await database.sql.unsafe('drop trigger quicker on boocode.chats; drop function boocode.quicker()');
     }
