@@ -54,6 +54,7 @@ const usual: ChangesLimits = {
   readMs: 20_000,
   maxFileBytes: 50 * 1024 * 1024,
 };
+const weekMs = 7 * 24 * 60 * 60_000;
 /** After so many reads, what they have written is removed. */
 const maxReads = 200;
 
@@ -139,9 +140,12 @@ export class Changes {
     this.#lanes.delete(chatId);
   }
 
-  /** Erases chats that were deleted while this host could not do that. */
-  async sweep(findMissing: (chatIds: string[]) => Promise<string[]>): Promise<void> {
-    const chatIds = await chatsWithFolders(this.#options.dataDir);
+  /**
+   * Erases chats that were deleted while this host could not do that. Not at once: a server that was started with the wrong
+   * database knows none of its chats.
+   */
+  async sweep(findMissing: (chatIds: string[]) => Promise<string[]>, idleMs = weekMs): Promise<void> {
+    const chatIds = await chatsWithFolders(this.#options.dataDir, idleMs);
     if (chatIds.length === 0) return;
     for (const chatId of await findMissing(chatIds)) await this.erase(chatId);
   }
@@ -209,7 +213,13 @@ export class Changes {
 
   #git(folder: string, repository: Repository, limitMs: number): Promise<PrivateGit> {
     const { env } = this.#options;
-    return PrivateGit.open({ folder, repository, env, signal: this.#stop.signal, untilMs: performance.now() + limitMs });
+    return PrivateGit.open({
+      folder,
+      repository,
+      env,
+      signal: this.#stop.signal,
+      untilMs: performance.now() + limitMs,
+    });
   }
 
   async #read<T>(chat: ChangingChat, task: (view: View) => Promise<T>): Promise<T> {
@@ -217,7 +227,10 @@ export class Changes {
     const repository = await this.#repositories.find(await workingDirectory(chat));
     const lanes = this.#lanesOf(chat.id);
     // The snapshot of the turn that has just started may be under way.
-    await within(readMs, lanes.turns(() => Promise.resolve()));
+    await within(
+      readMs,
+      lanes.turns(() => Promise.resolve()),
+    );
     const read = lanes.reads(async () => {
       const untilMs = performance.now() + readMs;
       try {
@@ -273,7 +286,11 @@ interface TurnStart {
   late: () => number | null;
 }
 
-export function changingChat({ id, cwd, agentDirectory }: Pick<ChatRow, 'id' | 'cwd' | 'agentDirectory'>): ChangingChat {
+export function changingChat({
+  id,
+  cwd,
+  agentDirectory,
+}: Pick<ChatRow, 'id' | 'cwd' | 'agentDirectory'>): ChangingChat {
   return { id, directory: cwd, worktree: agentDirectory?.worktree ?? null };
 }
 

@@ -32,12 +32,27 @@ export async function openFolder(dataDir: string, chatId: string, repository: Re
 export async function keptOf(dataDir: string, chatId: string): Promise<Kept[]> {
   const own = folderOf(dataDir, chatId);
   const names = await readdir(own).catch(() => []);
-  const texts = await Promise.all(names.map((name) => readFile(join(own, name, 'kept.json'), 'utf8').catch(() => null)));
+  const texts = await Promise.all(
+    names.map((name) => readFile(join(own, name, 'kept.json'), 'utf8').catch(() => null)),
+  );
   return texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as Kept]));
 }
 
-export async function chatsWithFolders(dataDir: string): Promise<string[]> {
-  return readdir(rootOf(dataDir)).catch(() => []);
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Chats of which something is kept, and nothing was written for that long. */
+export async function chatsWithFolders(dataDir: string, idleMs: number): Promise<string[]> {
+  const names = (await readdir(rootOf(dataDir)).catch(() => [])).filter((name) => uuid.test(name));
+  const before = Date.now() - idleMs;
+  const isIdle = await Promise.all(
+    names.map(async (chatId) => {
+      const own = folderOf(dataDir, chatId);
+      const paths = [own, ...(await readdir(own).catch(() => [])).map((name) => join(own, name))];
+      const times = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
+      return times.every((each) => each === null || each.mtimeMs <= before);
+    }),
+  );
+  return names.filter((_, at) => isIdle[at]);
 }
 
 /**

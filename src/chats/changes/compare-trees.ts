@@ -76,7 +76,11 @@ export async function diffOfAll(git: PrivateGit, from: string, to: string) {
   return { file: null, ...textOf(diff.stdout, diff.isCut) };
 }
 
-async function entriesOf(git: PrivateGit, from: string, to: string): Promise<{ entries: Entry[]; isTruncated: boolean }> {
+async function entriesOf(
+  git: PrivateGit,
+  from: string,
+  to: string,
+): Promise<{ entries: Entry[]; isTruncated: boolean }> {
   const all = readEntries(splitPaths((await git.run([...plain, from, to])).stdout));
   if (all.length > maxFiles) return { entries: all, isTruncated: true };
   const isOneSided = all.some(({ letter }) => letter === 'A') && all.some(({ letter }) => letter === 'D');
@@ -88,7 +92,9 @@ async function entriesOf(git: PrivateGit, from: string, to: string): Promise<{ e
 function readEntries(parts: readonly Buffer[]): Entry[] {
   const entries: Entry[] = [];
   for (let at = 0; at < parts.length;) {
-    const [before = '', after = '', one = '', other = '', how = ''] = parts[at++]!.toString('latin1').slice(1).split(' ');
+    const [before = '', after = '', one = '', other = '', how = ''] = parts[at++]!.toString('latin1')
+      .slice(1)
+      .split(' ');
     const letter = how.slice(0, 1);
     const oldPath = parts[at++];
     const path = letter === 'R' || letter === 'C' ? parts[at++] : oldPath;
@@ -152,4 +158,3 @@ function textOf(output: Buffer, isCut: boolean) {
   const whole = isCut ? output.subarray(0, output.lastIndexOf(0x0a) + 1) : output;
   return { diff: whole.toString('utf8'), isTruncated: isCut, isLossy: !isUtf8(whole) };
 }
-

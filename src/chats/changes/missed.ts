@@ -24,5 +24,8 @@ export async function noteMissed(folder: string, names: readonly string[], misse
   const { start, ...rest } = await readMissed(folder);
   const turns = [...Object.entries(rest), ...names.map((name): [string, Missed] => [name, missed])].slice(-maxKept);
   const first = names.includes('start') ? missed : start;
-  await writeFile(join(folder, 'missed.json'), JSON.stringify({ ...(first && { start: first }), ...Object.fromEntries(turns) }));
+  await writeFile(
+    join(folder, 'missed.json'),
+    JSON.stringify({ ...(first && { start: first }), ...Object.fromEntries(turns) }),
+  );
 }

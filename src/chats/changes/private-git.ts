@@ -49,7 +49,10 @@ export class PrivateGit {
     const own = join(folder, 'git');
     if (!existsSync(join(own, 'HEAD'))) {
       await mkdir(join(own, 'info'), { recursive: true, mode: 0o700 });
-      await Promise.all([mkdir(join(own, 'refs'), { recursive: true }), mkdir(join(own, 'objects'), { recursive: true })]);
+      await Promise.all([
+        mkdir(join(own, 'refs'), { recursive: true }),
+        mkdir(join(own, 'objects'), { recursive: true }),
+      ]);
       await link(join(repository.commonDirectory, 'info/exclude'), join(own, 'info/exclude'));
       await link(join(repository.gitDirectory, 'info/sparse-checkout'), join(own, 'info/sparse-checkout'));
       await writeFile(join(own, 'HEAD'), 'ref: refs/heads/none\n');
@@ -82,7 +85,10 @@ export class PrivateGit {
   }
 
   /** Rejects if git fails, or takes too long. */
-  async run(args: readonly string[], { input, maxBytes = maxOutput, index, mayEndWith = [0] }: RunOptions = {}): Promise<GitBytes> {
+  async run(
+    args: readonly string[],
+    { input, maxBytes = maxOutput, index, mayEndWith = [0] }: RunOptions = {},
+  ): Promise<GitBytes> {
     const { repository, signal, untilMs } = this.#options;
     const result = await gitBytes(args, {
       cwd: repository.top,

@@ -39,7 +39,9 @@ export async function listChanges(view: View, chatId: string, since: Since): Pro
     base,
     tree: now.tree,
     ...compared,
-    leftOut: all.filter(({ path }, at) => all.findIndex((each) => each.path === path) === at),
+    leftOut: all
+      .filter(({ path }, at) => all.findIndex((each) => each.path === path) === at)
+      .toSorted((one, other) => (one.path < other.path ? -1 : 1)),
   };
 }
 

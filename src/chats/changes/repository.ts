@@ -79,8 +79,10 @@ export class Repositories {
     const [top, own, common, config] = answers;
     const failed = [top, own, common].find(({ code }) => code !== 0);
     if (failed) {
-      if (/bare repository/.test(failed.stderr)) throw bare(directory);
-      if (/work tree/.test(failed.stderr)) {
+      // Inside of git's own directory it speaks of a bare one, too.
+      const isInside = /\/\.git(\/|$)/.test(directory);
+      if (!isInside && /bare repository/.test(failed.stderr)) throw bare(directory);
+      if (isInside || /work tree/.test(failed.stderr)) {
         throw unavailable('no_working_tree', `${directory} is in no working tree: ${complaint(failed)}`);
       }
       throw unavailable('git_failed', `git cannot tell what is in ${directory}: ${complaint(failed)}`);
@@ -133,9 +135,12 @@ async function markOf(place: string, repository: Repository | undefined): Promis
     lstat(place, { bigint: true }).catch(() => null),
     ...paths.map((path) => stat(path, { bigint: true }).catch(() => null)),
   ]);
-  return [place, String(own?.ino), own?.isFile() === true && stamp(own), ...files.map((file) => file && stamp(file))].join(
-    '\n',
-  );
+  return [
+    place,
+    String(own?.ino),
+    own?.isFile() === true && stamp(own),
+    ...files.map((file) => file && stamp(file)),
+  ].join('\n');
 }
 
 /** Equal as long as a file has not been written. */

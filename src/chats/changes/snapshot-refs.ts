@@ -37,7 +37,10 @@ export interface NewSnapshot {
 }
 
 /** Writes the commit. No name is asked for, and nothing is signed. */
-export async function writeSnapshot(own: PrivateGit, { tree, head, turnId, leftOut, at }: NewSnapshot): Promise<string> {
+export async function writeSnapshot(
+  own: PrivateGit,
+  { tree, head, turnId, leftOut, at }: NewSnapshot,
+): Promise<string> {
   const facts = JSON.stringify({ turnId, leftOut: leftOut.slice(0, maxLeftOut) });
   const when = `${person} ${Math.floor(at.getTime() / 1_000)} +0000`;
   const lines = [
@@ -55,7 +58,12 @@ export async function writeSnapshot(own: PrivateGit, { tree, head, turnId, leftO
 
 const refOf = (chatId: string, name: string): string => `refs/boocode/${chatId}/${name}`;
 
-export async function findSnapshot(place: Place, env: GitEnvironment, chatId: string, name: string): Promise<string | null> {
+export async function findSnapshot(
+  place: Place,
+  env: GitEnvironment,
+  chatId: string,
+  name: string,
+): Promise<string | null> {
   const found = await git(['rev-parse', '--quiet', '--verify', refOf(chatId, name)], { cwd: place.top, env });
   return found.code === 0 ? found.stdout.trim() : null;
 }

@@ -4,7 +4,7 @@
  * index, which stays as it is, so that the first time costs no more.
  */
 import { constants, type Stats } from 'node:fs';
-import { access, copyFile, lstat, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { access, copyFile, lstat, readFile, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { LeftOut } from '../../protocol/changes.ts';
 import { shownPath, splitPaths } from './paths.ts';
@@ -82,7 +82,7 @@ async function update(git: PrivateGit, { dataDir, maxFileBytes }: WorkingTreeOpt
     git.run(['ls-files', '-z', '--others', '--exclude-standard']),
   ]);
   if (tracked.isCut || others.isCut) throw tooMany();
-  const own = relative(git.repository.top, dataDir);
+  const own = relative(git.repository.top, await realpath(dataDir));
   const isOurs = (path: Buffer): boolean => {
     const text = path.toString('utf8');
     return text === own || text.startsWith(`${own}/`);
