@@ -9,7 +9,7 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { NewPrompt, PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
 import { callsWithoutResult } from './left-turn.ts';
-import { changingChat } from './changes/changes.ts';
+import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
 import { type AfterInterruption, afterInterruption } from './after-interruption.ts';
 import type { ChatSession } from './chat-session.ts';

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Changes, type ChangesLimits, type ChangingChat } from '../../src/chats/changes/changes.ts';
+import { Changes, type ChangesLimits } from '../../src/chats/changes/changes.ts';
+import type { ChangingChat } from '../../src/chats/changes/changing-chat.ts';
 import { gitEnvironment } from '../../src/chats/workspaces/git.ts';
 import { git, initRepository } from './git-repository.ts';
 

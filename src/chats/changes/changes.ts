@@ -4,19 +4,20 @@
  * starts in any case: changes since that turn are then unavailable, with the reason.
  */
 import { existsSync } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { within } from '../../lib/within.ts';
 import type { ChangeDiff, ChangeList, DiffQuery, Since } from '../../protocol/changes.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
-import type { ChatRow } from '../../store/chats.ts';
 import type { GitEnvironment } from '../workspaces/git.ts';
 import { chatsWithFolders, folderOf, keptOf, openFolder, openView } from './chat-folder.ts';
+import { type ChangingChat, workingDirectory } from './changing-chat.ts';
 import { listChanges, readDiff, type View } from './read-changes.ts';
-import { type Missed, noteMissed, readMissed } from './missed.ts';
+import { readMissed } from './missed.ts';
 import { PrivateGit } from './private-git.ts';
 import { Repositories, type Repository } from './repository.ts';
-import { findSnapshot, readHead, removeSnapshots, setSnapshots, startName, writeSnapshot } from './snapshot-refs.ts';
+import { readHead, removeSnapshots } from './snapshot-refs.ts';
+import { takeSnapshot, type TurnStart } from './take-snapshot.ts';
 import { unavailable } from './unavailable.ts';
 import { readWorkingTree } from './working-tree.ts';
 
@@ -36,15 +37,6 @@ export interface ChangesLimits {
   readMs: number;
   /** Larger files are left out. */
   maxFileBytes: number;
-}
-
-/** A chat, as far as it decides what its agent changes. */
-export interface ChangingChat {
-  id: string;
-  /** On this host. */
-  directory: string;
-  /** The working tree that the agent has entered. */
-  worktree: string | null;
 }
 
 const usual: ChangesLimits = {
@@ -156,46 +148,17 @@ export class Changes {
     await Promise.allSettled(this.#running);
   }
 
-  async #snapshot(chat: ChangingChat, { turnId, stored, at, onRead, late }: TurnStart): Promise<void> {
-    const { env } = this.#options;
+  async #snapshot(chat: ChangingChat, turn: TurnStart): Promise<void> {
     // Chats without a repository have nothing to miss.
     const opened = await this.#open(chat).catch(() => null);
     if (!opened) return;
-    const { git, repository, folder } = opened;
-    const { hasStart: known } = this.#lanesOf(chat.id);
-    const names = async (): Promise<string[]> =>
-      (await this.#hasStart(chat.id, repository, folder)) ? [turnId] : [turnId, startName];
-    let missed: Missed | undefined;
-    let lateMs: number | null = null;
-    try {
-      const { tree, leftOut } = await this.#readTree(git, () => {
-        lateMs = late();
-        onRead();
-      });
-      if (!(await stored)) return;
-      if (lateMs === null) {
-        const oid = await writeSnapshot(git, { tree, head: await readHead(repository, env), turnId, leftOut, at });
-        await setSnapshots(repository, env, { chatId: chat.id, oid, names: await names() });
-      } else missed = tooSlow(lateMs);
-    } catch (error) {
-      const afterMs = late();
-      missed =
-        afterMs === null
-          ? { reason: 'git_failed', message: `The snapshot failed: ${toBooError(error).message}` }
-          : tooSlow(afterMs);
-    }
-    if (missed && (await stored)) await noteMissed(folder, await names(), missed);
-    known.add(folder);
-  }
-
-  /** Whether the state at the start is recorded, or cannot be any more. */
-  async #hasStart(chatId: string, repository: Repository, folder: string): Promise<boolean> {
-    const { hasStart } = this.#lanesOf(chatId);
-    if (hasStart.has(folder)) return true;
-    const found = await findSnapshot(repository, this.#options.env, chatId, startName);
-    const has = found !== null || (await readMissed(folder))[startName] !== undefined;
-    if (has) hasStart.add(folder);
-    return has;
+    await takeSnapshot(turn, {
+      ...opened,
+      env: this.#options.env,
+      chatId: chat.id,
+      hasStart: this.#lanesOf(chat.id).hasStart,
+      readTree: (onRead) => this.#readTree(opened.git, onRead),
+    });
   }
 
   #readTree(git: PrivateGit, onRead?: () => void) {
@@ -276,30 +239,3 @@ export class Changes {
     return work;
   }
 }
-
-interface TurnStart {
-  turnId: string;
-  stored: Promise<boolean>;
-  at: Date;
-  onRead: () => void;
-  /** How long the turn has waited, once it waits no longer. */
-  late: () => number | null;
-}
-
-export function changingChat({
-  id,
-  cwd,
-  agentDirectory,
-}: Pick<ChatRow, 'id' | 'cwd' | 'agentDirectory'>): ChangingChat {
-  return { id, directory: cwd, worktree: agentDirectory?.worktree ?? null };
-}
-
-async function workingDirectory({ directory, worktree }: ChangingChat): Promise<string> {
-  const isThere = worktree !== null && (await stat(worktree).catch(() => null))?.isDirectory() === true;
-  return isThere ? worktree : directory;
-}
-
-const tooSlow = (limitMs: number): Missed => ({
-  reason: 'too_slow',
-  message: `The working tree could not be read within ${limitMs / 1_000} s, and the turn started without a snapshot of it.`,
-});

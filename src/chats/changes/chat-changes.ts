@@ -4,7 +4,7 @@ import type { Sql } from '../../store/database.ts';
 import { rowHere } from '../assert-here.ts';
 import { ask, unknownChat } from '../storage.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
-import { changingChat, type ChangingChat } from './changes.ts';
+import { changingChat, type ChangingChat } from './changing-chat.ts';
 
 /** What has changed in chats' directories on this host. Throws `changes_unavailable`, `workspace_missing`. */
 export class ChatChanges {

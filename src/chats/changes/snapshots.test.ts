@@ -54,7 +54,7 @@ describe('CHANGE-1: a snapshot', () => {
     expect(repository.state()).toBe(before);
   });
 
-  test('is taken for each turn; only the first one is the start', async () => {
+  test('CHANGE-10: is taken for each turn; only the first one is the start', async () => {
     const first = await repository.turn();
     repository.write('a', '1\n');
     const second = await repository.turn();
@@ -94,7 +94,7 @@ describe('CHANGE-1: a snapshot', () => {
 });
 
 describe('CHANGE-2: a snapshot is taken', () => {
-  test('without any commit', async () => {
+  test('CHANGE-10: without any commit', async () => {
     await reopen({ isEmpty: true });
     repository.write('a', '1\n');
     await repository.turn();
