@@ -12,10 +12,10 @@ async function withChat() {
 
 describe('CHANGE-14: changes over HTTP', () => {
   test('need a credential, and are told by the host of the chat', async () => {
-    const { call, chats, id } = await withChat();
+    const app = await withChat();
     const headers = { authorization: '' };
-    expect((await call('GET', `/v1/chats/${id}/changes`, { headers })).status).toBe(401);
-    expect(changeRoutes(chats).map(({ policy, byHolder, errors }) => ({ policy, byHolder, errors }))).toEqual(
+    expect((await app.call('GET', `/v1/chats/${app.id}/changes`, { headers })).status).toBe(401);
+    expect(changeRoutes(app.chats).map(({ policy, byHolder, errors }) => ({ policy, byHolder, errors }))).toEqual(
       Array(2).fill({ policy: 'bearer', byHolder: true, errors: ['changes_unavailable', 'workspace_missing'] }),
     );
   });

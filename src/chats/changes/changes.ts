@@ -100,7 +100,7 @@ export class Changes {
   async prepare(chat: ChangingChat): Promise<void> {
     if (existsSync(folderOf(this.#options.dataDir, chat.id))) return;
     const task = async (): Promise<void> => {
-      const { git, repository } = await this.#open(chat);
+      const { git } = await this.#open(chat);
       await this.#readTree(git);
     };
     await this.#track(this.#lanesOf(chat.id).turns(task)).catch(() => undefined);

@@ -12,8 +12,8 @@ import type { WorkingTree } from './working-tree.ts';
 export interface View {
   git: PrivateGit;
   env: GitEnvironment;
-  missed(): Promise<Record<string, Missed>>;
-  now(): Promise<WorkingTree>;
+  readonly missed: () => Promise<Record<string, Missed>>;
+  readonly now: () => Promise<WorkingTree>;
 }
 
 interface Base extends Pick<ChangeList, 'base'> {

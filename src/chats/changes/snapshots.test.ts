@@ -110,7 +110,7 @@ describe('CHANGE-2: a snapshot is taken', () => {
     repository.commit({ a: 'side\n' });
     repository.git('checkout', '-q', 'main');
     repository.commit({ a: 'main\n' });
-    expect(() => repository.git('rebase', 'side')).toThrow();
+    expect(() => repository.git('rebase', 'side')).toThrow('rebase');
     writeFileSync(join(repository.top, '.git/index.lock'), '');
     const before = repository.state();
     await repository.turn();

@@ -24,7 +24,7 @@ export interface SnapshotParts {
   chatId: string;
   /** Folders of which it is known that the start is recorded, or cannot be any more. */
   hasStart: Set<string>;
-  readTree(onRead: () => void): Promise<WorkingTree>;
+  readonly readTree: (onRead: () => void) => Promise<WorkingTree>;
 }
 
 export async function takeSnapshot(
