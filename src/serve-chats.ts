@@ -28,6 +28,7 @@ import { Peers } from './peers/peers.ts';
 import { leaveNote } from './server-note.ts';
 import { settingsInForce } from './settings-in-force.ts';
 import { startLimitsOf } from './start-limits.ts';
+import { chatsMissing } from './store/chats.ts';
 import { stopHost } from './store/hosts.ts';
 import { inTime } from './store/in-time.ts';
 import { openToken } from './token-file.ts';
@@ -202,6 +203,9 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   door.open(app);
   logger.info({ url: server.url, hostId }, 'BooCode is ready.');
   setImmediate(() => agents.prepare());
+  workspaces.changes
+    .sweep((chatIds) => chatsMissing(sql, chatIds))
+    .catch((err: unknown) => logger.warn({ err }, 'What is left of deleted chats was not looked for.'));
   if (address !== null) void checkAddress({ sql: leaseSql, peers, hostId, address, logger });
   else if (peers.hasOthers) {
     logger.info({}, 'Other hosts share this database, and cannot reach this one: see --advertise-url.');

@@ -322,6 +322,7 @@ export class Chat {
   /** After `stop`: removes what the agent keeps outside the store. The chat is being deleted. */
   async erase(): Promise<void> {
     await eraseSessions(this.#context);
+    await this.#context.workspaces.changes.erase(this.id);
   }
 }
 

@@ -13,6 +13,7 @@ import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '..
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
+import type { ChatChanges } from './changes/chat-changes.ts';
 import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
@@ -147,6 +148,8 @@ export interface Chats {
   ): Promise<MovedToHost>;
   /** What the agent would load from the chat's directory, and what of it has changed since it was trusted. */
   readTrust(chatId: string): Promise<ChatTrust>;
+  /** What has changed in chats' directories. */
+  readonly changes: Pick<ChatChanges, 'list' | 'diff'>;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
   giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /** Ends the agent's session and deletes everything. A running turn is interrupted. */

@@ -41,6 +41,7 @@ import type { ChangesElsewhere } from './changes-elsewhere.ts';
 import { type EventPageQuery, readEventPage } from './event-page.ts';
 import { rowHere } from './assert-here.ts';
 import { assertOffered } from './assert-offered.ts';
+import { ChatChanges } from './changes/chat-changes.ts';
 import { ChatViews } from './chat-views.ts';
 import type {
   AgentTerminal,
@@ -86,6 +87,7 @@ export interface HostedChatsParts {
 
 /** The chats of one host and its database, for all callers. */
 export class HostedChats implements Chats {
+  readonly changes: ChatChanges;
   readonly #sql: Sql;
   readonly #slow: SlowLane;
   readonly #host: Host;
@@ -101,6 +103,7 @@ export class HostedChats implements Chats {
   readonly #describe: HostedChatsParts['describe'];
 
   constructor(parts: HostedChatsParts) {
+    this.changes = new ChatChanges(parts);
     this.#sql = parts.sql;
     this.#slow = parts.slow;
     this.#host = parts.host;

@@ -9,6 +9,7 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { NewPrompt, PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
 import { callsWithoutResult } from './left-turn.ts';
+import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
 import { type AfterInterruption, afterInterruption } from './after-interruption.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -240,7 +241,8 @@ export class Turns {
     state.beginTurn(turnId, interruption);
     try {
       const stored = start(turnId);
-      const isWanted = stored.then((is) => is && this.#isWanted);
+      const recorded = this.#recordFiles(turnId, stored);
+      const isWanted = Promise.all([stored, prompt && recorded]).then(([is]) => is && this.#isWanted);
       const ahead = prompt && this.#askAhead(turnId, prompt, isWanted);
       const isAsked = await isWanted;
       if (!isAsked) await this.#withdraw(ahead);
@@ -265,6 +267,12 @@ export class Turns {
     } finally {
       state.end();
     }
+  }
+
+  /** Resolves once the agent may change files; the snapshot of a turn that it began by itself is a moment late. */
+  #recordFiles(turnId: string, isStored: Promise<boolean>): Promise<void> {
+    const { settings, workspaces } = this.#context;
+    return workspaces.changes.atTurn(changingChat(settings.rowHere), turnId, isStored);
   }
 
   /** Whether the chat's next holder continues the turn, and why it ended. */

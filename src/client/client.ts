@@ -9,6 +9,7 @@ import { createWire, type Fetch, isPassing, isUnreachable } from './request.ts';
 import { type RunOptions, type RunResult, runPrompt } from './run.ts';
 import { openTerminal, type TerminalConnection, type TerminalOptions } from './terminal.ts';
 import { readTranscriptRecords } from './transcript.ts';
+import type { ChangeDiff, ChangeList, DiffQuery, Since } from '../protocol/changes.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
 import { BooError } from '../protocol/error.ts';
@@ -47,6 +48,7 @@ export type {
 export type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
 export type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 export type { ContentBlock } from '../protocol/content.ts';
+export type { ChangeDiff, ChangedFile, ChangeList, DiffQuery, Since } from '../protocol/changes.ts';
 export type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 export type { DirectoryList } from '../protocol/directory.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from '../protocol/event.ts';
@@ -142,6 +144,17 @@ export interface BooClient {
   getTrust(chatId: string): Promise<ChatTrust>;
   /** Trusts exactly what was reviewed; throws `trust_refused` if the content has changed since. */
   giveTrust(chatId: string, trust: GiveTrust): Promise<ChatTrust>;
+  /**
+   * What has changed in the chat's directory since its start, unless told otherwise. Throws `changes_unavailable`, whose
+   * `details.reason` says why.
+   */
+  changes(
+    chatId: string,
+    query?: { since?: Since | undefined },
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<ChangeList>;
+  /** The unified diff of one of these files, or of all of them. */
+  changesDiff(chatId: string, query?: DiffQuery, options?: { signal?: AbortSignal | undefined }): Promise<ChangeDiff>;
   /** With `keepalive` it is sent even if the page is closing. */
   deleteChat(chatId: string, options?: { keepalive?: boolean | undefined }): Promise<void>;
   /**
@@ -307,6 +320,10 @@ export function createClient(options: ClientOptions): BooClient {
       wire.request('/v1/chats', { query: { ...page, archived: archived?.toString() }, signal }),
     getChat: (chatId) => wire.request(chatPath(chatId)),
     getTrust: (chatId) => wire.request(`${chatPath(chatId)}/trust`),
+    changes: (chatId, query = {}, { signal } = {}) =>
+      wire.request(`${chatPath(chatId)}/changes`, { query: { ...query }, signal }),
+    changesDiff: (chatId, query = {}, { signal } = {}) =>
+      wire.request(`${chatPath(chatId)}/changes/diff`, { query: { ...query }, signal }),
     giveTrust: (chatId, trust) => wire.request(`${chatPath(chatId)}/trust`, { method: 'POST', body: trust }),
     patchChat: (chatId, patch, options) =>
       whileItWaits<Chat>(chatPath(chatId), { method: 'PATCH', body: patch }, patch.running === 'finish', options),

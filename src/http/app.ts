@@ -11,6 +11,7 @@ import { forwardedHeader, hostHeader } from '../peers/signature.ts';
 import type { Principal } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
+import { changeRoutes } from './change-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
@@ -96,6 +97,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
+    ...changeRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),
     ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),

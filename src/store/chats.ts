@@ -173,6 +173,14 @@ export async function findChat(db: Sql, id: string, which: { importing?: boolean
   return row ? toRow(row) : null;
 }
 
+/** Which of these do not exist. */
+export async function chatsMissing(db: Sql, chatIds: readonly string[]): Promise<string[]> {
+  const rows = await db<{ id: string }[]>`
+    select id from boocode.chats where id = any(${chatIds as string[]}::uuid[])`;
+  const found = new Set(rows.map(({ id }) => id));
+  return chatIds.filter((id) => !found.has(id));
+}
+
 export interface ChatPageQuery {
   /** An ordinal. */
   before: number | null;

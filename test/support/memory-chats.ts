@@ -180,6 +180,18 @@ export function createMemoryChats(): MemoryChats {
       const digest = '0'.repeat(64);
       return { chatId, trusted, holds: trusted, path, digest, trustedAt: null, files: [] };
     },
+    changes: {
+      async list(chatId, since) {
+        const { cwd: root } = entryOf(chatId).chat;
+        const base = { commit: null, takenAt: null, turnId: null };
+        const tree = '0'.repeat(40);
+        return { chatId, since, root, base, tree, files: [], count: 0, isTruncated: false, leftOut: [] };
+      },
+      async diff(chatId, { since }) {
+        const { base, tree } = await this.list(chatId, since);
+        return { chatId, since, base, tree, file: null, diff: '', isTruncated: false, isLossy: false };
+      },
+    },
     async giveTrust(actor, chatId) {
       await this.patchChat(actor, chatId, { trusted: true });
       return this.readTrust(chatId);

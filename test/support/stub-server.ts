@@ -12,6 +12,7 @@ import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
 import type { SignInLink } from '../../src/protocol/info.ts';
 import { doneByActor } from '../../src/protocol/principal.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
+import type { ChangeDiff, ChangeList } from '../../src/protocol/changes.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
 import { ownerVia } from './owners-chats.ts';
 import type { HostInfo } from '../../src/protocol/host.ts';
@@ -63,6 +64,8 @@ export interface StubServer {
   readonly decisions: Decision[];
   /** What the chats' directories enable, by chat. */
   readonly trusts: Map<string, ChatTrust>;
+  /** What has changed, by chat. */
+  readonly changes: Map<string, { list: ChangeList; diff: ChangeDiff }>;
   /** `METHOD /path` of every request. */
   readonly requests: string[];
   addChat(fields?: Partial<Chat>): Chat;
@@ -172,6 +175,11 @@ export async function openStubServer(): Promise<StubServer> {
       if (request.method === 'POST') Object.assign(asked, { trusted: true, holds: true });
       return json(200, asked);
     }
+    if (part === 'changes') {
+      const told = stub.changes.get(chat.id);
+      if (!told) return problem(409, 'changes_unavailable', 'It is not in a git repository.');
+      return json(200, url.pathname.endsWith('/diff') ? told.diff : told.list);
+    }
     if (part === 'resume') {
       chat.hold = null;
       return json(200, chat);
@@ -219,6 +227,7 @@ export async function openStubServer(): Promise<StubServer> {
     chats: [],
     decisions: [],
     trusts: new Map(),
+    changes: new Map(),
     requests: [],
     inBackground(work) {
       void work.catch((error: unknown) => {

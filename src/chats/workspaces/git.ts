@@ -1,8 +1,10 @@
 /**
  * Runs git as a process, never through a shell. Nothing that a repository configures is run by what is asked here: no
- * hooks, no file system monitor, no pager, no fetch. Nobody is asked for a password.
+ * hooks, no file system monitor, no pager, no fetch. Nobody is asked for a password. What reads or compares files, which
+ * would run the filters that are configured, works through a git directory of our own (`../changes/private-git.ts`).
  */
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { withDeathSignal } from '../../lib/process-identity.ts';
 
 export type GitEnvironment = Readonly<Record<string, string>>;
@@ -12,12 +14,23 @@ export interface GitOptions {
   env: GitEnvironment;
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
+  input?: Uint8Array | undefined;
+  /** What it prints beyond this many bytes is dropped. */
+  maxBytes?: number | undefined;
 }
 
 export interface GitResult {
   code: number;
   stdout: string;
   stderr: string;
+}
+
+export interface GitBytes {
+  code: number;
+  stdout: Buffer;
+  stderr: string;
+  /** Some of what it printed was dropped. */
+  isCut: boolean;
 }
 
 const passed =
@@ -42,7 +55,16 @@ const harmless = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.askP
 const maxOutput = 256 * 1024;
 
 /** Resolves with its exit code. Rejects if git cannot be started, takes too long, or is aborted; none of it is left then. */
-export function git(args: readonly string[], { cwd, env, timeoutMs = 5_000, signal }: GitOptions): Promise<GitResult> {
+export async function git(args: readonly string[], options: GitOptions): Promise<GitResult> {
+  const { code, stdout, stderr } = await gitBytes(args, options);
+  return { code, stdout: stdout.toString('utf8'), stderr };
+}
+
+/** The same for what is not text, such as paths. */
+export function gitBytes(
+  args: readonly string[],
+  { cwd, env, timeoutMs = 5_000, signal, input, maxBytes = maxOutput }: GitOptions,
+): Promise<GitBytes> {
   const { command, args: all } = withDeathSignal(
     'git',
     [...harmless.flatMap((setting) => ['-c', setting]), ...args],
@@ -51,13 +73,10 @@ export function git(args: readonly string[], { cwd, env, timeoutMs = 5_000, sign
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(stopped(signal));
     // A session of its own has no terminal that could be asked for a password, and its processes end together.
-    const child = spawn(command, all, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    const output = { stdout: '', stderr: '' };
-    for (const name of ['stdout', 'stderr'] as const) {
-      child[name].setEncoding('utf8').on('data', (text: string) => {
-        output[name] = (output[name] + text).slice(0, maxOutput);
-      });
-    }
+    const child = spawn(command, all, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    // It may end before it has read everything.
+    child.stdin.on('error', () => undefined).end(input);
+    const output = { stdout: collect(child.stdout, maxBytes), stderr: collect(child.stderr, maxOutput) };
     let why: Error | undefined;
     const end = (reason: Error): void => {
       why ??= reason;
@@ -80,10 +99,22 @@ export function git(args: readonly string[], { cwd, env, timeoutMs = 5_000, sign
     });
     child.once('close', (code, killed) => {
       settle();
-      if (why || code === null) reject(why ?? new Error(`git was ended by ${killed}`));
-      else resolve({ code, ...output });
+      if (why || code === null) return reject(why ?? new Error(`git was ended by ${killed}`));
+      const { bytes: stdout, isCut } = output.stdout();
+      resolve({ code, stdout, stderr: output.stderr().bytes.toString('utf8'), isCut });
     });
   });
+}
+
+/** Keeps the first bytes of a stream, and reads on. */
+function collect(stream: Readable, maxBytes: number): () => { bytes: Buffer; isCut: boolean } {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  stream.on('data', (piece: Buffer) => {
+    if (length < maxBytes) pieces.push(piece.subarray(0, maxBytes - length));
+    length += piece.byteLength;
+  });
+  return () => ({ bytes: Buffer.concat(pieces), isCut: length > maxBytes });
 }
 
 /** What git says at last. */

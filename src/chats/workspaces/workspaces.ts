@@ -9,6 +9,7 @@ import { hostname } from 'node:os';
 import { type BooError, toBooError } from '../../protocol/error.ts';
 import type { StoredWorkspace } from '../../store/chats.ts';
 import type { PlacedChat } from '../../store/workspaces.ts';
+import { Changes } from '../changes/changes.ts';
 import { type Checkout, readCheckout } from './checkout.ts';
 import { type Clone, Clones, workspaceMissing } from './clones.ts';
 import { type GitEnvironment, gitEnvironment } from './git.ts';
@@ -46,6 +47,8 @@ type Whereabouts = Pick<PlacedChat, 'cwd' | 'workspace' | 'agentDirectory'>;
 export class Workspaces {
   /** This host, as far as files are concerned. */
   readonly here: string;
+  /** What changes in them. */
+  readonly changes: Changes;
   readonly #env: GitEnvironment;
   readonly #mappings: readonly WorkspaceMapping[];
   readonly #clones: Clones | null;
@@ -53,6 +56,7 @@ export class Workspaces {
   constructor({ dataDir, env, mappings = [], clones = false, cloneWaitMs }: WorkspacesOptions) {
     this.here = createHash('sha256').update(`${hostname()}\n${dataDir}`).digest('hex').slice(0, 16);
     this.#env = gitEnvironment(env);
+    this.changes = new Changes({ dataDir, env: this.#env });
     this.#mappings = mappings;
     this.#clones = clones
       ? new Clones({ dataDir, env: this.#env, ...(cloneWaitMs !== undefined && { waitMs: cloneWaitMs }) })
@@ -115,9 +119,9 @@ export class Workspaces {
     return this.#clones?.made(top);
   }
 
-  /** Ends what is being cloned. Idempotent. */
+  /** Ends what is being cloned or recorded. Idempotent. */
   async close(): Promise<void> {
-    await this.#clones?.close();
+    await Promise.all([this.#clones?.close(), this.changes.close()]);
   }
 
   #candidates({ cwd, workspace }: Whereabouts): string[] {

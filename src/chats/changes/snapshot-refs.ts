@@ -1,0 +1,105 @@
+/**
+ * Snapshots are commits that only a reference of ours holds: `refs/boocode/<chat>/<turn>` and `…/start`. Their parent is the
+ * commit that was checked out, so that the repository keeps that too.
+ */
+import type { LeftOut } from '../../protocol/changes.ts';
+import { complaint, git, type GitEnvironment } from '../workspaces/git.ts';
+import type { PrivateGit } from './private-git.ts';
+import type { Repository } from './repository.ts';
+
+export interface Snapshot {
+  oid: string;
+  /** The commit that was checked out. */
+  head: string | null;
+  takenAt: string;
+  turnId: string | null;
+  leftOut: LeftOut[];
+}
+
+export const startName = 'start';
+const maxLeftOut = 100;
+const person = 'BooCode <boocode@localhost>';
+
+export type Place = Pick<Repository, 'top'>;
+
+/** The commit that is checked out; null if there is none yet. */
+export async function readHead({ top }: Place, env: GitEnvironment): Promise<string | null> {
+  const head = await git(['rev-parse', '--quiet', '--verify', 'HEAD^{commit}'], { cwd: top, env });
+  return head.code === 0 ? head.stdout.trim() : null;
+}
+
+export interface NewSnapshot {
+  tree: string;
+  head: string | null;
+  turnId: string;
+  leftOut: readonly LeftOut[];
+  at: Date;
+}
+
+/** Writes the commit. No name is asked for, and nothing is signed. */
+export async function writeSnapshot(
+  own: PrivateGit,
+  { tree, head, turnId, leftOut, at }: NewSnapshot,
+): Promise<string> {
+  const facts = JSON.stringify({ turnId, leftOut: leftOut.slice(0, maxLeftOut) });
+  const when = `${person} ${Math.floor(at.getTime() / 1_000)} +0000`;
+  const lines = [
+    `tree ${tree}`,
+    ...(head === null ? [] : [`parent ${head}`]),
+    `author ${when}`,
+    `committer ${when}`,
+    '',
+    `The working tree at the start of a turn\n\n${facts}\n`,
+  ];
+  const input = Buffer.from(lines.join('\n'));
+  const written = await own.run(['hash-object', '-t', 'commit', '-w', '--stdin'], { input });
+  return written.stdout.toString('utf8').trim();
+}
+
+const refOf = (chatId: string, name: string): string => `refs/boocode/${chatId}/${name}`;
+
+export async function findSnapshot(
+  place: Place,
+  env: GitEnvironment,
+  chatId: string,
+  name: string,
+): Promise<string | null> {
+  const found = await git(['rev-parse', '--quiet', '--verify', refOf(chatId, name)], { cwd: place.top, env });
+  return found.code === 0 ? found.stdout.trim() : null;
+}
+
+export async function readSnapshot(own: PrivateGit, oid: string): Promise<Snapshot> {
+  const text = (await own.run(['cat-file', 'commit', oid])).stdout.toString('utf8');
+  const [header = '', , facts = '{}'] = text.split('\n\n');
+  const { turnId = null, leftOut = [] } = JSON.parse(facts) as Partial<Pick<Snapshot, 'turnId' | 'leftOut'>>;
+  const seconds = Number(/^committer .* (\d+) \+0000$/m.exec(header)?.[1] ?? 0);
+  const head = /^parent (\S+)$/m.exec(header)?.[1] ?? null;
+  return { oid, head, takenAt: new Date(seconds * 1_000).toISOString(), turnId, leftOut };
+}
+
+/** Without entries in a reflog, whatever the repository configures. */
+const quietly = ['-c', 'core.logAllRefUpdates=false', 'update-ref', '--stdin'];
+
+export async function setSnapshots(
+  { top }: Place,
+  env: GitEnvironment,
+  { chatId, oid, names }: { chatId: string; oid: string; names: readonly string[] },
+): Promise<void> {
+  const input = Buffer.from(names.map((name) => `update ${refOf(chatId, name)} ${oid}\n`).join(''));
+  const result = await git(quietly, { cwd: top, env, input });
+  if (result.code !== 0) throw new Error(complaint(result));
+}
+
+/** Of the whole chat. */
+export async function removeSnapshots({ top }: Place, env: GitEnvironment, chatId: string): Promise<void> {
+  const listed = await git(['for-each-ref', '--format=%(refname)', `refs/boocode/${chatId}/`], {
+    cwd: top,
+    env,
+    maxBytes: 16 * 1024 * 1024,
+  });
+  const names = listed.stdout.split('\n').filter(Boolean);
+  if (names.length === 0) return;
+  const input = Buffer.from(names.map((name) => `delete ${name}\n`).join(''));
+  const result = await git(quietly, { cwd: top, env, input });
+  if (result.code !== 0) throw new Error(complaint(result));
+}

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { createTestApp } from '../../test/support/test-app.ts';
+import { BooError } from '../protocol/error.ts';
+import { changeRoutes } from './change-routes.ts';
+
+async function withChat() {
+  const app = createTestApp();
+  const { id } = await app.chats.createChat({ cwd: '/r' });
+  const get = (path: string) => app.call('GET', `/v1/chats/${id}/changes${path}`);
+  return { ...app, id, get };
+}
+
+describe('CHANGE-14: changes over HTTP', () => {
+  test('need a credential, and are told by the host of the chat', async () => {
+    const app = await withChat();
+    const headers = { authorization: '' };
+    expect((await app.call('GET', `/v1/chats/${app.id}/changes`, { headers })).status).toBe(401);
+    expect(changeRoutes(app.chats).map(({ policy, byHolder, errors }) => ({ policy, byHolder, errors }))).toEqual(
+      Array(2).fill({ policy: 'bearer', byHolder: true, errors: ['changes_unavailable', 'workspace_missing'] }),
+    );
+  });
+
+  test('are those since the start unless another time is asked for', async () => {
+    const { get } = await withChat();
+    expect(await (await get('')).json()).toMatchObject({ since: 'start', files: [] });
+    expect((await get('s')).status).toBe(404);
+    expect(await (await get('?since=head')).json()).toMatchObject({ since: 'head' });
+    expect(await (await get('/diff?path=a%0Ab&since=head')).json()).toMatchObject({ since: 'head', diff: '' });
+  });
+
+  test.each([
+    ['?since=yesterday', 'since'],
+    ['?since=turn:x', 'since'],
+    ['?since=--output%3Dx', 'since'],
+    ['?path=a', 'path'],
+    ['/diff?path=', 'path'],
+    ['/diff?path=a%00b', 'path'],
+    [`/diff?path=${'a'.repeat(4_097)}`, 'path'],
+    ['/diff?pathBytes=%2F', 'pathBytes'],
+    ['/diff?path=a&pathBytes=YQ', 'pathBytes'],
+    ['/diff?tree=HEAD', 'tree'],
+  ])('%s is refused, and %s named', async (path, field) => {
+    const { get } = await withChat();
+    const response = await get(path);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ code: 'invalid_request', field });
+  });
+
+  test('that cannot be told are a conflict, with the reason', async () => {
+    const { chats, get } = await withChat();
+    chats.changes.list = () =>
+      Promise.reject(new BooError('changes_unavailable', '/r is bare.', { details: { reason: 'bare_repository' } }));
+    const response = await get('');
+    expect(response.status).toBe(409);
+    expect(await response.json()).toMatchObject({ code: 'changes_unavailable', reason: 'bare_repository' });
+  });
+});
