@@ -63,6 +63,11 @@ export interface Fork {
   events: readonly EventBody[];
 }
 
+/** Text within JSON has its quotes escaped, so only the keys themselves match. */
+const keys = [(id: string) => `"sessionId":"${id}"`, (id: string) => `"session_id":"${id}"`];
+/** Of files that come along. A model's own words are left alone: some are signed. */
+const paths = [(id: string) => `/${id}/tool-results/`, (id: string) => `/${id}/subagents/`];
+
 /** Copying a hundred thousand events takes some seconds. */
 const copyLimitMs = 120_000;
 
@@ -86,9 +91,8 @@ function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, even
   const values = Object.values(columns).map((value) => db`, ${value}`);
   const [old, fresh] = [toColumn(sessions.from), toColumn(sessions.to)];
   const endTime = db`${end.at}::text::timestamptz`;
-  // Text within JSON has its quotes escaped, so only the key itself matches. A model's own words may be signed.
-  const renamed = db`replace(entry::text, ${`"sessionId":"${sessions.from}"`}, ${`"sessionId":"${sessions.to}"`})`;
-  const told = db`replace(${renamed}, ${`/${sessions.from}/`}, ${`/${sessions.to}/`})`;
+  const replaced = (places: readonly ((sessionId: string) => string)[]) =>
+    places.reduce((all, of) => db`replace(${all}, ${of(sessions.from)}, ${of(sessions.to)})`, db`entry::text`);
   return db<{ id: string }[]>`
     with parent as materialized (
       select id from boocode.chats where id = ${parent} and importing_session is null for key share
@@ -135,7 +139,7 @@ function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, even
     entries as (
       insert into boocode.claude_session_entries (project_key, session_id, subpath, uuid, entry, stored_at)
       select made.id::text, ${fresh}, subpath, uuid,
-        (case when entry::text like '%"type":"assistant"%' then ${renamed} else ${told} end)::json, stored_at
+        (case when entry::text like '%"type":"assistant"%' then ${replaced(keys)} else ${replaced([...keys, ...paths])} end)::json, stored_at
       from made, boocode.claude_session_entries
       where project_key = ${parent} and session_id = ${old}
         and case when subpath = '' then ordinal < ${end.ordinal} else stored_at < ${endTime} end

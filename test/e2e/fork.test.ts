@@ -94,7 +94,13 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('on %s', (backend) => {
     const subpaths = (rows: readonly { subpath: string }[]) => [...new Set(rows.map(({ subpath }) => subpath))];
     expect(subpaths(old)).toHaveLength(3);
     expect(subpaths(copied)).toHaveLength(2);
-    expect(copied.every((row) => row.session === session && !row.json.includes(old[0]!.session))).toBe(true);
+    const says = (rows: typeof old, text: string): boolean => rows.some(({ json }) => json.includes(text));
+    const before = old[0]!.session;
+    expect(copied.every((row) => row.session === session)).toBe(true);
+    for (const key of ['sessionId', 'session_id']) expect(says(copied, `"${key}":"${before}"`)).toBe(false);
+    // The model’s own words stay as they are.
+    const told = copied.filter(({ json }) => !json.includes('"type":"assistant"'));
+    expect([says(old, `/${before}/tool-results/`), says(told, `/${before}/tool-results/`)]).toEqual([true, false]);
 
     await server.client.deleteChat(id);
     expect((await ask(fork.id, 'what did I say')).text).toContain('seq 1 20000');
