@@ -115,7 +115,7 @@ export async function findLeftOpen(slow: SlowLane, chatId: string, at: number): 
   const last = (db: Sql, types: readonly string[]) => db`
     select payload::text from boocode.events
     where chat_id = ${chatId} and seq <= ${at} and type = any(${types as string[]}::text[]) order by seq desc limit 1`;
-  type Row = { prompts: string[] | null; decisions: string[] | null; hold: string; tasks: string; directory: string };
+  type Row = Record<'prompts' | 'decisions' | 'hold' | 'tasks' | 'directory', string | null>;
   const [row] = await slow.ask(
     (db) => db<Row[]>`
     with facts as materialized (
@@ -131,8 +131,8 @@ export async function findLeftOpen(slow: SlowLane, chatId: string, at: number): 
     ),
     latest as (select distinct on (id) id, waits, seq from mentions order by id, seq desc)
     select
-      (select array_agg(id order by seq) from latest where waits) as prompts,
-      (select array_agg(id::text order by ordinal) from boocode.decisions
+      (select json_agg(id order by seq)::text from latest where waits) as prompts,
+      (select json_agg(id order by ordinal)::text from boocode.decisions
         where chat_id = ${chatId} and requested_at <= (select at from boocode.events where chat_id = ${chatId} and seq = ${at})
           and (resolved_at is null or resolved_at > (select at from boocode.events where chat_id = ${chatId} and seq = ${at}))
       ) as decisions,
@@ -143,8 +143,8 @@ export async function findLeftOpen(slow: SlowLane, chatId: string, at: number): 
   const parse = (json: string | null | undefined) => (json ? (JSON.parse(json) as EventBody) : null);
   const [hold, tasks, directory] = [parse(row?.hold), parse(row?.tasks), parse(row?.directory)];
   return {
-    promptIds: row?.prompts ?? [],
-    decisionIds: row?.decisions ?? [],
+    promptIds: JSON.parse(row?.prompts ?? '[]') as string[],
+    decisionIds: JSON.parse(row?.decisions ?? '[]') as string[],
     isHeld: hold?.type === 'queue_held',
     hasBackground: tasks?.type === 'background_tasks' && tasks.tasks.length > 0,
     directory: directory?.type === 'current_directory_update' ? directory : null,
