@@ -115,7 +115,7 @@ test('FORK-11, FORK-12: `boocode fork` forks a chat, and a backup keeps the fork
   server.program.kill('SIGTERM');
   await server.program.ended();
   const dataDir = join(home.home, 'other');
-  const embedded = { DATABASE_URL: '' };
+  const embedded = { DATABASE_URL: '', BOOCODE_TOKEN: 'a-token-of-the-other-machine' };
   expect(await home.run(['restore', file, '--data-dir', dataDir], { env: embedded })).toMatchObject({ code: 0 });
   const other = await home.serve('serve', ['--data-dir', dataDir], embedded);
   expect(await other.client.getChat(fork.id)).toMatchObject({ forkedFrom: { chatId: id, seq: finished.seq } });
