@@ -157,6 +157,16 @@ describe('FORK-2: the agent of a fork', () => {
   });
 });
 
+test('FORK-1: a long title is cut for its mark, between two characters', async () => {
+  await run();
+  await database.sql`update boocode.chats set title = ${'😀'.repeat(100)} where id = ${lease.chatId}`;
+  const { title } = await fork();
+  expect(title).toBe(`${'😀'.repeat(96)}… (fork)`);
+  expect((await fork({ title: 'Mine' })).title).toBe('Mine');
+  await database.sql`update boocode.chats set title = null where id = ${lease.chatId}`;
+  expect((await fork()).title).toBeNull();
+});
+
 test('FORK-5: cost and tokens start at zero, and so does the agent’s own count', async () => {
   await run();
   const row = await fork();

@@ -82,7 +82,7 @@ interface Search {
   chatId: string;
   sessionId: string;
   turn: TurnToFork;
-  createReader(): ForkReader;
+  readonly createReader: () => ForkReader;
 }
 
 async function findEnd(slow: SlowLane, search: Search): Promise<Pick<Fork, 'end' | 'left'> & { reader: ForkReader }> {
@@ -136,10 +136,10 @@ function closing(open: LeftOpen, actor: Actor, directory: AgentDirectory): Event
 function titleOfFork(title: string | null): string | null {
   if (title === null) return null;
   const mark = ' (fork)';
-  const characters = [...title];
-  return characters.length + mark.length <= maxTitle
-    ? title + mark
-    : `${characters.slice(0, maxTitle - mark.length - 1).join('')}…${mark}`;
+  if (title.length + mark.length <= maxTitle) return title + mark;
+  // Not in the middle of a character.
+  const beginning = title.slice(0, maxTitle - mark.length - 1).replace(/[\ud800-\udbff]$/, '');
+  return `${beginning}…${mark}`;
 }
 
 function refused(message: string): BooError {
