@@ -71,7 +71,7 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('on %s', (backend) => {
     const again = await server.client.fork(back.id, { at: first.seq });
     await server.client.deleteChat(back.id);
     expect(await remembers(again.id)).toBe('You said: "stream 3 tokens".');
-  });
+  }, 240_000);
 
   test('FORK-3: a fork continues in the worktree of its answer, and in the chat’s directory before that', async () => {
     const cwd = join(server.workDir, `repository-${backend}`);
@@ -95,9 +95,8 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('on %s', (backend) => {
     expect(old).toMatchObject({ currentDirectory: cwd });
     expect(entered).toMatchObject({ currentDirectory: alpha });
     expect(JSON.stringify((await ask(old!.id, 'run: env pwd')).events)).toContain(`\\n${cwd}"`);
-    const there = await ask(young!.id, 'run: env pwd');
+    const there = await ask(entered!.id, 'run: env pwd');
     expect(JSON.stringify(there.events)).toContain(`\\n${alpha}"`);
-    expect(await remembers(young!.id)).toContain('call Agent');
     const subpaths = await server.sql`
       select distinct subpath from boocode.claude_session_entries where project_key = ${young!.id} and subpath > ''`;
     expect(subpaths).toHaveLength(1);

@@ -94,7 +94,8 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('on %s', (backend) => {
     const subpaths = (rows: readonly { subpath: string }[]) => [...new Set(rows.map(({ subpath }) => subpath))];
     expect(subpaths(old)).toHaveLength(3);
     expect(subpaths(copied)).toHaveLength(2);
-    const says = (rows: typeof old, text: string): boolean => rows.some(({ json }) => json.includes(text));
+    const says = (rows: readonly { json: string }[], text: string): boolean =>
+      rows.some(({ json }) => json.includes(text));
     const before = old[0]!.session;
     expect(copied.every((row) => row.session === session)).toBe(true);
     for (const key of ['sessionId', 'session_id']) expect(says(copied, `"${key}":"${before}"`)).toBe(false);
