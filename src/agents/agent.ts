@@ -40,6 +40,32 @@ export interface History {
   end(): AgentBody[];
 }
 
+/** A turn that a copy of its session is to end with. */
+export interface ForkedTurn {
+  turnId: string;
+  /** Of later turns, and of messages that began them, as far as they are known. */
+  laterIds: ReadonlySet<string>;
+  /** The last thing the agent said in it; null if it said nothing. */
+  answer: { messageId: string; text: string } | null;
+}
+
+/** When an entry was stored: before the turn, during it, after its end, or after the next one had begun. */
+export type EntryTime = 'before' | 'during' | 'between' | 'later';
+
+/** Of an entry: the copy has it, or does not; or the copy has neither it nor what follows. */
+export type EntryFate = 'copied' | 'left' | 'beyond';
+
+/** Reads a session's own transcript, entry by entry, up to the end of a turn. */
+export interface ForkReader {
+  /** The types of entries that it has to see if they were stored before the turn. It need not see others. */
+  readonly typesBefore: readonly string[];
+  take(entry: SessionStoreEntry, when: EntryTime): EntryFate;
+  /** Whether the turn was there, with its answer. */
+  readonly isWhole: boolean;
+  /** The worktree that the copy continues in, or null for none. */
+  readonly worktree: string | null;
+}
+
 /** A session that the agent has stored on this machine. */
 export interface NativeSession {
   /** A UUID. */
@@ -90,6 +116,12 @@ export interface Agent {
    * session does not contain it; otherwise the worktree that the new session continues in, or null for none.
    */
   rewindSession?(rewind: SessionRewind): Promise<{ worktree: string | null } | null>;
+
+  /**
+   * For a copy of a session that ends with this turn. In the copy, the session's id is another one, in each entry's
+   * `sessionId` and in paths. Without this method chats cannot be forked.
+   */
+  createForkReader?(turn: ForkedTurn): ForkReader;
 
   /** Removes the agent's own files of a closed session whose chat is being deleted. */
   removeSession?(session: NativeSession & { sideFiles: SideFileStore }): Promise<void>;

@@ -2,7 +2,7 @@
  * The interface of the chats: everything that HTTP, or any other caller, may ask for. `hosted-chats.ts` implements it.
  */
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
-import type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
+import type { Chat, ChatPage, CreateChat, ForkChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
@@ -152,6 +152,11 @@ export interface Chats {
   readonly changes: Pick<ChatChanges, 'list' | 'diff'>;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
   giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
+  /**
+   * A new chat that begins with everything said in this one up to the end of a turn. Throws `invalid_request` if that is not
+   * one, or cannot be continued from.
+   */
+  forkChat(actor: Actor, chatId: string, fork: ForkChat): Promise<Chat>;
   /** Ends the agent's session and deletes everything. A running turn is interrupted. */
   deleteChat(actor: Actor, chatId: string): Promise<void>;
 

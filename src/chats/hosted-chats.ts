@@ -56,6 +56,7 @@ import type {
   Subject,
   SubmittedPrompt,
 } from './chats.ts';
+import { forkChat } from './fork.ts';
 import { Holders } from './holders.ts';
 import type { Host } from './host.ts';
 import { HostMoves } from './host-moves.ts';
@@ -208,6 +209,9 @@ export class HostedChats implements Chats {
   async #trust(chat: Pick<ChatRow, 'agent' | 'cwd'> & { id?: string }, digest?: string): Promise<void> {
     await trustDirectory(this.#sql, this.#agents.agentFor(chat.agent), chat, digest);
   }
+
+  readonly forkChat: Chats['forkChat'] = async (actor, chatId, fork) =>
+    this.#announce(await forkChat({ slow: this.#slow, agents: this.#agents }, actor, await this.#row(chatId), fork));
 
   async deleteChat(actor: Actor, chatId: string): Promise<void> {
     await this.#host.delete(chatId, actor);

@@ -622,6 +622,20 @@ describe('ls, show, interrupt', () => {
   });
 });
 
+it('FORK-12: forks a chat, at the last answer or another one', async () => {
+  const chat = stub.addChat({ title: 'Birds', head: 9 });
+  const plain = await run(['fork', chat.id]);
+  expect(plain).toMatchObject({ code: 0, err: '' });
+  expect(plain.out).toBe(`Forked into chat ${stub.chats[0]?.id}: Birds (fork)\n`);
+  const chosen = await run(['fork', chat.id, '--at', '4', '--title', 'New', '--json']);
+  expect(JSON.parse(chosen.out)).toMatchObject({ title: 'New', forkedFrom: { chatId: chat.id, seq: 4 } });
+  for (const wrong of ['0', '1.5', 'x'])
+    expect(await run(['fork', chat.id, '--at', wrong])).toMatchObject({
+      out: '',
+      err: `error: --at must be the number of an event, not '${wrong}'.\n`,
+    });
+});
+
 describe('move', () => {
   it('CLI-6: moves a chat to another directory, and says if it is no longer trusted', async () => {
     const chat = stub.addChat({ cwd: '/old', trusted: true });

@@ -24,6 +24,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   interrupt: async () => (await import('./interrupt.ts')).addInterrupt,
   resume: async () => (await import('./resume.ts')).addResume,
   rewind: async () => (await import('./rewind.ts')).addRewind,
+  fork: async () => (await import('./fork.ts')).addFork,
   attach: async () => (await import('./attach.ts')).addAttach,
   flip: async () => (await import('./flip.ts')).addFlip,
   move: async () => (await import('./move.ts')).addMove,

@@ -2,7 +2,7 @@
  * The typed client, for browsers and Node. It imports the schemas only as types, so bundles that include it do not
  * include the validator.
  */
-import type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
+import type { Chat, ChatPage, CreateChat, ForkChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './follow.ts';
 import { type Live, type LiveOptions, openLive } from './live.ts';
 import { createWire, type Fetch, isPassing, isUnreachable } from './request.ts';
@@ -46,7 +46,7 @@ export type {
   TerminalSocketConstructor,
 } from './terminal.ts';
 export type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
-export type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
+export type { Chat, ChatPage, CreateChat, ForkChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 export type { ContentBlock } from '../protocol/content.ts';
 export type { ChangeDiff, ChangedFile, ChangeList, DiffQuery, Since } from '../protocol/changes.ts';
 export type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
@@ -194,6 +194,11 @@ export interface BooClient {
    */
   rewind(chatId: string, rewind?: RewindChat): Promise<RewindResult>;
   /**
+   * A new chat that begins with everything said in this one up to the end of a turn, by default the last one. The agent knows
+   * that, and nothing of what followed. Throws `invalid_request` if that turn cannot be continued from.
+   */
+  fork(chatId: string, fork?: ForkChat): Promise<Chat>;
+  /**
    * The terminal of the chat's agent, which is started if necessary. Resolves when attached; throws
    * `terminal_unavailable` if the chat's backend has none.
    */
@@ -261,6 +266,8 @@ export interface BooClient {
 const promptAttempts = 6;
 /** Long enough for the server to write a long session's log. */
 const finishTimeoutMs = 300_000;
+/** Long enough to copy a long chat. */
+const forkTimeoutMs = 150_000;
 
 export function createClient(options: ClientOptions): BooClient {
   const backoff = options.backoff ?? { minMs: 250, maxMs: 10_000 };
@@ -362,6 +369,8 @@ export function createClient(options: ClientOptions): BooClient {
       wire.request(promptPath(chatId, promptId), { method: 'PATCH', body: { before } }),
     resumeQueue: (chatId, choice = {}) => wire.request(`${chatPath(chatId)}/resume`, { method: 'POST', body: choice }),
     rewind: (chatId, rewind = {}) => wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind }),
+    fork: (chatId, fork = {}) =>
+      wire.request(`${chatPath(chatId)}/fork`, { method: 'POST', body: fork, timeoutMs: forkTimeoutMs }),
     warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 

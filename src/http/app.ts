@@ -23,6 +23,7 @@ import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { problemResponse } from './problem.ts';
 import { isNavigation, refusalPage } from './refusal-page.ts';
+import { forkRoutes } from './fork-routes.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import { largeBodyBytes, type Route, type ServerEnv, wantsPrincipal } from './route.ts';
@@ -98,6 +99,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
     ...changeRoutes(options.chats),
+    ...forkRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),
     ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),

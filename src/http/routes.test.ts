@@ -398,6 +398,7 @@ describe('answers', () => {
       '/v1/chats/{chatId}/host': { hostId: chat.id },
       '/v1/chats/{chatId}/resume': {},
       '/v1/chats/{chatId}/rewind': {},
+      '/v1/chats/{chatId}/fork': { at: 1 },
       '/v1/chats/{chatId}/trust': { digest: '0'.repeat(64) },
       '/v1/chats/{chatId}/prompts': { id: 'p', content: 'x' },
       '/v1/chats/{chatId}/prompts/{promptId}': { before: null },
@@ -442,9 +443,10 @@ it('HOST-3: everything that changes a chat is done by the host that holds it', (
   const routes = createRoutes({ ...test, signInCodes: test.codes, access: { token: 'x' } }, createTickets());
   const ofChats = routes.filter(({ path }) => /\{(?:chatId|decisionId)\}/.test(path));
   const here = ofChats.filter(({ byHolder }) => !byHolder).map(({ id }) => id);
-  // Stored state; and terminals, which find their own way because tickets are valid on one host only.
+  // Stored state, which a fork copies; and terminals, which find their own way because tickets are valid on one host only.
   expect(here.toSorted()).toEqual([
     'createTerminalTicket',
+    'forkChat',
     'listEvents',
     'listPrompts',
     'openTerminal',

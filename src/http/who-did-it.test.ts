@@ -19,6 +19,7 @@ const requests: [Exclude<keyof Chats, 'draining' | 'changes'>, string, string, u
   ['submitPrompt', 'POST', `${chat}/prompts`, { content: 'x' }],
   ['interrupt', 'POST', `${chat}/interrupt`],
   ['rewind', 'POST', `${chat}/rewind`, {}],
+  ['forkChat', 'POST', `${chat}/fork`, { at: 3 }],
   ['cancelPrompt', 'DELETE', `${chat}/prompts/p`],
   ['movePrompt', 'PATCH', `${chat}/prompts/p`, { before: null }],
   ['resumeQueue', 'POST', `${chat}/resume`, {}],

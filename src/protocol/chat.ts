@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { forkedFrom } from './fork.ts';
 import { hold } from './hold.ts';
 import { workspace } from './workspace.ts';
 
@@ -209,6 +210,8 @@ export const chat = z
     tokensOut: z.number(),
     /** The seq of the newest event. */
     head: z.int(),
+    /** The chat that it was forked from; null if it was not. */
+    forkedFrom: forkedFrom.nullable(),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -245,6 +248,17 @@ export const patchChat = z
   })
   .meta({ id: 'PatchChat' });
 export type PatchChat = z.infer<typeof patchChat>;
+
+/** The new chat has the other one's directory, engine and settings, as they are now. */
+export const forkChat = z
+  .strictObject({
+    /** The seq of a `turn_finished`: the new chat knows everything up to there, and nothing after it. By default the last one. */
+    at: z.int().min(1).optional(),
+    /** By default the other chat's title, with `(fork)`. */
+    title: title.optional(),
+  })
+  .meta({ id: 'ForkChat' });
+export type ForkChat = z.infer<typeof forkChat>;
 
 export const chatPage = z.object({ items: z.array(chat), next: z.string().nullable() }).meta({ id: 'ChatPage' });
 export type ChatPage = z.infer<typeof chatPage>;

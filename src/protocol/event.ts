@@ -8,6 +8,7 @@ import { efforts, permissionModes, registeredName, shownSettings } from './chat.
 import { contentBlock, textBlock } from './content.ts';
 import { decisionKinds, decisionOutcomes } from './decision.ts';
 import { errorCodes } from './error.ts';
+import { forkedFrom } from './fork.ts';
 import { queueHeld } from './hold.ts';
 import { hostMove } from './host.ts';
 import { doneBy, settledBy } from './principal.ts';
@@ -196,6 +197,14 @@ const lifecycleBodies = [
     type: z.literal('session_rewound'),
     promptIds: z.array(z.string()),
     /** The session it continues in. The previous one's content is kept. */
+    sessionId: z.string(),
+    ...doneBy,
+  }),
+  z.object({
+    /** Everything before was copied from another chat. The agent knows what was said up to the seq of `from`. */
+    type: z.literal('chat_forked'),
+    from: forkedFrom,
+    /** The session it continues in: a copy of the other chat's. */
     sessionId: z.string(),
     ...doneBy,
   }),

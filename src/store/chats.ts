@@ -2,6 +2,7 @@ import type { PendingQuery, Row } from 'postgres';
 import { dropUndefined } from '../lib/drop-undefined.ts';
 import type { AgentName, ChatHolder, PatchChat, SettingName, StoredSettings } from '../protocol/chat.ts';
 import type { AgentDirectory, Usage } from '../protocol/event.ts';
+import type { ForkedFrom } from '../protocol/fork.ts';
 import type { Hold } from '../protocol/hold.ts';
 import type { Workspace } from '../protocol/workspace.ts';
 import { mentions } from './chat-search.ts';
@@ -46,6 +47,7 @@ export interface ChatRow extends StoredSettings {
   holder: ChatHolder | null;
   /** The interrupted turn that continues by itself; null if none does. */
   continuation: Continuation | null;
+  forkedFrom: ForkedFrom | null;
   costUsd: number;
   tokensIn: number;
   tokensOut: number;
@@ -91,7 +93,7 @@ export const holderJson = (db: Sql) => db`
 
 export const chatColumns = (db: Sql) => db`
   ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold, continuation, workspace,
-  agent_directory as "agentDirectory", next_seq - 1 as head, ${holderJson(db)} as holder,
+  agent_directory as "agentDirectory", forked_from as "forkedFrom", next_seq - 1 as head, ${holderJson(db)} as holder,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
   exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
   exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is not null) as "hasAnswer",
@@ -116,10 +118,11 @@ export function newChatColumns(db: Sql, { id, agent, workspace = null, ...rest }
   };
 }
 
-type JsonField = 'hold' | 'holder' | 'agentDirectory' | 'continuation' | 'workspace';
+type JsonField = 'hold' | 'holder' | 'agentDirectory' | 'continuation' | 'workspace' | 'forkedFrom';
 export type RawRow = Omit<ChatRow, JsonField> & Record<JsonField, string | null>;
 
-export function toRow({ hold, holder, agentDirectory, continuation, workspace, ...row }: RawRow): ChatRow {
+export function toRow(raw: RawRow): ChatRow {
+  const { hold, holder, agentDirectory, continuation, workspace, forkedFrom, ...row } = raw;
   return {
     ...row,
     hold: parsed<StoredHold>(hold),
@@ -127,6 +130,7 @@ export function toRow({ hold, holder, agentDirectory, continuation, workspace, .
     agentDirectory: parsed<AgentDirectory>(agentDirectory),
     continuation: parsed<Continuation>(continuation),
     workspace: parsed<StoredWorkspace>(workspace),
+    forkedFrom: parsed<ForkedFrom>(forkedFrom),
   };
 }
 
@@ -237,7 +241,7 @@ export function chatChanges(
   return [db`updated_at = statement_timestamp()`, ...sets];
 }
 
-const json = (db: Sql, value: object) => db`${JSON.stringify(value)}::text::json`;
+export const json = (db: Sql, value: object) => db`${JSON.stringify(value)}::text::json`;
 
 /**
  * Deletes the chat with everything in it, its transcript too. Under the lease, so no writer is left. The epoch grows

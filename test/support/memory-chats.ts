@@ -157,6 +157,7 @@ export function createMemoryChats(): MemoryChats {
         tokensIn: 0,
         tokensOut: 0,
         head: 0,
+        forkedFrom: null,
         createdAt: time,
         updatedAt: time,
       };
@@ -201,6 +202,11 @@ export function createMemoryChats(): MemoryChats {
       writes += 1;
       Object.assign(entry.chat, changes);
       return entry.chat;
+    },
+    async forkChat(_actor, chatId, { at, title }) {
+      const { chat } = entryOf(chatId);
+      const forked = await this.createChat({ cwd: chat.cwd });
+      return Object.assign(forked, { title: title ?? chat.title, forkedFrom: { chatId, seq: at ?? chat.head } });
     },
     async deleteChat(_actor, chatId) {
       const entry = entryOf(chatId);

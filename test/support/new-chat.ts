@@ -30,6 +30,7 @@ export function chatRow(rest: Partial<ChatRow> = {}): ChatRow {
     tokensIn: 0,
     tokensOut: 0,
     head: 0,
+    forkedFrom: null,
     createdAt: new Date(0),
     updatedAt: new Date(1),
     ordinal: 1,

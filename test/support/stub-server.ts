@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Chat, initialSettings, type PatchChat } from '../../src/protocol/chat.ts';
+import { type Chat, type ForkChat, initialSettings, type PatchChat } from '../../src/protocol/chat.ts';
 import type { ContentBlock } from '../../src/protocol/content.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
@@ -184,6 +184,11 @@ export async function openStubServer(): Promise<StubServer> {
       chat.hold = null;
       return json(200, chat);
     }
+    if (part === 'fork') {
+      const { at, title = `${chat.title} (fork)` } = body as ForkChat;
+      const forked = stub.addChat({ title, forkedFrom: { chatId: chat.id, seq: at ?? chat.head } });
+      return json(201, forked);
+    }
     if (part === 'rewind') {
       json(200, { promptIds: ['p1', 'p2'] });
       return;
@@ -254,6 +259,7 @@ export async function openStubServer(): Promise<StubServer> {
         tokensIn: 0,
         tokensOut: 0,
         head: 0,
+        forkedFrom: null,
         createdAt: at,
         updatedAt: at,
         ...fields,

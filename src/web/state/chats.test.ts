@@ -21,6 +21,7 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   tokensIn: 0,
   tokensOut: 0,
   head: 0,
+  forkedFrom: null,
   createdAt: '2026-01-01T00:00:00.000Z',
   updatedAt: '2026-01-01T00:00:00.000Z',
   ...part,

@@ -1,4 +1,4 @@
-import { memo, type ReactNode } from 'react';
+import { memo, type ReactNode, useState } from 'react';
 import { byText } from '../../../protocol/by-text.ts';
 import type { ContentBlock } from '../../../protocol/content.ts';
 import { cutOffText } from '../../../protocol/cut-off-text.ts';
@@ -15,6 +15,7 @@ import { CopyButton } from '../parts/copy-button.tsx';
 import { Fields } from '../decisions/fields.tsx';
 import { isAgentTool, ToolCard } from './tool-card.tsx';
 import { useExpanded } from './use-expanded.ts';
+import { forkChat } from '../parts/fork-chat.ts';
 import { decisionTitle } from '../parts/decision-title.ts';
 import { costText, countText, durationText } from '../parts/format.ts';
 
@@ -199,6 +200,24 @@ const DecisionLine = memo(function DecisionLine({
 
 const turnWords = { completed: 'Done', interrupted: 'Interrupted', failed: 'Failed' };
 
+function ForkHere({ chatId, seq }: { chatId: string; seq: number }) {
+  const session = useSession();
+  const [isForking, setForking] = useState(false);
+  return (
+    <button
+      type="button"
+      className="plain fork-here"
+      disabled={isForking}
+      onClick={() => {
+        setForking(true);
+        void forkChat(session, chatId, seq).finally(() => setForking(false));
+      }}
+    >
+      Fork from here
+    </button>
+  );
+}
+
 const TurnLine = memo(function TurnLine({
   finished,
   times,
@@ -218,6 +237,7 @@ const TurnLine = memo(function TurnLine({
       <p>
         <strong>{turnWords[outcome]}</strong> {facts.join(' · ')}
       </p>
+      <ForkHere chatId={finished.chatId} seq={finished.seq} />
     </div>
   );
 });

@@ -2,6 +2,7 @@ import { memo, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Icon } from '../parts/icon.tsx';
+import { forkChat } from '../parts/fork-chat.ts';
 import { Menu } from '../parts/menu.tsx';
 import { chatHref } from '../parts/route.ts';
 import { RenameDialog } from './rename-dialog.tsx';
@@ -62,6 +63,7 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
         label={label}
         items={[
           { icon: 'pencil', label: 'Rename', run: () => setRenaming(true) },
+          { icon: 'fork', label: 'Fork', run: () => void forkChat(session, chat.id) },
           {
             icon: 'archive',
             label: chat.archived ? 'Unarchive' : 'Archive',
