@@ -112,7 +112,9 @@ export function readConversation(request: MessagesRequest): Omit<Conversation, '
       notification = undefined;
       images = imagesHere;
     }
-    notification = notificationTag.exec(stringsOf(message.content).join('\n'))?.[0] ?? notification;
+    // A person who writes in the same message is answered.
+    if (own.length === 0)
+      notification = notificationTag.exec(stringsOf(message.content).join('\n'))?.[0] ?? notification;
   }
 
   const schema = request.output_config?.format?.schema ?? null;
