@@ -47,3 +47,25 @@ export async function runChaosCommand({ help, options, read, play }) {
     }
   }
 }
+
+/**
+ * Throws for what is none.
+ *
+ * @param {any} values
+ * @param {string} name of the option
+ */
+export function wholeNumber(values, name) {
+  if (!/^\d+$/.test(values[name])) throw new Error(`--${name} must be a whole number.`);
+  return Number(values[name]);
+}
+
+/**
+ * The same, but not zero.
+ *
+ * @param {any} values
+ * @param {string} name of the option
+ */
+export function wholeNumberFromOne(values, name) {
+  if (!/^[1-9]\d*$/.test(values[name])) throw new Error(`--${name} must be a whole number from 1.`);
+  return Number(values[name]);
+}

@@ -3,7 +3,7 @@
 // answer takes effect once, or that the log says why it cannot. docs/testing.md says what was measured.
 import { join, resolve } from 'node:path';
 import { runnerImport } from 'vite';
-import { runChaosCommand } from './chaos-command.mjs';
+import { runChaosCommand, wholeNumber, wholeNumberFromOne } from './chaos-command.mjs';
 
 const help = `npm run chaos:decisions -- [options]
 
@@ -28,12 +28,12 @@ await runChaosCommand({
     seed: { type: 'string', default: '1' },
     engine: { type: 'string', default: 'claude_sdk' },
   },
-  read({ rounds, seed, engine }) {
-    if (!/^[1-9]\d*$/.test(rounds)) throw new Error('--rounds must be a whole number from 1.');
-    if (!/^\d+$/.test(seed)) throw new Error('--seed must be a whole number.');
+  read(values) {
+    const [rounds, seed] = [wholeNumberFromOne(values, 'rounds'), wholeNumber(values, 'seed')];
+    const { engine } = values;
     if (engine !== 'claude_sdk' && engine !== 'claude_pty')
       throw new Error('--engine must be claude_sdk or claude_pty.');
-    return { rounds: Number(rounds), seed: Number(seed), engine };
+    return { rounds, seed, engine };
   },
   async play({ rounds, seed, engine }, run) {
     const postgres = await openPostgres();

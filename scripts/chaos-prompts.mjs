@@ -3,7 +3,7 @@
 // runs once, and none before it is stored. docs/testing.md says what was measured.
 import { join, resolve } from 'node:path';
 import { runnerImport } from 'vite';
-import { runChaosCommand } from './chaos-command.mjs';
+import { runChaosCommand, wholeNumber, wholeNumberFromOne } from './chaos-command.mjs';
 
 const help = `npm run chaos:prompts -- [options]
 
@@ -29,13 +29,11 @@ await runChaosCommand({
     chats: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
   },
-  read(values) {
-    for (const name of ['prompts', 'chats']) {
-      if (!/^[1-9]\d*$/.test(values[name])) throw new Error(`--${name} must be a whole number from 1.`);
-    }
-    if (!/^\d+$/.test(values.seed)) throw new Error('--seed must be a whole number.');
-    return { prompts: Number(values.prompts), chats: Number(values.chats), seed: Number(values.seed) };
-  },
+  read: (values) => ({
+    prompts: wholeNumberFromOne(values, 'prompts'),
+    chats: wholeNumberFromOne(values, 'chats'),
+    seed: wholeNumber(values, 'seed'),
+  }),
   async play(given, run) {
     const { module } = await runnerImport(join(root, 'test/support/prompt-chaos/run-prompt-chaos.ts'));
     const report = await module.runPromptChaos({ ...given, ...run });

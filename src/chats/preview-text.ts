@@ -11,7 +11,7 @@ export function previewText(preview: DeltaBody): string {
 }
 
 /** Whether the two are pieces of one text. */
-export function isSamePreview(one: DeltaBody, other: DeltaBody): boolean {
+function isSamePreview(one: DeltaBody, other: DeltaBody): boolean {
   return one.type === other.type && previewKey(one) === previewKey(other);
 }
 

@@ -32,9 +32,9 @@ export class WakeUps {
 
   note(entries: readonly SessionStoreEntry[]): void {
     for (const entry of entries) {
-      const blocks = asList(asRecord(entry['message'])['content']).map(asRecord);
-      if (entry.type === 'assistant') for (const block of blocks) this.#noteCall(block);
-      else if (entry.type === 'user') this.#noteResult(blocks[0], asRecord(entry['toolUseResult']));
+      const blocks = asList(asRecord(entry['message'])['content']);
+      if (entry.type === 'assistant') for (const block of blocks) this.#noteCall(asRecord(block));
+      else if (entry.type === 'user') this.#noteResult(asRecord(blocks[0]), asRecord(entry['toolUseResult']));
     }
   }
 
@@ -56,8 +56,8 @@ export class WakeUps {
       this.#asked.set(id, cron);
   }
 
-  #noteResult(block: LooseRecord | undefined, result: LooseRecord): void {
-    const callId = asText(block?.['tool_use_id']) ?? '';
+  #noteResult(block: LooseRecord, result: LooseRecord): void {
+    const callId = asText(block['tool_use_id']) ?? '';
     const cron = this.#asked.get(callId);
     this.#asked.delete(callId);
     const id = asText(result['id']);

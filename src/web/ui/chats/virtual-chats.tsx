@@ -33,8 +33,11 @@ function List({ children, style, ref }: CustomContainerComponentProps) {
 
 function Place({ children, style, index, ref }: CustomItemComponentProps) {
   const { size } = useContext(ListContext);
+  // Until a row is measured it must not be seen. Nor must it be hidden, because Tab would skip it.
+  const { visibility, ...shown } = style;
+  const isMeasured = visibility !== 'hidden';
   return (
-    <li ref={ref} style={style} aria-posinset={index + 1} aria-setsize={size}>
+    <li ref={ref} style={isMeasured ? shown : { ...shown, opacity: 0 }} aria-posinset={index + 1} aria-setsize={size}>
       {children}
     </li>
   );
