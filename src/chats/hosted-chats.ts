@@ -26,17 +26,14 @@ import {
   type RewindChat,
   type RewindResult,
   type SubmitPrompt,
-  toBlocks,
   type WaitingPromptList,
 } from '../protocol/prompt.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import { type ChatRow, findChat, insertChat, listChats, type NewChat, toChatRows } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findDecision, listDecisions } from '../store/decisions.ts';
-import { findPrompt, type FoundPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
+import { readWaitingPrompts } from '../store/prompts.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
-import { isUniqueViolation } from '../store/storage-error.ts';
-import type { Chat as HeldChat } from './chat.ts';
 import type { ChangesElsewhere } from './changes-elsewhere.ts';
 import { type EventPageQuery, readEventPage } from './event-page.ts';
 import { rowHere } from './assert-here.ts';
@@ -68,6 +65,7 @@ import { cancelling, moving } from './prompt-edits.ts';
 import { pageCursor } from './page-cursor.ts';
 import { ask, elsewhere, unknownChat } from './storage.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
+import { submitPrompt } from './submit-prompt.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 
@@ -217,37 +215,8 @@ export class HostedChats implements Chats {
     await this.#host.delete(chatId, actor);
   }
 
-  async submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<SubmittedPrompt> {
-    const content = toBlocks(prompt.content);
-    const promptId = prompt.id ?? randomUUID();
-    const known = async (): Promise<SubmittedPrompt | null> => {
-      const found = await ask(() => findPrompt(this.#sql, chatId, promptId));
-      if (!found) return null;
-      if (found.hash !== hashContent(content)) {
-        throw new BooError('prompt_conflict', `Prompt ${promptId} was already sent with different content.`, {
-          details: { field: 'id', promptId, seq: found.seq },
-        });
-      }
-      return { receipt: { promptId, chatId, seq: found.seq, ...(await this.#held(chatId, found)) }, created: false };
-    };
-    if (prompt.id !== undefined) {
-      const before = await known();
-      if (before) return before;
-    }
-    try {
-      const submit = (chat: HeldChat): Promise<number> => chat.submit({ id: promptId, content, actor });
-      const seq = await this.#host.use(chatId, submit, { needsDirectory: true });
-      const held = this.#host.find(chatId)?.view.hold ? { held: true as const } : {};
-      return { receipt: { promptId, chatId, seq, ...held }, created: true };
-    } catch (error) {
-      const before = isUniqueViolation(error, 'prompts') ? await known() : null;
-      if (before) return before;
-      throw error;
-    }
-  }
-
-  async #held(chatId: string, { state }: FoundPrompt): Promise<{ held?: true }> {
-    return state === 'waiting' && (await this.#row(chatId)).hold ? { held: true } : {};
+  submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<SubmittedPrompt> {
+    return submitPrompt({ sql: this.#sql, host: this.#host }, actor, chatId, prompt);
   }
 
   async resumeQueue(actor: Actor, chatId: string, choice: ResumeQueue): Promise<ChatView> {
