@@ -15,15 +15,17 @@ export interface Told {
 
 /** Follows a chat, answers what it asks, and calls back on everything that happens, until the server is gone. */
 export async function watch(client: BooClient, told: Told, signal: AbortSignal, onItem: () => void): Promise<void> {
+  const allow = (decisionId: string): void =>
+    void client.decide(decisionId, { outcome: 'allow' }).catch(() => undefined);
+  // A decision outlives its server, which may have died before the answer to it arrived.
+  const { items } = await client.listDecisions({ chatId: told.chatId, status: 'pending' });
+  for (const { id } of items) allow(id);
   const after = told.events.at(-1)?.seq ?? 0;
   for await (const item of client.follow(told.chatId, { after, signal })) {
     onItem();
     if (item.kind !== 'event') continue;
     told.events.push(item.event);
-    // The server may die before it answers.
-    if (item.event.type === 'decision_requested') {
-      client.decide(item.event.decisionId, { outcome: 'allow' }).catch(() => undefined);
-    }
+    if (item.event.type === 'decision_requested') allow(item.event.decisionId);
   }
 }
 
