@@ -94,37 +94,44 @@ describe.runIf(onLinux)('the marks of hosts', () => {
     }
   });
 
-  test('AGENT-30: a session’s processes are found by either mark, and no other session’s are', async () => {
-    const [mine, others] = [markSession('mine'), markSession('others')];
-    const inEnvironment = { [markName]: hostMark(identifyProcess(process.pid)!), BOOCODE_SESSION: 'mine' };
-    const dead = { ...inEnvironment, [markName]: '1:of another host' };
-    const [byEnvironment, ofOtherHost] = [sleeper(inEnvironment), sleeper(dead)];
-    const run = (mark: SessionMark) => {
-      const script = 'env -i setsid nohup sleep 1000 >/dev/null 2>&1 & echo $!; exec sleep 1000';
-      return spawnAgent('sh', ['-c', script], { env: { PATH: process.env['PATH'] }, mark });
-    };
-    const agents = [run(mine), run(others)];
-    try {
-      await Promise.all(agents.map(({ stdout }) => once(stdout, 'data')));
-      // Each has executed its final program.
-      const sleeping = (mark: SessionMark, count: number) =>
-        until(async () => {
-          const found = await processesOf(mark);
-          return found.length === count && found.every(({ name }) => name === 'sleep') ? found : null;
-        });
-      const [detached] = [await sleeping(mine, 3), await sleeping(others, 2)];
-      expect(mine.limit).toMatch(/^1\d{19}$/);
-      expect(await endSession(mine)).toEqual({ ended: ['sleep'], alive: [] });
-      expect(detached.map((each) => isAlive(each))).toEqual([false, false, false]);
-      expect(isAlive(byEnvironment.identity)).toBe(false);
-      expect(isAlive(ofOtherHost.identity)).toBe(true);
-      expect(await processesOf(others)).toHaveLength(2);
-    } finally {
-      for (const { child } of [byEnvironment, ofOtherHost]) child.kill('SIGKILL');
-      await endSession(others);
-      await endSession(mine);
-    }
-  });
+  test.each([
+    ['others', 'no other session’s', 2],
+    // What has only the environment belongs to both.
+    ['mine', 'none that another server in this process started for it', 3],
+  ])(
+    'AGENT-30: beside a session “%s”, a session’s processes are found by either mark, and %s',
+    async (name, _, count) => {
+      const [mine, others] = [markSession('mine'), markSession(name)];
+      const inEnvironment = { [markName]: hostMark(identifyProcess(process.pid)!), BOOCODE_SESSION: 'mine' };
+      const dead = { ...inEnvironment, [markName]: '1:of another host' };
+      const [byEnvironment, ofOtherHost] = [sleeper(inEnvironment), sleeper(dead)];
+      const run = (mark: SessionMark) => {
+        const script = 'env -i setsid nohup sleep 1000 >/dev/null 2>&1 & echo $!; exec sleep 1000';
+        return spawnAgent('sh', ['-c', script], { env: { PATH: process.env['PATH'] }, mark });
+      };
+      const agents = [run(mine), run(others)];
+      try {
+        await Promise.all(agents.map(({ stdout }) => once(stdout, 'data')));
+        // Each has executed its final program.
+        const sleeping = (mark: SessionMark, count: number) =>
+          until(async () => {
+            const found = await processesOf(mark);
+            return found.length === count && found.every(({ name }) => name === 'sleep') ? found : null;
+          });
+        const [detached] = [await sleeping(mine, 3), await sleeping(others, count)];
+        expect(mine.limit).toMatch(/^1\d{19}$/);
+        expect(await endSession(mine)).toEqual({ ended: ['sleep'], alive: [] });
+        expect(detached.map((each) => isAlive(each))).toEqual([false, false, false]);
+        expect(isAlive(byEnvironment.identity)).toBe(false);
+        expect(isAlive(ofOtherHost.identity)).toBe(true);
+        expect(await processesOf(others)).toHaveLength(2);
+      } finally {
+        for (const { child } of [byEnvironment, ofOtherHost]) child.kill('SIGKILL');
+        await endSession(others);
+        await endSession(mine);
+      }
+    },
+  );
 
   test('AGENT-4: the limit identifies a dead host’s session when nothing else is left of it', async () => {
     const self = identifyProcess(process.pid)!;

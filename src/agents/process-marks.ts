@@ -123,8 +123,14 @@ export async function processesOf({ sessionId, limit }: SessionMark): Promise<Ma
   const self = identifyProcess(process.pid);
   if (!self) return [];
   const [host, session] = [`${markName}=${hostMark(self)}`, `${sessionName}=${sessionId}`];
+  const ofAnySession = hostDigits(self);
   return processesWhere((pid) => {
-    if (limit !== null && limitOf(pid) === limit) return true;
+    if (limit !== null) {
+      const own = limitOf(pid);
+      if (own === limit) return true;
+      // Two servers in one process may both have had an agent of this session.
+      if (own?.startsWith(ofAnySession) === true && own.length === limit.length) return false;
+    }
     const environ = environOf(pid);
     return environ.includes(session) && environ.includes(host);
   });
