@@ -49,6 +49,8 @@ export const changedFile = z
     /** Binary, or larger than 10 MB. */
     isBinary: z.boolean(),
     isSubmodule: z.boolean(),
+    /** Names what is in the file now: the same name, the same content. Null if it was deleted. */
+    content: z.string().nullable(),
   })
   .meta({ id: 'ChangedFile' });
 export type ChangedFile = z.infer<typeof changedFile>;

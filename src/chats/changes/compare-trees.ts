@@ -122,8 +122,9 @@ function readCounts(parts: readonly Buffer[]): Map<string, Counts> {
 const keyOf = (path: Buffer): string => path.toString('latin1');
 
 const submodule = '160000';
+const noMode = '000000';
 
-function fileOf({ modes, letter, oldPath, path }: Entry, counts: Counts | null): ChangedFile {
+function fileOf({ modes, objects, letter, oldPath, path }: Entry, counts: Counts | null): ChangedFile {
   const isSubmodule = modes.includes(submodule);
   const [added, removed] = counts === null || counts === 'binary' || isSubmodule ? [null, null] : counts;
   const old = letter === 'R' ? shownPath(oldPath) : undefined;
@@ -135,10 +136,9 @@ function fileOf({ modes, letter, oldPath, path }: Entry, counts: Counts | null):
     removed,
     isBinary: counts === 'binary',
     isSubmodule,
+    content: modes[1] === noMode ? null : objects[1],
   };
 }
-
-const noMode = '000000';
 
 async function treeWith(git: PrivateGit, mode: string, object: string, path: Buffer): Promise<string> {
   const index = join(git.folder, 'one-file');
