@@ -13,10 +13,15 @@ export interface ChangesCount {
   of: ChatLog['results'];
 }
 
-const show = (chatId: string, isOpen: boolean): void => {
+/** Whether the page before this one is the chat without its changes. */
+let isBack = false;
+
+function show(chatId: string, isOpen: boolean): void {
   if (isOpen) location.hash = `${chatHref(chatId)}/changes`;
+  else if (isBack) history.back();
   else location.replace(chatHref(chatId));
-};
+  isBack = isOpen;
+}
 
 export function ChangesButton({ chatId, isOpen, count }: { chatId: string; isOpen: boolean; count: number }) {
   const toggle = (): void => show(chatId, !isOpen);

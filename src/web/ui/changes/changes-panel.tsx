@@ -234,8 +234,12 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
 
 /** To the prompt field, which may be hidden by this view. */
 function goPrompt(onClose: () => void, onShare: () => void): void {
-  const field = document.querySelector<HTMLElement>('textarea.prompt');
+  const focus = (): void => {
+    const find = (): void => document.querySelector<HTMLElement>('textarea.prompt')?.focus();
+    requestAnimationFrame(() => requestAnimationFrame(find));
+  };
   onShare();
-  if (!field || matchMedia('(max-width: 1100px)').matches) onClose();
-  requestAnimationFrame(() => requestAnimationFrame(() => field?.focus()));
+  if (!matchMedia('(max-width: 1100px)').matches) return focus();
+  addEventListener('hashchange', focus, { once: true });
+  onClose();
 }

@@ -169,7 +169,7 @@ function Notes({
   if (parsed.isCrlf) notes.push('Its lines end with CR LF.');
   if (diff.isLossy) notes.push('Some of it is not UTF-8, and was replaced by �.');
   if (diff.isTruncated) notes.push('The diff is larger than 1 MB, and its end is missing here.');
-  if (hidden > 0) notes.push(`${countOf(hidden, 'line')} differ only in white space, and are shown as unchanged.`);
+  if (hidden > 0) notes.push(`${countOf(hidden, 'line')} with changes of white space only, shown as unchanged.`);
   else if (parsed.hunks.length === 0 && !file.isBinary && !file.isSubmodule) {
     if (file.status === 'added' || file.status === 'deleted') notes.push('It is empty.');
     else if (diff.diff === '') notes.push('There is nothing to show.');

@@ -144,12 +144,27 @@ function Row({ id, row, isActive, isChosen, isSeen, comments, onPress }: RowProp
       {isFolder ? (
         <Icon name="chevron" />
       ) : (
-        <span className={`changes-status is-${row.file.status}`}>{statusLetters[row.file.status]}</span>
+        <span className={`changes-status is-${row.file.status}`} aria-hidden="true">
+          {statusLetters[row.file.status]}
+        </span>
       )}
       <bdi className="changes-name">{name}</bdi>
-      {comments > 0 && <span className="changes-comments">{comments}</span>}
+      {comments > 0 && (
+        <span className="changes-comments" aria-hidden="true">
+          {comments}
+        </span>
+      )}
       {isSeen && <Icon name="check" />}
-      {isFolder ? !row.isOpen && <span className="quiet">{row.count}</span> : <Counts file={row.file} />}
+      {isFolder && !row.isOpen && (
+        <span className="quiet" aria-hidden="true">
+          {row.count}
+        </span>
+      )}
+      {!isFolder && (
+        <span aria-hidden="true">
+          <Counts file={row.file} />
+        </span>
+      )}
     </div>
   );
 }
