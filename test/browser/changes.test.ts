@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
@@ -161,7 +161,7 @@ describeInBrowser('the Changes view', (opened) => {
     await write('large.txt', 'x\n'.repeat(5_000));
     const { page, context, problems } = await openChanges(chat.id);
     const chosen = (): Promise<string | null> =>
-      page.getByRole('treeitem', { selected: true }).getAttribute('aria-label');
+      page.getByRole('treeitem', { selected: true }).locator('.visually-hidden').textContent();
     await diffOf(page).getByText('five').waitFor();
     const line = (): Promise<string[]> => diffOf(page).locator('.is-chosen .changes-code').allTextContents();
     await page.keyboard.press('j');
@@ -187,7 +187,7 @@ describeInBrowser('the Changes view', (opened) => {
     await write('a.txt', `${numbers.with(4, 'FIVE').with(50, 'fifty-one').join('\n')}\n`);
     await runTurn(server.client, chat.id, 'stream 3 tokens');
     await expect
-      .poll(() => row(page, 'a.txt, modified, 2 lines added, 2 removed').getAttribute('aria-label'))
+      .poll(() => row(page, 'a.txt, modified, 2 lines added, 2 removed').locator('.visually-hidden').textContent())
       .not.toContain('seen');
 
     const tree = page.getByRole('tree');
@@ -247,7 +247,7 @@ describeInBrowser('the Changes view', (opened) => {
       'crlf.txt': 'a\r\nb\r\n',
       'old.txt': `${numbers.join('\n')}\n`,
       'run.sh': 'true\n',
-      'gone.txt': 'x\n',
+      'gone.txt': 'gone\n',
     });
     await write('binary.bin', Buffer.from([0, 1, 3]));
     await write('crlf.txt', 'a\r\nB\r\n');
@@ -320,6 +320,62 @@ describeInBrowser('the Changes view', (opened) => {
     await row(page, 'a.js, modified').waitFor();
     await page.goBack();
     await page.getByLabel('Prompt', { exact: true }).waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('WEB-87: stages, discards with a way back, and commits', async () => {
+    const { chat, top, write } = await openRepository({ 'a.txt': `${numbers.join('\n')}\n`, 'b.txt': 'b\n' });
+    const changed = `${numbers.with(4, 'five').with(50, 'fifty-one').join('\n')}\n`;
+    await write('a.txt', changed);
+    await write('b.txt', 'B\n');
+    await write('new.txt', 'x\n');
+    const { page, context, problems } = await openChanges(chat.id);
+    await page.getByLabel('Compare with').selectOption('Since the last commit');
+    await row(page, 'a.txt').click();
+    await page.getByRole('button', { name: 'Discard change 2' }).click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Discard change 2' }).click();
+    await page.getByRole('button', { name: 'Discard', exact: true }).click();
+    await row(page, 'a.txt, modified, 1 line added, 1 removed').waitFor();
+    expect(await readFile(join(top, 'a.txt'), 'utf8')).toBe(`${numbers.with(4, 'five').join('\n')}\n`);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await row(page, 'a.txt, modified, 2 lines added, 2 removed').waitFor();
+    expect(await readFile(join(top, 'a.txt'), 'utf8')).toBe(changed);
+    await row(page, 'new.txt').click();
+    await page.getByRole('button', { name: 'Discard …' }).click();
+    await page.getByText('new.txt is removed.').waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Discard', exact: true }).click();
+    await expect.poll(() => row(page, 'new.txt').count()).toBe(0);
+
+    await row(page, 'b.txt').click();
+    await page.getByRole('button', { name: 'Stage', exact: true }).click();
+    await row(page, 'b.txt, modified, 1 line added, 1 removed, staged').waitFor();
+    await page.getByRole('button', { name: 'Unstage', exact: true }).click();
+    await page.getByText('Nothing is staged').waitFor();
+    await page.getByRole('button', { name: 'Stage', exact: true }).click();
+    await page.getByText('1 file staged').waitFor();
+    await page.getByRole('button', { name: 'Commit …' }).click();
+    await page.getByRole('button', { name: 'Ask the agent for a message' }).click();
+    await expect.poll(() => page.getByLabel('Prompt', { exact: true }).inputValue()).toContain('commit message');
+    await page.getByRole('button', { name: 'Commit …' }).click();
+    await page.getByLabel('Message').fill('Change b');
+    expect(await findings(page)).toEqual([]);
+    await page.getByRole('dialog').getByRole('button', { name: 'Commit', exact: true }).click();
+    await page.getByText(/^Committed [0-9a-f]{8}: Change b/).waitFor();
+    await expect.poll(() => row(page, 'b.txt').count()).toBe(0);
+    expect(git(top, 'show', '--format=%s', '--name-only')).toBe('Change b\n\nb.txt');
+    // What has changed since it was seen is not discarded.
+    await write('a.txt', 'something else\n');
+    await row(page, 'a.txt').click();
+    await page.getByRole('button', { name: 'Discard …', exact: true }).click();
+    await page.getByRole('button', { name: 'Discard', exact: true }).click();
+    await page
+      .getByText(/has changed since/)
+      .first()
+      .waitFor();
+    expect(await readFile(join(top, 'a.txt'), 'utf8')).toBe('something else\n');
     expect(problems).toEqual([]);
     await context.close();
   });

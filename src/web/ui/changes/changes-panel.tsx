@@ -14,8 +14,11 @@ import type { ChangesCount } from './changes-opener.tsx';
 import { ChangesProblem, LeftOut } from './changes-notes.tsx';
 import { ChangesTools } from './changes-tools.tsx';
 import { ChosenFile } from './chosen-file.tsx';
+import { CommitDialog } from './commit-dialog.tsx';
+import { CommitBar, DiscardHunk, FileActions } from './changing-buttons.tsx';
 import { FileTree } from './file-tree.tsx';
 import { useChangesView } from './use-changes-view.ts';
+import { useChanging } from './use-changing.tsx';
 import { usePreferences } from './use-preferences.ts';
 import { useRoom } from './use-room.ts';
 import { useCommentCounts, useWriting } from './use-writing.tsx';
@@ -57,7 +60,12 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
   const [active, setActive] = useState<string>();
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const step = useRef<(by: 1 | -1) => boolean>(undefined);
-  const writing = useWriting(chatId, () => scroller.current?.focus({ preventScroll: true }));
+  const focusDiff = (): void => scroller.current?.focus({ preventScroll: true });
+  const writing = useWriting(chatId, focusDiff);
+  const changing = useChanging(chatId, view, focusDiff);
+  const [isCommitting, setCommitting] = useState(false);
+  const [message, setMessage] = useState('');
+  const write = (): void => goPrompt(onClose, () => setAlone(false));
 
   const files = list?.files;
   const rows = useMemo(() => treeRows(files ?? [], closed), [files, closed]);
@@ -215,17 +223,42 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
               isSeen={seen.has(chosen)}
               onSeen={(isSeen) => file && seenFiles.mark(file, isSeen)}
               onGo={goFile}
+              {...(file && {
+                actions: <FileActions list={list} file={file} changing={changing} />,
+                hunkActions: (hunk: number) => <DiscardHunk {...{ list, file, hunk, changing }} />,
+              })}
             />
           )}
         </div>
       )}
+      {changing.undo}
+      {list && list.since === 'head' && list.count > 0 && showsList && (
+        <CommitBar list={list} changing={changing} onCommit={() => setCommitting(true)} />
+      )}
       {writing.comments.length > 0 && (
         <footer className="changes-foot">
           <span>{countOf(writing.comments.length, 'comment')} for your next prompt</span>
-          <button className="primary" onClick={() => goPrompt(onClose, () => setAlone(false))}>
+          <button className="primary" onClick={write}>
             Write the prompt
           </button>
         </footer>
+      )}
+      {changing.dialogs}
+      {isCommitting && list && (
+        <CommitDialog
+          {...{ chatId, list, message }}
+          onMessage={setMessage}
+          onAsk={() => {
+            setCommitting(false);
+            write();
+          }}
+          onClose={() => setCommitting(false)}
+          onDone={() => {
+            setCommitting(false);
+            setMessage('');
+            view.refresh();
+          }}
+        />
       )}
       {showsKeys && <ChangesKeys onClose={() => setShowsKeys(false)} />}
     </aside>

@@ -18,6 +18,7 @@ export function CommentForm({
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     field.current?.focus({ preventScroll: true });
+    field.current?.setSelectionRange(field.current.value.length, field.current.value.length);
     field.current?.closest('form')?.scrollIntoView({ block: 'nearest' });
   }, [comment.id, comment.first, comment.last]);
   return (

@@ -124,6 +124,7 @@ function Row({ id, row, isActive, isChosen, isSeen, comments, onPress }: RowProp
         name,
         statusWords[row.file.status],
         linesText(row.file),
+        ...(row.file.staged === 'all' ? ['staged'] : row.file.staged === 'part' ? ['staged in part'] : []),
         ...(comments > 0 ? [countOf(comments, 'comment')] : []),
         ...(isSeen ? ['seen'] : []),
       ].join(', ');
@@ -132,7 +133,6 @@ function Row({ id, row, isActive, isChosen, isSeen, comments, onPress }: RowProp
       id={id}
       role="treeitem"
       className={`changes-row changes-depth-${Math.min(row.depth, 8)}${isActive ? ' is-active' : ''}${isSeen ? ' is-seen' : ''}`}
-      aria-label={words}
       aria-level={row.depth + 1}
       aria-posinset={row.place.at}
       aria-setsize={row.place.of}
@@ -148,7 +148,16 @@ function Row({ id, row, isActive, isChosen, isSeen, comments, onPress }: RowProp
           {statusLetters[row.file.status]}
         </span>
       )}
-      <bdi className="changes-name">{name}</bdi>
+      <span className="visually-hidden">{words}</span>
+      <bdi className="changes-name" aria-hidden="true">
+        {name}
+      </bdi>
+      {row.kind === 'file' && (row.file.staged === 'all' || row.file.staged === 'part') && (
+        <span
+          className={`changes-staged is-${row.file.staged}`}
+          title={row.file.staged === 'all' ? 'Staged' : 'Staged in part'}
+        />
+      )}
       {comments > 0 && (
         <span className="changes-comments" aria-hidden="true">
           {comments}
