@@ -20,6 +20,7 @@ const file = (fields: Partial<ChangedFile>): ChangedFile => ({
   removed: 1,
   isBinary: false,
   isSubmodule: false,
+  content: '0'.repeat(40),
   ...fields,
 });
 

@@ -4,7 +4,20 @@ import type { Live, LiveOptions } from './live.ts';
 import type { Fetch } from './request.ts';
 import type { RunOptions, RunResult } from './run.ts';
 import type { TerminalConnection, TerminalOptions } from './terminal.ts';
-import type { ChangeDiff, ChangeList, DiffQuery, Since } from '../protocol/changes.ts';
+import type {
+  ChangeDiff,
+  ChangeList,
+  CommitChanges,
+  CommittedChanges,
+  DiffQuery,
+  DiscardChange,
+  DiscardedChange,
+  Since,
+  StageChanges,
+  StagedChanges,
+  UndoDiscard,
+  UndoneDiscard,
+} from '../protocol/changes.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
@@ -97,6 +110,21 @@ export interface BooClient {
   ): Promise<ChangeList>;
   /** The unified diff of one of these files, or of all of them. */
   changesDiff(chatId: string, query?: DiffQuery, options?: { signal?: AbortSignal | undefined }): Promise<ChangeDiff>;
+  /**
+   * Stages files as they are in the working tree. All that write here throw `change_refused`, whose `details.reason` says
+   * why; nothing was done then.
+   */
+  stageChanges(chatId: string, files: StageChanges): Promise<StagedChanges>;
+  unstageChanges(chatId: string, files: StageChanges): Promise<StagedChanges>;
+  /** Puts a file, or some hunks of it, back to what it was, unless it has changed since the person has seen it. */
+  discardChange(
+    chatId: string,
+    discard: Omit<DiscardChange, 'since'> & Partial<Pick<DiscardChange, 'since'>>,
+  ): Promise<DiscardedChange>;
+  /** Gives back what was discarded, unless that has changed since. */
+  undoDiscard(chatId: string, undo: UndoDiscard): Promise<UndoneDiscard>;
+  /** Commits what is staged, or exactly the files that are named. */
+  commitChanges(chatId: string, commit: CommitChanges): Promise<CommittedChanges>;
   /** With `keepalive` it is sent even if the page is closing. */
   deleteChat(chatId: string, options?: { keepalive?: boolean | undefined }): Promise<void>;
   /**

@@ -33,7 +33,23 @@ export type {
 export type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
 export type { Chat, ChatPage, CreateChat, ForkChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 export type { ContentBlock } from '../protocol/content.ts';
-export type { ChangeDiff, ChangedFile, ChangeList, DiffQuery, Since } from '../protocol/changes.ts';
+export type {
+  ChangeDiff,
+  ChangedFile,
+  ChangeList,
+  ChangeRefusal,
+  CommitChanges,
+  CommittedChanges,
+  DiffQuery,
+  DiscardChange,
+  DiscardedChange,
+  NamedFile,
+  Since,
+  StageChanges,
+  StagedChanges,
+  UndoDiscard,
+  UndoneDiscard,
+} from '../protocol/changes.ts';
 export type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 export type { DirectoryList } from '../protocol/directory.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from '../protocol/event.ts';
@@ -72,6 +88,8 @@ export type { ChatTrust, TrustFile } from '../protocol/trust.ts';
 const promptAttempts = 6;
 /** Long enough for the server to write a long session's log. */
 const finishTimeoutMs = 300_000;
+/** Long enough for a repository's hooks. */
+const changeTimeoutMs = 150_000;
 /** Long enough to copy a long chat. */
 const forkTimeoutMs = 150_000;
 
@@ -93,6 +111,9 @@ export function createClient(options: ClientOptions): BooClient {
   const promptPath = (chatId: string, promptId: string): string =>
     `${chatPath(chatId)}/prompts/${encodeURIComponent(promptId)}`;
   const importPath = (importId: string): string => `/v1/imports/${encodeURIComponent(importId)}`;
+
+  const change = <T>(chatId: string, what: string, body: object): Promise<T> =>
+    wire.request(`${chatPath(chatId)}/changes/${what}`, { method: 'POST', body, timeoutMs: changeTimeoutMs });
 
   /** A change that may wait for a turn's end. */
   async function whileItWaits<T>(
@@ -137,6 +158,11 @@ export function createClient(options: ClientOptions): BooClient {
       wire.request(`${chatPath(chatId)}/changes`, { query: { ...query }, signal }),
     changesDiff: (chatId, query = {}, { signal } = {}) =>
       wire.request(`${chatPath(chatId)}/changes/diff`, { query: { ...query }, signal }),
+    stageChanges: (chatId, files) => change(chatId, 'stage', files),
+    unstageChanges: (chatId, files) => change(chatId, 'unstage', files),
+    discardChange: (chatId, discard) => change(chatId, 'discard', discard),
+    undoDiscard: (chatId, undo) => change(chatId, 'undo', undo),
+    commitChanges: (chatId, commit) => change(chatId, 'commit', commit),
     giveTrust: (chatId, trust) => wire.request(`${chatPath(chatId)}/trust`, { method: 'POST', body: trust }),
     patchChat: (chatId, patch, options) =>
       whileItWaits<Chat>(chatPath(chatId), { method: 'PATCH', body: patch }, patch.running === 'finish', options),

@@ -1,8 +1,20 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
-import { changeDiff, changeList, since } from '../protocol/changes.ts';
+import {
+  changeDiff,
+  changeList,
+  commitChanges,
+  committedChanges,
+  discardChange,
+  discardedChange,
+  since,
+  stageChanges,
+  stagedChanges,
+  undoDiscard,
+  undoneDiscard,
+} from '../protocol/changes.ts';
 import { chatPath } from './parameters.ts';
-import { json, route, type Route } from './route.ts';
+import { json, largeBodyBytes, route, type Route, smallBodyBytes } from './route.ts';
 
 const sinceWhen = since.default('start');
 const filePath = z
@@ -28,6 +40,8 @@ const diffQuery = z
     path: ['pathBytes'],
     message: 'must not be given together with path',
   });
+
+const writeErrors = ['changes_unavailable', 'change_refused', 'workspace_missing'] as const;
 
 export function changeRoutes({ changes }: Pick<Chats, 'changes'>): Route[] {
   return [
@@ -60,6 +74,81 @@ export function changeRoutes({ changes }: Pick<Chats, 'changes'>): Route[] {
       },
       { params: chatPath, query: diffQuery },
       async ({ params, query }) => json(200, await changes.diff(params.chatId, query)),
+    ),
+    route(
+      {
+        id: 'stageChanges',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/changes/stage',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Stage files as they are in the working tree',
+        bodyLimitBytes: largeBodyBytes,
+        errors: writeErrors,
+        responses: { 200: { description: 'How many paths are staged now.', schema: stagedChanges } },
+      },
+      { params: chatPath, body: stageChanges },
+      async ({ params, body }) => json(200, await changes.stage(params.chatId, body)),
+    ),
+    route(
+      {
+        id: 'unstageChanges',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/changes/unstage',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Take files out of what is staged',
+        bodyLimitBytes: largeBodyBytes,
+        errors: writeErrors,
+        responses: { 200: { description: 'How many paths were named.', schema: stagedChanges } },
+      },
+      { params: chatPath, body: stageChanges },
+      async ({ params, body }) => json(200, await changes.unstage(params.chatId, body)),
+    ),
+    route(
+      {
+        id: 'discardChange',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/changes/discard',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Put a file, or some hunks of it, back to what it was',
+        bodyLimitBytes: smallBodyBytes,
+        errors: writeErrors,
+        responses: { 200: { description: 'What gives back what was discarded.', schema: discardedChange } },
+      },
+      { params: chatPath, body: discardChange },
+      async ({ params, body }) => json(200, await changes.discard(params.chatId, body)),
+    ),
+    route(
+      {
+        id: 'undoDiscard',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/changes/undo',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Give back what was discarded',
+        bodyLimitBytes: smallBodyBytes,
+        errors: writeErrors,
+        responses: { 200: { description: 'The files that are again as they were.', schema: undoneDiscard } },
+      },
+      { params: chatPath, body: undoDiscard },
+      async ({ params, body }) => json(200, await changes.undo(params.chatId, body)),
+    ),
+    route(
+      {
+        id: 'commitChanges',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/changes/commit',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Commit what is staged, or exactly some files',
+        bodyLimitBytes: largeBodyBytes,
+        errors: writeErrors,
+        responses: { 200: { description: 'The commit.', schema: committedChanges } },
+      },
+      { params: chatPath, body: commitChanges },
+      async ({ params, body }) => json(200, await changes.commit(params.chatId, body)),
     ),
   ];
 }

@@ -13,6 +13,27 @@ export const changesProblems = [
 ] as const;
 export type ChangesProblem = (typeof changesProblems)[number];
 
+/** Why nothing was staged, discarded or committed: `reason` of the error `change_refused`. */
+export const changeRefusals = [
+  'changed_since', // it is not what the person has seen
+  'unknown_tree', // what the person has seen is not kept any more: list the changes again
+  'not_changed', // there is nothing to discard
+  'not_possible', // such a file cannot be discarded, or not by hunks
+  'unknown_undo', // there is nothing to give back under this name, or not any more
+  'nothing_staged',
+  'index_locked', // another git works with the index, or one that was ended left its lock behind
+  'conflicts', // there are conflicts that nobody has resolved
+  'in_progress', // a merge or rebase, say, is not finished; `operation` names it
+  'untrusted', // it would run what the repository configures, and the directory is not trusted
+  'identity_missing', // git does not know who commits
+  'hook_refused', // a hook of the repository, or what signs its commits, has refused
+  'git_failed',
+] as const;
+export type ChangeRefusal = (typeof changeRefusals)[number];
+
+export const unfinished = ['merge', 'rebase', 'am', 'cherry-pick', 'revert'] as const;
+export type Unfinished = (typeof unfinished)[number];
+
 export const changeStatuses = ['added', 'modified', 'deleted', 'renamed', 'type_changed'] as const;
 
 /** Since the chat's first turn in this repository, since the start of a turn, or since the last commit. */
@@ -49,6 +70,10 @@ export const changedFile = z
     /** Binary, or larger than 10 MB. */
     isBinary: z.boolean(),
     isSubmodule: z.boolean(),
+    /** Names what is in the file now: the same name, the same content. Null if it was deleted. */
+    content: z.string().nullable(),
+    /** What of it is staged; only since `head`. */
+    staged: z.enum(['none', 'part', 'all']).optional(),
   })
   .meta({ id: 'ChangedFile' });
 export type ChangedFile = z.infer<typeof changedFile>;
@@ -80,6 +105,8 @@ export const changeList = z
     isTruncated: z.boolean(),
     /** Files that were too large to be compared, now or then, or could not be read. */
     leftOut: z.array(leftOut),
+    /** Staged, while the working tree has it as in the last commit; only since `head`. */
+    onlyStaged: z.array(z.object(shown)).optional(),
   })
   .meta({ id: 'ChangeList' });
 export type ChangeList = z.infer<typeof changeList>;
@@ -111,3 +138,110 @@ export interface DiffQuery {
   /** Of the list, to compare exactly what it shows. */
   tree?: string | undefined;
 }
+
+const filePath = z
+  .string()
+  .min(1)
+  .max(4096)
+  .refine((value) => !value.includes('\u0000'), 'must not contain a NUL character');
+const pathBytes = z.string().regex(/^[\w-]{2,8192}$/, 'must be a pathBytes of GET …/changes');
+
+/** A file as the list names it. `pathBytes` counts if both are given. */
+const fileNamed = {
+  path: filePath.optional(),
+  pathBytes: pathBytes.optional(),
+};
+const isNamed = ({ path, pathBytes: bytes }: { path?: string | undefined; pathBytes?: string | undefined }): boolean =>
+  path !== undefined || bytes !== undefined;
+const mustBeNamed = { path: ['path'], message: 'must be given, or pathBytes' };
+const files = z.array(
+  z
+    .strictObject({
+      ...fileNamed,
+      /** Of a renamed file: it goes with it. */
+      oldPath: filePath.optional(),
+      oldPathBytes: pathBytes.optional(),
+    })
+    .refine(isNamed, mustBeNamed),
+);
+const maxFilesAtOnce = 3_000;
+const treeName = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'must be a tree of GET …/changes');
+
+export const stageChanges = z.strictObject({ paths: files.min(1).max(maxFilesAtOnce) }).meta({ id: 'StageChanges' });
+export type StageChanges = z.infer<typeof stageChanges>;
+export type NamedFile = StageChanges['paths'][number];
+
+/** Which ones are staged now, of those that were named. */
+export const stagedChanges = z.object({ chatId: z.uuid(), count: z.int() }).meta({ id: 'StagedChanges' });
+export type StagedChanges = z.infer<typeof stagedChanges>;
+
+export const discardChange = z
+  .strictObject({
+    ...fileNamed,
+    since: since.default('head'),
+    /** Of the list or the diff that the person has seen. */
+    tree: treeName,
+    /** The `base.commit` of that list or diff; needed for hunks since `head`. */
+    base: treeName.nullable().optional(),
+    /** Which hunks of that diff, from 0; without them the whole file. */
+    hunks: z.array(z.int().min(0).max(100_000)).min(1).max(10_000).optional(),
+  })
+  .refine(isNamed, mustBeNamed)
+  .refine((body) => body.hunks === undefined || body.since !== 'head' || body.base !== undefined, {
+    path: ['base'],
+    message: 'must be given with hunks since head',
+  })
+  .meta({ id: 'DiscardChange' });
+export type DiscardChange = z.infer<typeof discardChange>;
+
+export const discardedChange = z
+  .object({
+    chatId: z.uuid(),
+    /** Gives back what was discarded. */
+    undo: z.uuid(),
+  })
+  .meta({ id: 'DiscardedChange' });
+export type DiscardedChange = z.infer<typeof discardedChange>;
+
+export const undoDiscard = z.strictObject({ undo: z.uuid() }).meta({ id: 'UndoDiscard' });
+export type UndoDiscard = z.infer<typeof undoDiscard>;
+
+/** The files that are again as they were. */
+export const undoneDiscard = z
+  .object({ chatId: z.uuid(), files: z.array(z.object(shown)) })
+  .meta({ id: 'UndoneDiscard' });
+export type UndoneDiscard = z.infer<typeof undoneDiscard>;
+
+export const commitChanges = z
+  .strictObject({
+    message: z
+      .string()
+      .max(32_000)
+      .refine((text) => text.trim() !== '', 'must not be empty')
+      .refine((text) => !text.includes('\u0000'), 'must not contain a NUL character'),
+    /** Exactly these files as they are now, whatever is staged of others; without them what is staged. */
+    paths: files.min(1).max(maxFilesAtOnce).optional(),
+    /** Everything that has changed, new files too. */
+    all: z.boolean().optional(),
+    /** Commits although this is not finished. */
+    during: z.enum(unfinished).optional(),
+  })
+  .refine(({ paths, all }) => paths === undefined || all !== true, {
+    path: ['all'],
+    message: 'must not be given together with paths',
+  })
+  .meta({ id: 'CommitChanges' });
+export type CommitChanges = z.infer<typeof commitChanges>;
+
+export const committedChanges = z
+  .object({
+    chatId: z.uuid(),
+    commit: z.string(),
+    /** Null with a detached HEAD. */
+    branch: z.string().nullable(),
+    subject: z.string(),
+    /** What the repository configures and was not run, because its directory is not trusted: hooks by name, `signature`. */
+    skipped: z.array(z.string()),
+  })
+  .meta({ id: 'CommittedChanges' });
+export type CommittedChanges = z.infer<typeof committedChanges>;

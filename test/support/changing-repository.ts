@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Changes, type ChangesLimits } from '../../src/chats/changes/changes.ts';
+import type { BooError } from '../../src/protocol/error.ts';
 import type { ChangingChat } from '../../src/chats/changes/changing-chat.ts';
 import { gitEnvironment } from '../../src/chats/workspaces/git.ts';
 import { git, initRepository } from './git-repository.ts';
@@ -54,6 +55,20 @@ export class ChangingRepository {
     return turnId;
   }
 
+  /** `path: part` of each changed file. */
+  async staged(): Promise<string[]> {
+    const { files } = await this.changes.list(this.chat, 'head');
+    return files.map(({ path, staged }) => `${path}: ${staged}`);
+  }
+
+  /** Why it was refused. */
+  async reasonOf(work: Promise<unknown>): Promise<unknown> {
+    return work.then(
+      () => null,
+      ({ details }: BooError) => details['reason'],
+    );
+  }
+
   /** `M path +1 -2` of each changed file. */
   async list(since = 'start', chat = this.chat): Promise<string[]> {
     const { files } = await this.changes.list(chat, since);
@@ -101,5 +116,6 @@ const patient: ChangesLimits = {
   firstWaitMs: 60_000,
   snapshotMs: 60_000,
   readMs: 60_000,
+  writeMs: 60_000,
   maxFileBytes: 50 * 1024 * 1024,
 };

@@ -192,6 +192,29 @@ export function createMemoryChats(): MemoryChats {
         const { base, tree } = await this.list(chatId, since);
         return { chatId, since, base, tree, file: null, diff: '', isTruncated: false, isLossy: false };
       },
+      async stage(chatId, { paths }) {
+        entryOf(chatId);
+        writes += 1;
+        return { chatId, count: paths.length };
+      },
+      async unstage(chatId, request) {
+        return this.stage(chatId, request);
+      },
+      async discard(chatId) {
+        entryOf(chatId);
+        writes += 1;
+        return { chatId, undo: randomUUID() };
+      },
+      async undo(chatId) {
+        entryOf(chatId);
+        writes += 1;
+        return { chatId, files: [] };
+      },
+      async commit(chatId, { message }) {
+        entryOf(chatId);
+        writes += 1;
+        return { chatId, commit: '0'.repeat(40), branch: 'main', subject: message, skipped: [] };
+      },
     },
     async giveTrust(actor, chatId) {
       await this.patchChat(actor, chatId, { trusted: true });

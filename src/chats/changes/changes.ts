@@ -7,12 +7,27 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { within } from '../../lib/within.ts';
-import type { ChangeDiff, ChangeList, DiffQuery, Since } from '../../protocol/changes.ts';
+import type {
+  ChangeDiff,
+  ChangeList,
+  CommitChanges,
+  CommittedChanges,
+  DiffQuery,
+  DiscardChange,
+  ShownPath,
+  Since,
+  StageChanges,
+} from '../../protocol/changes.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
 import type { GitEnvironment } from '../workspaces/git.ts';
-import { chatsWithFolders, folderOf, keptOf, openFolder, openView } from './chat-folder.ts';
+import { chatsWithFolders, folderOf, keptOf, openFolder, openHand, openView } from './chat-folder.ts';
 import { type ChangingChat, workingDirectory } from './changing-chat.ts';
-import { listChanges, readDiff, type View } from './read-changes.ts';
+import { commit } from './commit.ts';
+import { discard, type DiscardParts, undoDiscard } from './discard.ts';
+import { Hand } from './hand.ts';
+import { allBytesOf } from './named-files.ts';
+import { changedPaths, listChanges, readDiff, type View } from './read-changes.ts';
+import { stage, unstage } from './staging.ts';
 import { readMissed } from './missed.ts';
 import { PrivateGit } from './private-git.ts';
 import { Repositories, type Repository } from './repository.ts';
@@ -35,6 +50,8 @@ export interface ChangesLimits {
   snapshotMs: number;
   /** How long clients wait. */
   readMs: number;
+  /** How long staging and commits may take, with the hooks and filters of a repository. */
+  writeMs: number;
   /** Larger files are left out. */
   maxFileBytes: number;
 }
@@ -44,6 +61,7 @@ const usual: ChangesLimits = {
   firstWaitMs: 5_000,
   snapshotMs: 60_000,
   readMs: 20_000,
+  writeMs: 120_000,
   maxFileBytes: 50 * 1024 * 1024,
 };
 const weekMs = 7 * 24 * 60 * 60_000;
@@ -55,6 +73,10 @@ interface Lanes {
   reads: Serial;
   readCount: number;
   hasStart: Set<string>;
+}
+
+interface WriteParts extends DiscardParts {
+  readonly head: () => Promise<string | null>;
 }
 
 export class Changes {
@@ -114,6 +136,44 @@ export class Changes {
   /** Throws `changes_unavailable`. */
   diff(chat: ChangingChat, query: DiffQuery & { since: Since }): Promise<ChangeDiff> {
     return this.#read(chat, (view) => readDiff(view, chat.id, query));
+  }
+
+  /** Adds files to the person's index. Throws `changes_unavailable`, `change_refused`. */
+  stage(chat: ChangingChat, { paths }: StageChanges, isTrusted: boolean): Promise<number> {
+    const bytes = allBytesOf(paths);
+    return this.#write(chat, isTrusted, async ({ hand }) => {
+      await stage(hand, bytes);
+      return bytes.length;
+    });
+  }
+
+  /** Takes them out of it again. Throws `changes_unavailable`, `change_refused`. */
+  unstage(chat: ChangingChat, { paths }: StageChanges, isTrusted: boolean): Promise<number> {
+    const bytes = allBytesOf(paths);
+    return this.#write(chat, isTrusted, async ({ hand, head }) => {
+      await unstage(hand, await head(), bytes);
+      return bytes.length;
+    });
+  }
+
+  /** Throws `changes_unavailable`, `change_refused`. */
+  commit(chat: ChangingChat, request: CommitChanges, isTrusted: boolean): Promise<Omit<CommittedChanges, 'chatId'>> {
+    const { message, during, paths, all } = request;
+    const named = paths ? allBytesOf(paths) : null;
+    return this.#write(chat, isTrusted, async ({ hand, view, head }) => {
+      if (all) await stage(hand, await changedPaths(view, await head()));
+      return commit(hand, { message, during, paths: named, head: await head() });
+    });
+  }
+
+  /** The name under which it can be given back. Throws `changes_unavailable`, `change_refused`. */
+  discard(chat: ChangingChat, request: DiscardChange, isTrusted: boolean): Promise<string> {
+    return this.#write(chat, isTrusted, (parts) => discard(parts, chat.id, request));
+  }
+
+  /** Throws `changes_unavailable`, `change_refused`. */
+  undo(chat: ChangingChat, id: string, isTrusted: boolean): Promise<ShownPath[]> {
+    return this.#write(chat, isTrusted, (parts) => undoDiscard(parts, id));
   }
 
   /** Removes the chat's snapshots and what is kept beside them. Never rejects: the repositories may be gone. */
@@ -185,8 +245,28 @@ export class Changes {
     });
   }
 
-  async #read<T>(chat: ChangingChat, task: (view: View) => Promise<T>): Promise<T> {
-    const { readMs } = this.#limits;
+  /** What a person has asked for, one after the other. */
+  #write<T>(chat: ChangingChat, isTrusted: boolean, task: (parts: WriteParts) => Promise<T>): Promise<T> {
+    const { writeMs, maxFileBytes } = this.#limits;
+    const { env } = this.#options;
+    return this.#read(
+      chat,
+      async (view, folder) => {
+        const { repository } = view.git;
+        const own = await this.#git(await openHand(folder), repository, writeMs);
+        const untilMs = performance.now() + writeMs;
+        const hand = new Hand({ own, env, isTrusted, signal: this.#stop.signal, untilMs });
+        return task({ view, hand, folder, maxFileBytes, head: () => readHead(repository, env) });
+      },
+      writeMs,
+    );
+  }
+
+  async #read<T>(
+    chat: ChangingChat,
+    task: (view: View, folder: string) => Promise<T>,
+    readMs = this.#limits.readMs,
+  ): Promise<T> {
     const repository = await this.#repositories.find(await workingDirectory(chat));
     const lanes = this.#lanesOf(chat.id);
     // The snapshot of the turn that has just started may be under way.
@@ -205,12 +285,15 @@ export class Changes {
           readMs,
         );
         await git.keepObjectsApart();
-        return await task({
-          git,
-          env: this.#options.env,
-          missed: () => readMissed(folder),
-          now: () => this.#readTree(git),
-        });
+        return await task(
+          {
+            git,
+            env: this.#options.env,
+            missed: () => readMissed(folder),
+            now: () => this.#readTree(git),
+          },
+          folder,
+        );
       } catch (error) {
         if (error instanceof BooError) throw error;
         const isLate = performance.now() >= untilMs;

@@ -1,19 +1,37 @@
-import type { ChangeDiff, ChangeList, DiffQuery, Since } from '../../protocol/changes.ts';
-import { findChat } from '../../store/chats.ts';
+import type {
+  ChangeDiff,
+  ChangeList,
+  CommitChanges,
+  CommittedChanges,
+  DiffQuery,
+  DiscardChange,
+  DiscardedChange,
+  Since,
+  StageChanges,
+  StagedChanges,
+  UndoDiscard,
+  UndoneDiscard,
+} from '../../protocol/changes.ts';
+import type { AgentDirectory } from '../../agents/agent.ts';
+import { type ChatRow, findChat } from '../../store/chats.ts';
 import type { Sql } from '../../store/database.ts';
 import { rowHere } from '../assert-here.ts';
+import { lookAtDirectory } from '../directory-trust.ts';
 import { ask, unknownChat } from '../storage.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
+import type { Changes } from './changes.ts';
 import { changingChat, type ChangingChat } from './changing-chat.ts';
 
 /** What has changed in chats' directories on this host. Throws `changes_unavailable`, `workspace_missing`. */
 export class ChatChanges {
   readonly #sql: Sql;
   readonly #workspaces: Workspaces;
+  readonly #agents: AgentDirectory;
 
-  constructor({ sql, workspaces }: { sql: Sql; workspaces: Workspaces }) {
+  constructor({ sql, workspaces, agents }: { sql: Sql; workspaces: Workspaces; agents: AgentDirectory }) {
     this.#sql = sql;
     this.#workspaces = workspaces;
+    this.#agents = agents;
   }
 
   async list(chatId: string, since: Since): Promise<ChangeList> {
@@ -25,9 +43,56 @@ export class ChatChanges {
     return this.#workspaces.changes.diff(await this.#find(chatId), query);
   }
 
+  async stage(chatId: string, request: StageChanges): Promise<StagedChanges> {
+    return this.#write(chatId, async (changes, chat, isTrusted) => ({
+      count: await changes.stage(chat, request, isTrusted),
+    }));
+  }
+
+  async unstage(chatId: string, request: StageChanges): Promise<StagedChanges> {
+    return this.#write(chatId, async (changes, chat, isTrusted) => ({
+      count: await changes.unstage(chat, request, isTrusted),
+    }));
+  }
+
+  async discard(chatId: string, request: DiscardChange): Promise<DiscardedChange> {
+    return this.#write(chatId, async (changes, chat, isTrusted) => ({
+      undo: await changes.discard(chat, request, isTrusted),
+    }));
+  }
+
+  async undo(chatId: string, { undo }: UndoDiscard): Promise<UndoneDiscard> {
+    return this.#write(chatId, async (changes, chat, isTrusted) => ({
+      files: await changes.undo(chat, undo, isTrusted),
+    }));
+  }
+
+  async commit(chatId: string, request: CommitChanges): Promise<CommittedChanges> {
+    return this.#write(chatId, (changes, chat, isTrusted) => changes.commit(chat, request, isTrusted));
+  }
+
+  async #write<T>(
+    chatId: string,
+    task: (changes: Changes, chat: ChangingChat, isTrusted: boolean) => Promise<T>,
+  ): Promise<T & { chatId: string }> {
+    const row = await this.#row(chatId);
+    return { ...(await task(this.#workspaces.changes, changingChat(row), await this.#isTrusted(row))), chatId };
+  }
+
+  /** What its directory turns on may run, as long as it is what was trusted. */
+  async #isTrusted({ trusted, agent, cwd }: ChatRow): Promise<boolean> {
+    if (!trusted) return false;
+    const look = { keptRules: [], ask };
+    return (await lookAtDirectory(this.#sql, this.#agents.agentFor(agent), cwd, look)).trusted;
+  }
+
   async #find(chatId: string): Promise<ChangingChat> {
+    return changingChat(await this.#row(chatId));
+  }
+
+  async #row(chatId: string): Promise<ChatRow> {
     const row = await ask(() => findChat(this.#sql, chatId));
     if (!row) throw unknownChat();
-    return changingChat(await rowHere(this.#workspaces, row));
+    return rowHere(this.#workspaces, row);
   }
 }

@@ -76,3 +76,10 @@ export async function openView(folder: string, { isWorn }: { isWorn: boolean }):
   await writeFile(markPath, mark);
   return view;
 }
+
+/** The part of the folder from which the person's own index and objects are written. */
+export async function openHand(folder: string): Promise<string> {
+  const hand = join(folder, 'hand');
+  await mkdir(hand, { recursive: true, mode: 0o700 });
+  return hand;
+}

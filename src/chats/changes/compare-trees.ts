@@ -3,11 +3,12 @@ import { isUtf8 } from 'node:buffer';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChangedFile } from '../../protocol/changes.ts';
+import { keyOf } from './named-files.ts';
 import { shownPath, splitPaths } from './paths.ts';
 import type { PrivateGit } from './private-git.ts';
 
 /** A file on both sides; renamed, it has two paths. */
-interface Entry {
+export interface Entry {
   modes: [string, string];
   objects: [string, string];
   letter: string;
@@ -76,7 +77,7 @@ export async function diffOfAll(git: PrivateGit, from: string, to: string) {
   return { file: null, ...textOf(diff.stdout, diff.isCut) };
 }
 
-async function entriesOf(
+export async function entriesOf(
   git: PrivateGit,
   from: string,
   to: string,
@@ -89,7 +90,7 @@ async function entriesOf(
   return { entries: readEntries(splitPaths(found.stdout)), isTruncated: false };
 }
 
-function readEntries(parts: readonly Buffer[]): Entry[] {
+export function readEntries(parts: readonly Buffer[]): Entry[] {
   const entries: Entry[] = [];
   for (let at = 0; at < parts.length;) {
     const [before = '', after = '', one = '', other = '', how = ''] = parts[at++]!.toString('latin1')
@@ -118,12 +119,9 @@ function readCounts(parts: readonly Buffer[]): Map<string, Counts> {
   return counts;
 }
 
-/** A text for each sequence of bytes. */
-const keyOf = (path: Buffer): string => path.toString('latin1');
-
 const submodule = '160000';
 
-function fileOf({ modes, letter, oldPath, path }: Entry, counts: Counts | null): ChangedFile {
+function fileOf({ modes, objects, letter, oldPath, path }: Entry, counts: Counts | null): ChangedFile {
   const isSubmodule = modes.includes(submodule);
   const [added, removed] = counts === null || counts === 'binary' || isSubmodule ? [null, null] : counts;
   const old = letter === 'R' ? shownPath(oldPath) : undefined;
@@ -135,12 +133,13 @@ function fileOf({ modes, letter, oldPath, path }: Entry, counts: Counts | null):
     removed,
     isBinary: counts === 'binary',
     isSubmodule,
+    content: modes[1] === noMode ? null : objects[1],
   };
 }
 
-const noMode = '000000';
+export const noMode = '000000';
 
-async function treeWith(git: PrivateGit, mode: string, object: string, path: Buffer): Promise<string> {
+export async function treeWith(git: PrivateGit, mode: string, object: string, path: Buffer): Promise<string> {
   const index = join(git.folder, 'one-file');
   await Promise.all([rm(index, { force: true }), rm(`${index}.lock`, { force: true })]);
   if (mode === noMode) await git.run(['read-tree', '--empty'], { index });

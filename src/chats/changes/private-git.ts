@@ -54,6 +54,8 @@ export class PrivateGit {
         mkdir(join(own, 'objects'), { recursive: true }),
       ]);
       await link(join(repository.commonDirectory, 'info/exclude'), join(own, 'info/exclude'));
+      // They say how ends of lines are stored. The drivers that they name are not known.
+      await link(join(repository.commonDirectory, 'info/attributes'), join(own, 'info/attributes'));
       await link(join(repository.gitDirectory, 'info/sparse-checkout'), join(own, 'info/sparse-checkout'));
       await writeFile(join(own, 'HEAD'), 'ref: refs/heads/none\n');
     }
@@ -69,7 +71,7 @@ export class PrivateGit {
   }
 
   /** Where new objects go: the repository's own, unless the folder has some. */
-  get #objects(): string {
+  get objects(): string {
     const own = join(this.folder, 'objects');
     return existsSync(own) ? own : join(this.repository.commonDirectory, 'objects');
   }
@@ -122,7 +124,7 @@ export class PrivateGit {
       GIT_DIR: join(this.folder, 'git'),
       GIT_WORK_TREE: this.repository.top,
       GIT_INDEX_FILE: index,
-      GIT_OBJECT_DIRECTORY: this.#objects,
+      GIT_OBJECT_DIRECTORY: this.objects,
       GIT_CONFIG_GLOBAL: '/dev/null',
       GIT_CONFIG_NOSYSTEM: '1',
       GIT_CONFIG_COUNT: String(settings.length),

@@ -1,10 +1,12 @@
 /** Compares the working tree with an earlier state, for clients. */
 import type { ChangeDiff, ChangeList, DiffQuery, LeftOut, Since } from '../../protocol/changes.ts';
 import type { GitEnvironment } from '../workspaces/git.ts';
-import { compareTrees, diffOfAll, diffOfFile } from './compare-trees.ts';
+import { compareTrees, diffOfAll, diffOfFile, entriesOf } from './compare-trees.ts';
 import type { Missed } from './missed.ts';
 import type { PrivateGit } from './private-git.ts';
+import { emptyTrees } from './repository.ts';
 import { findSnapshot, readHead, readSnapshot, startName } from './snapshot-refs.ts';
+import { readStaged } from './staging.ts';
 import { unavailable } from './unavailable.ts';
 import type { WorkingTree } from './working-tree.ts';
 
@@ -16,22 +18,27 @@ export interface View {
   readonly now: () => Promise<WorkingTree>;
 }
 
-interface Base extends Pick<ChangeList, 'base'> {
+export interface Base extends Pick<ChangeList, 'base'> {
   /** A commit or a tree. */
   from: string;
   leftOut: LeftOut[];
 }
-
-const emptyTrees = {
-  sha1: '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
-  sha256: '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321',
-};
 
 export async function listChanges(view: View, chatId: string, since: Since): Promise<ChangeList> {
   const { base, from, leftOut } = await baseOf(view, chatId, since);
   const now = await view.now();
   const compared = await compareTrees(view.git, from, now.tree);
   const all = [...now.leftOut, ...leftOut];
+  const staged =
+    since === 'head'
+      ? await readStaged(view.git.repository, {
+          env: view.env,
+          head: base.commit,
+          tree: now.tree,
+          objects: view.git.objects,
+          files: compared.files,
+        })
+      : null;
   return {
     chatId,
     since,
@@ -39,10 +46,21 @@ export async function listChanges(view: View, chatId: string, since: Since): Pro
     base,
     tree: now.tree,
     ...compared,
+    ...(staged && {
+      files: compared.files.map((file) => ({ ...file, staged: staged.of(file) })),
+      onlyStaged: staged.only,
+    }),
     leftOut: all
       .filter(({ path }, at) => all.findIndex((each) => each.path === path) === at)
       .toSorted((one, other) => (one.path < other.path ? -1 : 1)),
   };
+}
+
+/** All files that differ from the last commit. */
+export async function changedPaths(view: View, head: string | null): Promise<Buffer[]> {
+  const { tree } = await view.now();
+  const { entries } = await entriesOf(view.git, head ?? emptyTrees[view.git.repository.objectFormat], tree);
+  return entries.flatMap(({ path, oldPath }) => (path.equals(oldPath) ? [path] : [oldPath, path]));
 }
 
 export async function readDiff(
@@ -57,7 +75,7 @@ export async function readDiff(
   return { chatId, since, base, tree: to, ...found };
 }
 
-async function baseOf({ git, env, missed }: View, chatId: string, since: Since): Promise<Base> {
+export async function baseOf({ git, env, missed }: View, chatId: string, since: Since): Promise<Base> {
   const { repository } = git;
   if (since === 'head') {
     const head = await readHead(repository, env);
@@ -77,7 +95,7 @@ async function baseOf({ git, env, missed }: View, chatId: string, since: Since):
 }
 
 /** It is only kept for some time. */
-async function hasTree(git: PrivateGit, tree: string): Promise<boolean> {
+export async function hasTree(git: PrivateGit, tree: string): Promise<boolean> {
   const found = await git.run(['cat-file', '-t', tree], { mayEndWith: [0, 128] });
   return found.code === 0 && found.stdout.toString('utf8').trim() === 'tree';
 }

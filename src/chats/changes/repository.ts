@@ -21,6 +21,7 @@ export interface Repository {
 }
 
 const read = [
+  'attributesfile',
   'autocrlf',
   'checkstat',
   'eol',
@@ -37,6 +38,11 @@ const read = [
   'trustctime',
 ];
 const wanted = `^(core\\.(${read.join('|')})|extensions\\.objectformat|filter\\..*\\.(clean|process))$`;
+/** Git knows them without having them. */
+export const emptyTrees = {
+  sha1: '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
+  sha256: '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321',
+};
 const maxKept = 200;
 
 export class Repositories {

@@ -7,6 +7,7 @@ import { constants, type Stats } from 'node:fs';
 import { access, copyFile, lstat, readFile, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { LeftOut } from '../../protocol/changes.ts';
+import { joined } from './named-files.ts';
 import { shownPath, splitPaths } from './paths.ts';
 import type { PrivateGit } from './private-git.ts';
 import { stamp } from './repository.ts';
@@ -114,7 +115,6 @@ async function update(git: PrivateGit, { dataDir, maxFileBytes }: WorkingTreeOpt
 }
 
 const isNested = (path: Buffer): boolean => path.at(-1) === 0x2f;
-const joined = (paths: readonly Buffer[]): Buffer => Buffer.concat(paths.flatMap((path) => [path, Buffer.of(0)]));
 const tooMany = (): Error => new Error(`More than ${maxPaths} files have changed or are not tracked`);
 
 /** Which files can be read, and are not too large. */

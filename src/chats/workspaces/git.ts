@@ -2,6 +2,7 @@
  * Runs git as a process, never through a shell. Nothing that a repository configures is run by what is asked here: no
  * hooks, no file system monitor, no pager, no fetch. Nobody is asked for a password. What reads or compares files, which
  * would run the filters that are configured, works through a git directory of our own (`../changes/private-git.ts`).
+ * The exception is `asPerson`, for what a person has asked for in a directory that is trusted (`../changes/hand.ts`).
  */
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
@@ -17,6 +18,8 @@ export interface GitOptions {
   input?: Uint8Array | undefined;
   /** What it prints beyond this many bytes is dropped. */
   maxBytes?: number | undefined;
+  /** With the hooks, filters and signatures that are configured, as on a command line. */
+  asPerson?: boolean;
 }
 
 export interface GitResult {
@@ -34,7 +37,7 @@ export interface GitBytes {
 }
 
 const passed =
-  /^(PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TMPDIR|XDG_CONFIG_HOME|SSH_AUTH_SOCK|SSL_CERT_(FILE|DIR)|GIT_SSL_CAINFO|\w+_proxy)$/i;
+  /^(PATH|HOME|USER|LOGNAME|EMAIL|LANG|LC_\w+|TMPDIR|XDG_CONFIG_HOME|GNUPGHOME|SSH_AUTH_SOCK|SSL_CERT_(FILE|DIR)|GIT_SSL_CAINFO|GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)|\w+_proxy)$/i;
 
 /** The part of an environment that git needs. */
 export function gitEnvironment(env: Readonly<Record<string, string | undefined>>): GitEnvironment {
@@ -52,6 +55,8 @@ export function gitEnvironment(env: Readonly<Record<string, string | undefined>>
 }
 
 const harmless = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.askPass=', 'safe.bareRepository=explicit'];
+/** Nobody is at a terminal, and git's own monitor would stay behind as a process. */
+const unattended = ['core.fsmonitor=false', 'core.askPass='];
 const maxOutput = 256 * 1024;
 
 /** Resolves with its exit code. Rejects if git cannot be started, takes too long, or is aborted; none of it is left then. */
@@ -63,11 +68,11 @@ export async function git(args: readonly string[], options: GitOptions): Promise
 /** The same for what is not text, such as paths. */
 export function gitBytes(
   args: readonly string[],
-  { cwd, env, timeoutMs = 5_000, signal, input, maxBytes = maxOutput }: GitOptions,
+  { cwd, env, timeoutMs = 5_000, signal, input, maxBytes = maxOutput, asPerson = false }: GitOptions,
 ): Promise<GitBytes> {
   const { command, args: all } = withDeathSignal(
     'git',
-    [...harmless.flatMap((setting) => ['-c', setting]), ...args],
+    [...(asPerson ? unattended : harmless).flatMap((setting) => ['-c', setting]), ...args],
     'TERM',
   );
   return new Promise((resolve, reject) => {

@@ -8,6 +8,8 @@ import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/readable.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
 import { Announcer } from './announcer.tsx';
+import { Changes, ChangesButton, type ChangesCount } from '../changes/changes-opener.tsx';
+import { chatHref, parseRoute, useHash } from '../parts/route.ts';
 import { ChatSettings } from './chat-settings.tsx';
 import { Composer } from '../composer/composer.tsx';
 import { useLiveState } from '../parts/use-live-state.ts';
@@ -102,7 +104,11 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const info = useStore(session.info);
   const pending = usePending(chatId);
   const among = pending.map(({ id }) => id).join();
-  const [isTerminalOpen, setTerminalOpen] = useState(false);
+  const route = parseRoute(useHash());
+  const showsChanges = route.name === 'chat' && route.showsChanges;
+  const [counted, setCounted] = useState<ChangesCount>();
+  const [showsTerminal, setTerminalOpen] = useState(false);
+  const isTerminalOpen = showsTerminal && !showsChanges;
   const [isChanging, setChanging] = useState(false);
   const dock = useRef<HTMLDivElement>(null);
   useKeptFocus(dock, promptFocusTarget);
@@ -151,7 +157,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   };
 
   return (
-    <div className={`chat-page ${isTerminalOpen ? 'with-terminal' : ''}`}>
+    <div className={`chat-page ${isTerminalOpen ? 'with-terminal' : showsChanges ? 'with-changes' : ''}`}>
       <section className="chat-column" aria-label="Chat">
         <header className="page-head">
           <a className="icon-button back" href="#/" aria-label="Back to chats">
@@ -174,12 +180,18 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           </div>
           {chat && (
             <>
+              <ChangesButton
+                chatId={chatId}
+                isOpen={showsChanges}
+                count={counted && (showsChanges || counted.of === log.results) ? counted.count : 0}
+              />
               <button
                 className={`icon-button ${isTerminalOpen ? 'is-here' : ''}`}
                 aria-label={isTerminalOpen ? 'Close the terminal' : 'Open the terminal'}
                 aria-pressed={isTerminalOpen}
                 title={hasTerminal ? 'Terminal' : terminalHint}
                 onClick={() => {
+                  if (showsChanges) location.replace(chatHref(chatId));
                   if (hasTerminal || isTerminalOpen) return setTerminalOpen(!isTerminalOpen);
                   session.showToast(`This chat has no terminal. ${terminalHint}.`);
                   setChanging(true);
@@ -259,6 +271,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           </Suspense>
         </ErrorBoundary>
       )}
+      {showsChanges && <Changes chatId={chatId} log={log} onCount={setCounted} />}
       {isChanging && chat && (
         <ChatSettings
           chat={chat}

@@ -6,6 +6,9 @@ import type { Latest } from '../../state/chat-log.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Attached } from './attached.tsx';
+import { Commented } from './commented.tsx';
+import { commentsText } from '../../text/comment-text.ts';
+import { noComments } from '../../state/comments.ts';
 import { Icon } from '../parts/icon.tsx';
 import { type ImageBlock, readImages } from './read-images.ts';
 import { PromptField } from './prompt-field.tsx';
@@ -33,7 +36,9 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   const picker = useRef<HTMLInputElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const commands = useCommands(chat.id, latest.commands?.commands, text);
-  const isEmpty = text.trim() === '' && images.length === 0;
+  const comments = useStore(session.comments.store).get(chat.id) ?? noComments;
+  const written = [text.trim() === '' ? '' : text, commentsText(comments)].filter((part) => part !== '').join('\n\n');
+  const isEmpty = written === '' && images.length === 0;
   const [reading, setReading] = useState(0);
   const takesImages = info?.backends.find(({ name }) => name === chat.backend)?.capabilities.images !== false;
 
@@ -42,11 +47,18 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
     isKept.current = drafts.set(chat.id, { text, images });
     if (wasKept && !isKept.current) session.showToast('This draft is too large to survive a reload of the page.');
   }, [chat.id, text, images, drafts, session]);
+  const prepared = useStore(session.prepared);
+  useEffect(() => {
+    if (prepared?.chatId !== chat.id) return;
+    session.prepared.set(undefined);
+    setText((before) => (before.trim() === '' ? prepared.text : `${before}\n\n${prepared.text}`));
+  }, [chat.id, prepared, session]);
   const send = (): void => {
     // Images still being read belong to this prompt.
     if (isEmpty || reading > 0) return;
-    onSend([...images, ...(text.trim() === '' ? [] : [{ type: 'text' as const, text }])]);
+    onSend([...images, ...(written === '' ? [] : [{ type: 'text' as const, text: written }])]);
     setText('');
+    session.comments.set(chat.id, noComments);
     setImages([]);
     field.current?.focus();
   };
@@ -82,6 +94,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
       }}
     >
       <Attached images={images} onTakeOut={(index) => setImages(images.filter((_, other) => other !== index))} />
+      <Commented comments={comments} onChange={(next) => session.comments.set(chat.id, next)} />
       <PromptField
         field={field}
         text={text}

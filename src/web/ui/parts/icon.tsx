@@ -15,6 +15,8 @@ const paths = {
   up: 'M10 16V4M5 9l5-5 5 5',
   check: 'M4 10.500l4 4 8-9',
   chevron: 'M7 5l5 5-5 5',
+  changes: 'M10 3v8M6 7h8M6 16h8',
+  wide: 'M3 10h14M6 6l-4 4 4 4M14 6l4 4-4 4',
   fork: 'M6 3v14M6 13c0-4 8-2 8-7M14 3v3',
   archive: 'M3 5h14v3H3zM4.500 8v8h11V8M8 11h4',
   trash: 'M4 6h12M8 6V4h4v2M5.500 6l.8 10h7.400l.8-10',

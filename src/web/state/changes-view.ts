@@ -1,0 +1,169 @@
+/**
+ * What the Changes view of a chat holds. It reads the list when asked to, but only while someone can see it, and never twice
+ * at once; and the diff of the chosen file, again only if the list says that it is another one now.
+ */
+import type { ChangeDiff, ChangedFile, ChangeList, Since } from '../../client/client.ts';
+import { type BooError, toBooError } from '../../protocol/error.ts';
+import { fileKey } from '../text/tree-rows.ts';
+import type { Api } from './api.ts';
+import { createStore, type Store } from './store.ts';
+
+export interface ChangesState {
+  since: Since;
+  /** Of `since`; undefined until it is read. */
+  list: ChangeList | undefined;
+  /** Why the list could not be read, the last time. */
+  problem: BooError | undefined;
+  isReading: boolean;
+  /** The key of the chosen file. */
+  chosen: string | undefined;
+  /** Of the chosen file, as soon as it is read. */
+  diff: ChangeDiff | undefined;
+  diffProblem: BooError | undefined;
+}
+
+export interface ChangesView {
+  readonly store: Store<ChangesState>;
+  compare(since: Since): void;
+  choose(key: string | undefined): void;
+  /** Reads the list again, as soon as it can be seen. */
+  refresh(): void;
+  /** It can be seen again, or no longer. */
+  noteVisibility(): void;
+  close(): void;
+}
+
+export interface ChangesViewOptions {
+  chatId: string;
+  api: Pick<Api, 'changes' | 'changesDiff'>;
+  since: Since;
+  isVisible: () => boolean;
+  onUnauthorized: () => void;
+}
+
+const keptDiffs = 40;
+
+export function openChangesView({ chatId, api, since, isVisible, onUnauthorized }: ChangesViewOptions): ChangesView {
+  const store = createStore<ChangesState>({
+    since,
+    list: undefined,
+    problem: undefined,
+    isReading: false,
+    chosen: undefined,
+    diff: undefined,
+    diffProblem: undefined,
+  });
+  const set = (part: Partial<ChangesState>): void => store.update((value) => ({ ...value, ...part }));
+  const diffs = new Map<string, ChangeDiff>();
+  let reading: AbortController | undefined;
+  let readingDiff: { name: string; abort: AbortController } | undefined;
+  let isDue = false;
+  let isClosed = false;
+
+  const failed = (error: unknown): BooError => {
+    const problem = toBooError(error);
+    if (problem.code === 'unauthorized') onUnauthorized();
+    return problem;
+  };
+
+  async function read(): Promise<void> {
+    if (isClosed || reading || !isVisible()) return;
+    isDue = false;
+    const mine = (reading = new AbortController());
+    const { since: asked } = store.get();
+    set({ isReading: true });
+    try {
+      const list = await api.changes(chatId, { since: asked }, { signal: mine.signal });
+      if (mine.signal.aborted) return;
+      const before = store.get().list;
+      // Nothing is drawn again if nothing has changed.
+      set({ problem: undefined, ...(before && isSame(before, list) ? {} : { list }) });
+      readDiff();
+    } catch (error) {
+      if (!mine.signal.aborted) set({ problem: failed(error) });
+    } finally {
+      if (reading === mine) {
+        reading = undefined;
+        set({ isReading: false });
+        if (isDue) void read();
+      }
+    }
+  }
+
+  function readDiff(): void {
+    const { list, chosen, diff } = store.get();
+    const file = list?.files.find((each) => fileKey(each) === chosen);
+    if (!list || chosen === undefined) return;
+    const name = file && nameOf(list, file);
+    if (readingDiff && readingDiff.name === name) return;
+    readingDiff?.abort.abort();
+    readingDiff = undefined;
+    if (!file || name === undefined) return set({ diff: undefined, diffProblem: undefined });
+    const known = diffs.get(name);
+    if (known) return set({ diff: known, diffProblem: undefined });
+    const mine = { name, abort: new AbortController() };
+    readingDiff = mine;
+    // The old one stays until the new one is here, if it is of the same file.
+    if (diff?.file && fileKey(diff.file) !== chosen) set({ diff: undefined });
+    const { since: asked } = list;
+    const { signal } = mine.abort;
+    const path = file.pathBytes === undefined ? { path: file.path } : { pathBytes: file.pathBytes };
+    api.changesDiff(chatId, { since: asked, tree: list.tree, ...path }, { signal }).then(
+      (found) => {
+        if (signal.aborted) return;
+        readingDiff = undefined;
+        diffs.set(name, found);
+        for (const oldest of [...diffs.keys()].slice(0, -keptDiffs)) diffs.delete(oldest);
+        set({ diff: found, diffProblem: undefined });
+      },
+      (error: unknown) => {
+        if (signal.aborted) return;
+        readingDiff = undefined;
+        set({ diffProblem: failed(error) });
+      },
+    );
+  }
+
+  return {
+    store,
+    compare(next) {
+      if (store.get().since === next) return;
+      reading?.abort();
+      reading = undefined;
+      readingDiff?.abort.abort();
+      readingDiff = undefined;
+      set({ since: next, list: undefined, problem: undefined, diff: undefined, diffProblem: undefined });
+      void read();
+    },
+    choose(key) {
+      if (store.get().chosen === key) return;
+      set({ chosen: key, diff: undefined, diffProblem: undefined });
+      readDiff();
+    },
+    refresh() {
+      isDue = true;
+      void read();
+    },
+    noteVisibility() {
+      if (isDue) void read();
+    },
+    close() {
+      isClosed = true;
+      reading?.abort();
+      readingDiff?.abort.abort();
+    },
+  };
+}
+
+/** The same name, the same diff. */
+function nameOf(
+  { since, base, tree }: ChangeList,
+  { content, status, oldPath, isBinary, ...file }: ChangedFile,
+): string {
+  const is = content ?? (status === 'deleted' ? 'deleted' : tree);
+  return JSON.stringify([since, base.commit, base.takenAt, fileKey(file), status, oldPath, isBinary, is]);
+}
+
+function isSame(one: ChangeList, other: ChangeList): boolean {
+  return one.since === other.since && one.tree === other.tree && JSON.stringify(one) === JSON.stringify(other);
+}
