@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createTestApp } from '../../test/support/test-app.ts';
+import { systemClock } from '../lib/clock.ts';
 import { BooError } from '../protocol/error.ts';
 import { changeRoutes } from './change-routes.ts';
 
@@ -16,7 +17,7 @@ describe('CHANGE-14: changes over HTTP', () => {
     const app = await withChat();
     const headers = { authorization: '' };
     expect((await app.call('GET', `/v1/chats/${app.id}/changes`, { headers })).status).toBe(401);
-    const routes = changeRoutes(app.chats);
+    const routes = changeRoutes(app.chats, { keepAliveMs: 1_000, clock: systemClock });
     expect(routes.every(({ policy, byHolder }) => policy === 'bearer' && byHolder)).toBe(true);
     expect(routes.every(({ errors }) => errors?.includes('changes_unavailable'))).toBe(true);
   });

@@ -45,7 +45,7 @@ describe.each(backendNames)('on %s', (backend) => {
   });
 });
 
-test('CLI-28 CHANGE-14 CHANGE-16 CHANGE-18: people stage, discard and commit over the API and the command line', async () => {
+test('CLI-28 CHANGE-14 CHANGE-16 CHANGE-18 CHANGE-22: people stage, discard and commit over the API and the command line', async () => {
   const { client } = server;
   const cwd = realpathSync(server.workDir);
   mkdirSync(join(cwd, 'by-people'));
@@ -57,7 +57,13 @@ test('CLI-28 CHANGE-14 CHANGE-16 CHANGE-18: people stage, discard and commit ove
   mkdirSync(join(top, '.git/hooks'), { recursive: true });
   writeFileSync(join(top, '.git/hooks/pre-commit'), '#!/bin/sh\necho ran >> hook-ran\n', { mode: 0o755 });
   const chat = await client.createChat({ cwd: top });
+  const stop = new AbortController();
+  const news = client.watchChanges(chat.id, { signal: stop.signal })[Symbol.asyncIterator]();
+  const first = await news.next();
   await client.stageChanges(chat.id, { paths: [{ path: 'a.txt' }, { path: 'b.txt' }] });
+  expect(await news.next()).toEqual(first);
+  stop.abort();
+  expect(await news.next()).toMatchObject({ done: true });
   await client.unstageChanges(chat.id, { paths: [{ path: 'b.txt' }] });
   const list = await client.changes(chat.id, { since: 'head' });
   expect(list.files.map(({ path, staged }) => `${path} ${staged}`)).toEqual(['a.txt all', 'b.txt none', 'c.txt none']);
