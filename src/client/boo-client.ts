@@ -7,6 +7,7 @@ import type { TerminalConnection, TerminalOptions } from './terminal.ts';
 import type {
   ChangeDiff,
   ChangeList,
+  ChangesNews,
   CommitChanges,
   CommittedChanges,
   DiffQuery,
@@ -110,6 +111,11 @@ export interface BooClient {
   ): Promise<ChangeList>;
   /** The unified diff of one of these files, or of all of them. */
   changesDiff(chatId: string, query?: DiffQuery, options?: { signal?: AbortSignal | undefined }): Promise<ChangeDiff>;
+  /**
+   * Yields at once and whenever something has changed: the files, what is staged, or the commit. The server looks only
+   * while somebody watches. Reconnects until the signal aborts; throws if it is refused.
+   */
+  watchChanges(chatId: string, options?: { signal?: AbortSignal | undefined }): AsyncIterable<ChangesNews>;
   /**
    * Stages files as they are in the working tree. All that write here throw `change_refused`, whose `details.reason` says
    * why; nothing was done then.

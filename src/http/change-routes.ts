@@ -3,6 +3,7 @@ import type { Chats } from '../chats/chats.ts';
 import {
   changeDiff,
   changeList,
+  changesNews,
   commitChanges,
   committedChanges,
   discardChange,
@@ -13,6 +14,8 @@ import {
   undoDiscard,
   undoneDiscard,
 } from '../protocol/changes.ts';
+import { type FeedOptions, streamed } from './event-routes.ts';
+import { newsStream } from './news-stream.ts';
 import { chatPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route, smallBodyBytes } from './route.ts';
 
@@ -43,7 +46,10 @@ const diffQuery = z
 
 const writeErrors = ['changes_unavailable', 'change_refused', 'workspace_missing'] as const;
 
-export function changeRoutes({ changes }: Pick<Chats, 'changes'>): Route[] {
+export function changeRoutes(
+  { changes }: Pick<Chats, 'changes'>,
+  { keepAliveMs, clock }: Omit<FeedOptions, 'log'>,
+): Route[] {
   return [
     route(
       {
@@ -74,6 +80,40 @@ export function changeRoutes({ changes }: Pick<Chats, 'changes'>): Route[] {
       },
       { params: chatPath, query: diffQuery },
       async ({ params, query }) => json(200, await changes.diff(params.chatId, query)),
+    ),
+    route(
+      {
+        id: 'watchChanges',
+        method: 'GET',
+        path: '/v1/chats/{chatId}/changes/watch',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Be told when something changes in the chat’s repository',
+        errors: ['changes_unavailable', 'workspace_missing'],
+        responses: {
+          200: {
+            description:
+              'Server-sent events named `changes` with JSON data (ChangesNews): one at once, and one whenever the files, ' +
+              'what is staged or the commit has changed. It ends when the chat is deleted and when the server stops.',
+            contentType: 'text/event-stream',
+            schema: changesNews,
+          },
+        },
+      },
+      { params: chatPath },
+      async ({ params, request, env }) => {
+        const headers = { 'content-type': 'text/event-stream', ...streamed };
+        // Nobody reads the body of an answer to HEAD.
+        if (request.method !== 'GET') return new Response(null, { headers });
+        const news = newsStream({ keepAliveMs, clock });
+        const close = await changes.watch(params.chatId, { onChange: news.write, onEnd: news.end });
+        const forget = env.openFeeds?.add(news.end);
+        news.onEnd(() => {
+          close();
+          forget?.();
+        });
+        return new Response(news.body, { headers });
+      },
     ),
     route(
       {

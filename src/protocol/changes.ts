@@ -129,6 +129,15 @@ export const changeDiff = z
   .meta({ id: 'ChangeDiff' });
 export type ChangeDiff = z.infer<typeof changeDiff>;
 
+/** Something has changed: the files, what is staged, or the commit. */
+export const changesNews = z
+  .object({
+    /** Of the working tree, to be compared with that of a list; null if it cannot be read. */
+    tree: z.string().nullable(),
+  })
+  .meta({ id: 'ChangesNews' });
+export type ChangesNews = z.infer<typeof changesNews>;
+
 export interface DiffQuery {
   since?: Since | undefined;
   /** All files without it. */

@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { within } from '../../lib/within.ts';
 import type {
@@ -20,13 +21,14 @@ import type {
 } from '../../protocol/changes.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
 import type { GitEnvironment } from '../workspaces/git.ts';
-import { chatsWithFolders, folderOf, keptOf, openFolder, openHand, openView } from './chat-folder.ts';
+import { chatsWithFolders, folderOf, keptOf, openFolder, openHand, openView, type ViewName } from './chat-folder.ts';
 import { type ChangingChat, workingDirectory } from './changing-chat.ts';
 import { commit } from './commit.ts';
 import { discard, type DiscardParts, undoDiscard } from './discard.ts';
 import { Hand } from './hand.ts';
+import { type Glance, type Viewer, Watches } from './watches.ts';
 import { allBytesOf } from './named-files.ts';
-import { changedPaths, listChanges, readDiff, type View } from './read-changes.ts';
+import { changedPaths, glance, listChanges, readDiff, type View } from './read-changes.ts';
 import { stage, unstage } from './staging.ts';
 import { readMissed } from './missed.ts';
 import { PrivateGit } from './private-git.ts';
@@ -40,6 +42,7 @@ export interface ChangesOptions {
   dataDir: string;
   env: GitEnvironment;
   limits?: Partial<ChangesLimits>;
+  clock?: Clock;
 }
 
 export interface ChangesLimits {
@@ -70,8 +73,9 @@ const maxReads = 200;
 
 interface Lanes {
   turns: Serial;
-  reads: Serial;
-  readCount: number;
+  /** Of each view, and how often it was used. */
+  reads: Record<ViewName, Serial>;
+  readCounts: Record<ViewName, number>;
   hasStart: Set<string>;
 }
 
@@ -85,12 +89,14 @@ export class Changes {
   readonly #repositories: Repositories;
   readonly #lanes = new Map<string, Lanes>();
   readonly #running = new Set<Promise<unknown>>();
+  readonly #watches: Watches;
   readonly #stop = new AbortController();
 
   constructor(options: ChangesOptions) {
     this.#options = options;
     this.#limits = { ...usual, ...options.limits };
     this.#repositories = new Repositories(options.env);
+    this.#watches = new Watches(options.clock ?? systemClock);
   }
 
   /**
@@ -138,6 +144,21 @@ export class Changes {
     return this.#read(chat, (view) => readDiff(view, chat.id, query));
   }
 
+  /**
+   * Tells whenever something has changed in the working tree, in what is staged or in the commit, until the returned
+   * function is called. Throws `changes_unavailable`.
+   */
+  async watch(chat: ChangingChat, viewer: Pick<Viewer, 'onChange' | 'onEnd'>): Promise<() => void> {
+    const { top } = await this.#repositories.find(await workingDirectory(chat));
+    const look = (): Promise<Glance> => this.#read(chat, glance, { name: 'watch' });
+    return this.#watches.add(top, { chatId: chat.id, look, ...viewer });
+  }
+
+  /** How many working trees are being watched. */
+  get watchCount(): number {
+    return this.#watches.size;
+  }
+
   /** Adds files to the person's index. Throws `changes_unavailable`, `change_refused`. */
   stage(chat: ChangingChat, { paths }: StageChanges, isTrusted: boolean): Promise<number> {
     const bytes = allBytesOf(paths);
@@ -179,6 +200,7 @@ export class Changes {
   /** Removes the chat's snapshots and what is kept beside them. Never rejects: the repositories may be gone. */
   async erase(chatId: string): Promise<void> {
     const { dataDir, env } = this.#options;
+    this.#watches.end(chatId);
     const { turns, reads } = this.#lanesOf(chatId);
     const task = async (): Promise<void> => {
       for (const { commonDirectory } of await keptOf(dataDir, chatId)) {
@@ -188,7 +210,7 @@ export class Changes {
       }
       await rm(folderOf(dataDir, chatId), { recursive: true, force: true });
     };
-    await this.#track(turns(() => reads(task))).catch(() => undefined);
+    await this.#track(turns(() => reads.view(() => reads.watch(task)))).catch(() => undefined);
     this.#lanes.delete(chatId);
   }
 
@@ -204,6 +226,7 @@ export class Changes {
 
   /** Ends what runs. Idempotent. */
   async close(): Promise<void> {
+    this.#watches.end();
     this.#stop.abort(new Error('the host stops'));
     await Promise.allSettled(this.#running);
   }
@@ -258,14 +281,14 @@ export class Changes {
         const hand = new Hand({ own, env, isTrusted, signal: this.#stop.signal, untilMs });
         return task({ view, hand, folder, maxFileBytes, head: () => readHead(repository, env) });
       },
-      writeMs,
+      { readMs: writeMs },
     );
   }
 
   async #read<T>(
     chat: ChangingChat,
     task: (view: View, folder: string) => Promise<T>,
-    readMs = this.#limits.readMs,
+    { readMs = this.#limits.readMs, name = 'view' }: { readMs?: number; name?: ViewName } = {},
   ): Promise<T> {
     const repository = await this.#repositories.find(await workingDirectory(chat));
     const lanes = this.#lanesOf(chat.id);
@@ -274,13 +297,13 @@ export class Changes {
       readMs,
       lanes.turns(() => Promise.resolve()),
     );
-    const read = lanes.reads(async () => {
+    const read = lanes.reads[name](async () => {
       const untilMs = performance.now() + readMs;
       try {
         const folder = await openFolder(this.#options.dataDir, chat.id, repository);
-        lanes.readCount += 1;
+        lanes.readCounts[name] += 1;
         const git = await this.#git(
-          await openView(folder, { isWorn: lanes.readCount % maxReads === 0 }),
+          await openView(folder, { name, isWorn: lanes.readCounts[name] % maxReads === 0 }),
           repository,
           readMs,
         );
@@ -307,7 +330,12 @@ export class Changes {
   #lanesOf(chatId: string): Lanes {
     const known = this.#lanes.get(chatId);
     if (known) return known;
-    const lanes = { turns: createSerial(), reads: createSerial(), readCount: 0, hasStart: new Set<string>() };
+    const lanes: Lanes = {
+      turns: createSerial(),
+      reads: { view: createSerial(), watch: createSerial() },
+      readCounts: { view: 0, watch: 0 },
+      hasStart: new Set(),
+    };
     this.#lanes.set(chatId, lanes);
     return lanes;
   }

@@ -20,7 +20,10 @@ import { lookAtDirectory } from '../directory-trust.ts';
 import { ask, unknownChat } from '../storage.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
 import type { Changes } from './changes.ts';
+import type { Viewer } from './watches.ts';
 import { changingChat, type ChangingChat } from './changing-chat.ts';
+
+export type ChangesViewer = Pick<Viewer, 'onChange' | 'onEnd'>;
 
 /** What has changed in chats' directories on this host. Throws `changes_unavailable`, `workspace_missing`. */
 export class ChatChanges {
@@ -41,6 +44,11 @@ export class ChatChanges {
   /** Of one file, or of all. */
   async diff(chatId: string, query: DiffQuery & { since: Since }): Promise<ChangeDiff> {
     return this.#workspaces.changes.diff(await this.#find(chatId), query);
+  }
+
+  /** Until the returned function is called, or `onEnd`. */
+  async watch(chatId: string, viewer: ChangesViewer): Promise<() => void> {
+    return this.#workspaces.changes.watch(await this.#find(chatId), viewer);
   }
 
   async stage(chatId: string, request: StageChanges): Promise<StagedChanges> {

@@ -1,13 +1,16 @@
 /** Compares the working tree with an earlier state, for clients. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ChangeDiff, ChangeList, DiffQuery, LeftOut, Since } from '../../protocol/changes.ts';
 import type { GitEnvironment } from '../workspaces/git.ts';
 import { compareTrees, diffOfAll, diffOfFile, entriesOf } from './compare-trees.ts';
 import type { Missed } from './missed.ts';
 import type { PrivateGit } from './private-git.ts';
-import { emptyTrees } from './repository.ts';
+import { emptyTrees, stamp } from './repository.ts';
 import { findSnapshot, readHead, readSnapshot, startName } from './snapshot-refs.ts';
 import { readStaged } from './staging.ts';
 import { unavailable } from './unavailable.ts';
+import type { Glance } from './watches.ts';
 import type { WorkingTree } from './working-tree.ts';
 
 /** A working tree that is read for clients, and writes nothing into its repository. */
@@ -54,6 +57,15 @@ export async function listChanges(view: View, chatId: string, since: Since): Pro
       .filter(({ path }, at) => all.findIndex((each) => each.path === path) === at)
       .toSorted((one, other) => (one.path < other.path ? -1 : 1)),
   };
+}
+
+/** Whether anything is different from before. */
+export async function glance({ git, env, now }: View): Promise<Glance> {
+  const { top, gitDirectory } = git.repository;
+  const head = await readHead({ top }, env);
+  const index = await stat(join(gitDirectory, 'index'), { bigint: true }).catch(() => null);
+  const { tree } = await now();
+  return { tree, mark: `${tree}\n${head}\n${index && stamp(index)}` };
 }
 
 /** All files that differ from the last commit. */
