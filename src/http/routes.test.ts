@@ -399,6 +399,8 @@ describe('answers', () => {
       '/v1/chats/{chatId}/resume': {},
       '/v1/chats/{chatId}/rewind': {},
       '/v1/chats/{chatId}/fork': { at: 1 },
+      '/v1/chats/{chatId}/worktree/merge': {},
+      '/v1/chats/{chatId}/worktree/rebase': {},
       '/v1/chats/{chatId}/trust': { digest: '0'.repeat(64) },
       '/v1/chats/{chatId}/prompts': { id: 'p', content: 'x' },
       '/v1/chats/{chatId}/prompts/{promptId}': { before: null },

@@ -11,6 +11,7 @@ export const backupTables = [
   'unfinished_messages',
   'side_files',
   'directory_trusts',
+  'worktrees',
   'claude_session_entries',
   'claude_session_summaries',
 ] as const;
