@@ -17,10 +17,10 @@ export interface Attempt {
   outcome: string | null;
 }
 
-/** In the order in which they were created. */
+/** In the order of their titles, which number them. */
 export async function attemptsOf(client: Pick<BooClient, 'listChats'>, group: string): Promise<Chat[]> {
   const { items } = await client.listChats({ limit: 200, group });
-  return items.reverse();
+  return items.toSorted((one, other) => one.title.localeCompare(other.title));
 }
 
 export async function describeAttempt(client: Pick<BooClient, 'changes' | 'events'>, chat: Chat): Promise<Attempt> {

@@ -43,7 +43,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     };
     const dialog = await branch();
     await dialog.getByRole('button', { name: 'Remove' }).click();
-    await dialog.getByText(/have changes that no commit has: notes\.txt/).waitFor();
+    await dialog.getByText(/No commit has the changes of 1 file: notes\.txt/).waitFor();
     await dialog.getByRole('button', { name: 'Discard it and remove' }).waitFor();
     expect(await findings(page)).toEqual([]);
     await dialog.getByLabel(/Commit all changes first/).fill('Notes');
@@ -52,7 +52,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
       .getByText(/was merged into main\.$/)
       .first()
       .waitFor();
-    expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello');
+    expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello\n');
     await (await branch()).getByRole('button', { name: 'Remove' }).click();
     await until(async () => (await server.client.getChat(id)).worktree === null, { what: 'the removal' });
     await page.getByText(/^branch boocode\//).waitFor({ state: 'detached' });

@@ -51,7 +51,7 @@ test('CLI-29: a chat works on its own branch, which is merged and removed', asyn
   expect(begun.err).toContain(`boocode/login in ${top}.worktrees/login`);
   expect(existsSync(join(top, 'notes.txt'))).toBe(false);
   const at = `${top}.worktrees/login`;
-  expect(readFileSync(join(at, 'notes.txt'), 'utf8')).toBe('hello');
+  expect(readFileSync(join(at, 'notes.txt'), 'utf8')).toBe('hello\n');
 
   const listed = JSON.parse((await boocode('worktree', 'ls', '--json')).out) as ListedWorktree[];
   const { chatId } = listed.find(({ worktree }) => worktree.path === at)!;
@@ -60,12 +60,12 @@ test('CLI-29: a chat works on its own branch, which is merged and removed', asyn
 
   const refused = await boocode('worktree', 'merge', chatId);
   expect(refused.code).not.toBe(0);
-  expect(refused.err).toContain('have changes that no commit has: from-setup, notes.txt');
+  expect(refused.err).toContain('No commit has the changes of 2 files: from-setup, notes.txt.');
   expect((await boocode('worktree', 'rm', chatId)).code).not.toBe(0);
   expect((await boocode('worktree', 'merge', chatId, '--commit', 'Notes')).out).toMatch(
     /^Merged boocode\/login into main: 1 commit, now at [0-9a-f]{10}\.\n$/,
   );
-  expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello');
+  expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello\n');
   expect((await boocode('worktree', 'rebase', chatId)).err).toContain('already based on');
   expect((await boocode('worktree', 'rm', chatId)).out).toMatch(
     /^The worktree and the branch boocode\/login .*are gone/,
@@ -89,7 +89,7 @@ test('CLI-30 BRANCH-13: one prompt is tried several times, and one attempt is ke
   expect((await boocode('attempts', second)).out).toBe(tried.out);
   const kept = await boocode('attempts', second, '--keep', '--commit', 'Notes', '--discard-others');
   expect(kept.out).toMatch(/^Merged boocode\/attempt-.*-2 into main\.\n/);
-  expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello');
+  expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello\n');
   expect(git(top, 'branch', '--list', 'boocode/*').split('\n')).toHaveLength(1);
   const { group, archived } = (await server.client.listChats()).items.find(({ id }) => id.startsWith(first))!;
   expect(archived).toBe(true);

@@ -43,13 +43,9 @@ async function assertClean(work: GitWork, repository: Repository): Promise<void>
     const changed = [...new Set([...tracked, ...all, ...leftOut.map((each) => each.path)])].toSorted();
     if (changed.length === 0) return;
     const { text, files } = named(changed);
-    throw refused(
-      'uncommitted',
-      `${countOf(changed.length, 'file')} in ${top} have changes that no commit has: ${text}.`,
-      {
-        files,
-      },
-    );
+    throw refused('uncommitted', `No commit has the changes of ${countOf(changed.length, 'file')}: ${text}.`, {
+      files,
+    });
   });
 }
 

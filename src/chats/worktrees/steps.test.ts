@@ -242,7 +242,7 @@ describe('BRANCH-11: the worktree of a deleted chat', () => {
         chat: 'deleted',
         isHere: true,
         worktree: { branch: 'boocode/used' },
-        wouldLose: `1 file in ${path(used)} have changes that no commit has: b.txt.`,
+        wouldLose: 'No commit has the changes of 1 file: b.txt.',
       },
     ]);
     expect(items[0]!.bytes).toBeGreaterThan(0);

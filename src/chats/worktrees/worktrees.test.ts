@@ -6,6 +6,7 @@ import { git, initRepository } from '../../../test/support/git-repository.ts';
 import { commit, IsolatedChats, refusal, write } from '../../../test/support/isolated-chats.ts';
 import { until } from '../../../test/support/until.ts';
 import type { Chat } from '../../protocol/chat.ts';
+import { trustDirectory } from '../directory-trust.ts';
 
 const own = new IsolatedChats();
 beforeAll(() => own.open());
@@ -293,6 +294,36 @@ describe('BRANCH-6: the setup command', () => {
     const pid = Number(readFileSync(`${started}.pid`, 'utf8'));
     await until(() => !isRunning(pid), { what: 'the end of what the setup had started' });
   });
+});
+
+test('BRANCH-14: trust in a worktree is that of its repository, and its setup command runs with it', async () => {
+  const { agent, sql } = own.here;
+  // What a directory turns on is in one file here.
+  agent.readDirectory = async (at) => {
+    const text = existsSync(join(at, 'settings')) ? readFileSync(join(at, 'settings'), 'utf8') : null;
+    const files = text === null ? [] : [{ path: 'settings', sha256: text, text }];
+    return { path: at, digest: text ?? '-', files, isCurrent: () => true };
+  };
+  try {
+    commit(own.top, { settings: 'one' });
+    git(own.top, 'config', 'boocode.setup', 'touch made.txt');
+    const isTrusted = async (chat: Chat) => (await own.here.chats.readTrust(chat.id)).holds;
+    const wasSetUp = (chat: Chat): boolean => existsSync(join(path(chat), 'made.txt'));
+    const unknown = await own.create({}, { trusted: true });
+    expect([await isTrusted(unknown), wasSetUp(unknown)]).toEqual([true, true]);
+    const untrusted = await own.create();
+    expect([await isTrusted(untrusted), wasSetUp(untrusted)]).toEqual([false, false]);
+    // Somebody has reviewed the repository's own directory: only that is trusted.
+    await trustDirectory(sql, agent, { cwd: own.top });
+    const same = await own.create({}, { trusted: true });
+    expect([await isTrusted(same), wasSetUp(same)]).toEqual([true, true]);
+    commit(own.top, { settings: 'two' });
+    const other = await own.create({}, { trusted: true });
+    expect([await isTrusted(other), wasSetUp(other)]).toEqual([false, false]);
+    expect(other.trusted).toBe(true);
+  } finally {
+    delete agent.readDirectory;
+  }
 });
 
 function isRunning(pid: number): boolean {
