@@ -3,7 +3,7 @@
 create table worktrees (
   chat_id uuid primary key,
   place json not null,
-  state text not null check (state in ('making', 'ready', 'undoing')),
+  state text not null default 'ready' check (state in ('making', 'ready', 'undoing')),
   title text,
   created_at timestamptz not null default clock_timestamp()
 );

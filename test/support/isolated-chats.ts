@@ -104,8 +104,9 @@ export class IsolatedChats {
     ]);
   }
 
-  /** What our own git leaves behind, if anything. */
-  get scratch(): string[] {
-    return readdirSync(this.dataDir).filter((name) => name.startsWith('worktree-git-'));
+  /** Throws if our own git has left something behind. */
+  assertTidy(): void {
+    const left = readdirSync(this.dataDir).filter((name) => name.startsWith('worktree-git-'));
+    if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
   }
 }

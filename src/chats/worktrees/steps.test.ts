@@ -23,7 +23,7 @@ beforeEach(() => {
   own.newRepository();
   commit(own.top, { 'a.txt': 'one\ntwo\nthree\n', '.gitignore': 'ignored\n' });
 });
-afterEach(() => expect(own.scratch).toEqual([]));
+afterEach(() => own.assertTidy());
 
 const path = (chat: Chat): string => chat.worktree!.path;
 const log = (revision: string): string[] => git(own.top, 'log', '--format=%s', revision).split('\n');
@@ -106,11 +106,11 @@ describe('BRANCH-7: a merge', () => {
     git(own.top, 'checkout', '-q', 'side');
     commit(own.top, { 'a.txt': 'side\n' });
     git(own.top, 'checkout', '-q', 'main');
-    expect(() => git(own.top, 'rebase', 'side')).toThrow();
+    expect(() => git(own.top, 'rebase', 'side')).toThrow('rebase');
     await expectRefused(chat, () => own.merge(chat), 'base_in_use');
     git(own.top, 'rebase', '--abort');
     commit(path(chat), { 'a.txt': 'chat\n' });
-    expect(() => git(path(chat), 'rebase', 'main')).toThrow();
+    expect(() => git(path(chat), 'rebase', 'main')).toThrow('rebase');
     expect(await refusal(own.merge(chat))).toBe('worktree_refused: in_progress');
     expect(await refusal(own.remove(chat))).toBe('worktree_refused: in_progress');
   });
@@ -145,6 +145,7 @@ describe('BRANCH-8: a rebase', () => {
     await expectRefused(chat, () => own.rebase(chat), 'merge_commits');
     write(path(chat), { 'b.txt': 'changed\n' });
     await expectRefused(chat, () => own.rebase(chat), 'uncommitted');
+    expect(readFileSync(join(path(chat), 'b.txt'), 'utf8')).toBe('changed\n');
   });
 });
 

@@ -1,5 +1,5 @@
 // Chats get worktrees of their own, made by real git.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { git, initRepository } from '../../../test/support/git-repository.ts';
@@ -12,7 +12,7 @@ const own = new IsolatedChats();
 beforeAll(() => own.open());
 afterAll(() => own.close());
 beforeEach(() => own.newRepository());
-afterEach(() => expect(own.scratch).toEqual([]));
+afterEach(() => own.assertTidy());
 
 const path = (chat: Chat): string => chat.worktree!.path;
 
@@ -78,7 +78,7 @@ describe('BRANCH-1: a chat with a worktree', () => {
     commit(own.top, { 'a.txt': '1\n' });
     git(own.top, 'checkout', '-q', '-b', 'side', 'HEAD~1');
     commit(own.top, { 'a.txt': '2\n' });
-    expect(() => git(own.top, 'rebase', 'main')).toThrow();
+    expect(() => git(own.top, 'rebase', 'main')).toThrow('rebase');
     writeFileSync(join(own.top, '.git/index.lock'), '');
     const chat = await own.create();
     expect(chat.worktree).toMatchObject({ base: null });

@@ -108,7 +108,7 @@ export class Worktrees {
   /** True if the chat was stored after all. */
   async #giveUp(chatId: string, place: StoredWorktree, error: unknown): Promise<boolean> {
     const { sql } = this.#parts;
-    if (!(await ask(() => giveUpWorktree(sql, chatId)))) return true;
+    if (!(await ask(() => giveUpWorktree(sql, chatId))) && (await ask(() => findChat(sql, chatId)))) return true;
     const reason = toBooError(error).details['reason'];
     await takeBack(this.#work(), place, { ownsBranch: reason !== 'branch_exists' && reason !== 'place_taken' });
     await ask(() => deleteWorktree(sql, chatId));
