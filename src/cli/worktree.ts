@@ -93,11 +93,11 @@ export function addWorktree(program: Command, cli: Cli): void {
       const removed = await client.removeWorktree(await idOf(client, given), { discard: flags.discard });
       if (flags.json) return printJson(cli, removed);
       const { branch, commit, isBranchKept } = removed;
-      const was = commit === null ? '' : `, which was at ${commit.slice(0, 10)}`;
+      const was = commit === null ? '' : ` (it was at ${commit.slice(0, 10)})`;
       cli.terminal.out(
         isBranchKept
           ? `The worktree is gone. The branch ${plainLine(branch)} has changed at this moment, and stays.\n`
-          : `The worktree and the branch ${plainLine(branch)}${was}, are gone.\n`.replace('), are', ') are'),
+          : `The worktree is gone, and so is the branch ${plainLine(branch)}${was}.\n`,
       );
     });
 }
