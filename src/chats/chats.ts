@@ -14,7 +14,7 @@ import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
 import type { ChatChanges } from './changes/chat-changes.ts';
-import type { Worktrees } from './worktrees/worktrees.ts';
+import type { ChatWorktrees } from './worktrees/chat-worktrees.ts';
 import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
@@ -154,7 +154,7 @@ export interface Chats {
   /** What has changed in chats' directories. */
   readonly changes: Pick<ChatChanges, 'list' | 'diff'>;
   /** Chats' own working trees. */
-  readonly worktrees: Pick<Worktrees, 'merge' | 'rebase' | 'remove' | 'list'>;
+  readonly worktrees: ChatWorktrees;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
   giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /**

@@ -10,15 +10,17 @@ import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
+const sizes = [
+  ['at a desk', { width: 1200, height: 800 }],
+  ['on a phone', { width: 390, height: 800 }],
+] as const;
+
 describeInBrowser('a chat on a branch of its own', (opened) => {
   let server: TestServer;
   let browser: Browser;
   beforeAll(() => ({ server, browser } = opened()));
 
-  it.each([
-    ['at a desk', { width: 1200, height: 800 }],
-    ['on a phone', { width: 390, height: 800 }],
-  ])('WEB-90: is created, shown, merged and removed in the page, %s', async (_, viewport) => {
+  it.each(sizes)('WEB-90: is created, shown, merged and removed in the page, %s', async (_, viewport) => {
     mkdirSync(join(server.workDir, `page-${viewport.width}`));
     const top = realpathSync(join(server.workDir, `page-${viewport.width}`));
     initRepository(top);

@@ -34,6 +34,7 @@ import { shownWorktree } from '../chat-view.ts';
 import type { Host } from '../host.ts';
 import { ask, unknownChat } from '../storage.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
+import type { ChatWorktrees } from './chat-worktrees.ts';
 import { type Furnished, furnish } from './furnish.ts';
 import { type GitWork, removeScratch } from './git-work.ts';
 import { commitAll, merge, rebase, type Step } from './integrate.ts';
@@ -58,7 +59,7 @@ export interface WorktreesParts {
 const setupLimitMs = 10 * 60_000;
 const atOnce = 4;
 
-export class Worktrees {
+export class Worktrees implements ChatWorktrees {
   readonly #parts: WorktreesParts;
   readonly #lanes = new Map<string, Serial>();
   readonly #progress = new Map<string, NonNullable<ListedWorktree['progress']>>();
@@ -128,7 +129,6 @@ export class Worktrees {
     }
   }
 
-  /** Into the branch that it was made from. Throws `worktree_refused`, `chat_busy`. */
   async merge(actor: Actor, chatId: string, { into, commit }: MergeWorktree): Promise<WorktreeResult> {
     return this.#step(chatId, async (step) => {
       if (commit !== undefined) await commitAll(step, commit);
@@ -139,7 +139,6 @@ export class Worktrees {
     });
   }
 
-  /** Onto the branch that it was made from. Throws `worktree_refused`, `chat_busy`. */
   async rebase(actor: Actor, chatId: string, { onto }: RebaseWorktree): Promise<WorktreeResult> {
     return this.#step(chatId, async (step) => {
       const result = await rebase(step, onto);
@@ -149,10 +148,6 @@ export class Worktrees {
     });
   }
 
-  /**
-   * Removes the working tree, and the branch unless that is kept. The chat goes on in the repository's directory. Throws
-   * `worktree_refused` if something would be lost, unless that is said to be discarded; `chat_busy`.
-   */
   async remove(actor: Actor, chatId: string, removal: Removal): Promise<RemovedWorktree> {
     const { sql, host } = this.#parts;
     const { place, isArchived } = await this.#find(chatId);
@@ -207,7 +202,6 @@ export class Worktrees {
     }
   }
 
-  /** With `making` only those that are being made, which costs no process. */
   async list({ making = false } = {}): Promise<ListedWorktree[]> {
     const limit = createLimiter(atOnce);
     const rows = (await ask(() => listWorktrees(this.#parts.sql))).filter(({ state }) => !making || state === 'making');
