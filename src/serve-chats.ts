@@ -203,6 +203,9 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   door.open(app);
   logger.info({ url: server.url, hostId }, 'BooCode is ready.');
   setImmediate(() => agents.prepare());
+  chats.worktrees
+    .sweep()
+    .catch((err: unknown) => logger.warn({ err }, 'Worktrees that were being made were not looked for.'));
   workspaces.changes
     .sweep((chatIds) => chatsMissing(sql, chatIds))
     .catch((err: unknown) => logger.warn({ err }, 'What is left of deleted chats was not looked for.'));

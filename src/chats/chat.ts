@@ -6,7 +6,7 @@ import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { Chat as ChatView, ChatState, PatchChat, WarmedChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
-import type { Event } from '../protocol/event.ts';
+import type { Event, EventBody } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { InterruptResult, RewindResult } from '../protocol/prompt.ts';
@@ -242,6 +242,27 @@ export class Chat {
       await this.#hold.noteRewind();
       return result;
     });
+  }
+
+  /** Does something in the chat's directory while no turn runs there. Throws `chat_busy` if one does. */
+  async atRest<T>(work: () => Promise<T>): Promise<T> {
+    const { queue, state } = this.#context;
+    queue.assertOpen();
+    if (state.turn || this.#decisions.isWaiting) {
+      const message = 'A turn is running: wait until it has finished, or interrupt it.';
+      throw new BooError('chat_busy', message, { details: { because: 'turn' } });
+    }
+    return queue.addTask('worktree', work);
+  }
+
+  /** Its worktree was removed. */
+  forgetWorktree(): void {
+    this.#context.settings.stored({ worktree: null });
+    this.#onChanged();
+  }
+
+  async note(body: EventBody): Promise<void> {
+    await this.#context.log.append({ events: [{ body }] });
   }
 
   /** Settles a decision; false if it was settled before. Throws `invalid_request`. */

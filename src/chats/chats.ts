@@ -14,6 +14,7 @@ import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
 import type { ChatChanges } from './changes/chat-changes.ts';
+import type { ChatWorktrees } from './worktrees/chat-worktrees.ts';
 import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
@@ -42,6 +43,8 @@ export interface ChatQuery {
   after?: string | undefined;
   limit: number;
   archived?: boolean | undefined;
+  /** Only attempts of this group. */
+  group?: string | undefined;
   /** Text in the title or in messages, case-insensitive. */
   q?: string | undefined;
   /** Abort it when the caller no longer waits: the search is then canceled, and throws `query_timeout`. */
@@ -118,8 +121,8 @@ export interface Draining {
  * Methods that record who did something take that `actor` first.
  */
 export interface Chats {
-  /** Throws `cwd_invalid`, `backend_unavailable`. */
-  createChat(input: CreateChat): Promise<Chat>;
+  /** Throws `cwd_invalid`, `backend_unavailable`, and `worktree_refused` if it is to have a worktree. The signal gives it up. */
+  createChat(input: CreateChat, signal?: AbortSignal): Promise<Chat>;
   /**
    * Newest first, all of them unless `archived` is given. `after` is the `next` of the page before. Throws `query_timeout`.
    */
@@ -150,6 +153,8 @@ export interface Chats {
   readTrust(chatId: string): Promise<ChatTrust>;
   /** What has changed in chats' directories, and what people do about it. */
   readonly changes: Pick<ChatChanges, 'list' | 'diff' | 'watch' | 'stage' | 'unstage' | 'discard' | 'undo' | 'commit'>;
+  /** Chats' own working trees. */
+  readonly worktrees: ChatWorktrees;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
   giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /**

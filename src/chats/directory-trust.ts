@@ -88,6 +88,20 @@ export async function trustDirectory(
   await write(() => insertTrust(sql, content));
 }
 
+/**
+ * Trusts a directory that was made from another one, unless it turns on something that was not trusted there. False if it still
+ * needs a review.
+ */
+export async function trustLike(sql: Sql, agent: Reader, cwd: string, other: string): Promise<boolean> {
+  if (!agent.readDirectory) return true;
+  const [content, original] = await Promise.all([agent.readDirectory(cwd), agent.readDirectory(other)]);
+  const before = await ask(() => findTrust(sql, original));
+  const known = new Map((before?.files ?? []).map(({ path, sha256 }) => [path, sha256]));
+  if (before && content.files.some(({ path, sha256 }) => known.get(path) !== sha256)) return false;
+  await write(() => insertTrust(sql, content));
+  return true;
+}
+
 /** What a chat's directory turns on, and what has changed since it was trusted. */
 export async function describeTrust(sql: Sql, agent: Reader, chat: ChatRow): Promise<ChatTrust> {
   const none = { path: chat.cwd, digest: '', files: [] };

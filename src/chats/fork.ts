@@ -66,7 +66,7 @@ export async function forkChat(parts: ForkParts, actor: Actor, parent: ChatRow, 
   const from = { chatId: parent.id, seq: at };
   const { worktree } = reader;
   const agentDirectory = worktree === null ? null : { cwd: worktree, worktree };
-  const chat = { ...parent, id, title: asked.title ?? titleOfFork(parent.title), archived: false };
+  const chat = { ...parent, id, title: asked.title ?? titleOfFork(parent.title), archived: false, group: null };
   const events: EventBody[] = [
     ...closing(open, actor, agentDirectory ?? { cwd: parent.cwd, worktree: null }),
     { type: 'chat_forked', from, sessionId: to, ...doneByActor(actor) },

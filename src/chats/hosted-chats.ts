@@ -59,7 +59,7 @@ import type { Host } from './host.ts';
 import { HostMoves } from './host-moves.ts';
 import { describeHosts } from './hosts.ts';
 import { Imports } from './imports.ts';
-import { describeTrust, trustDirectory } from './directory-trust.ts';
+import { describeTrust, trustDirectory, trustLike } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
 import { pageCursor } from './page-cursor.ts';
@@ -68,6 +68,7 @@ import { readStoredTranscript } from './stored-transcript.ts';
 import { submitPrompt } from './submit-prompt.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
+import { Worktrees } from './worktrees/worktrees.ts';
 
 export interface HostedChatsParts {
   sql: Sql;
@@ -87,6 +88,7 @@ export interface HostedChatsParts {
 /** The chats of one host and its database, for all callers. */
 export class HostedChats implements Chats {
   readonly changes: ChatChanges;
+  readonly worktrees: Worktrees;
   readonly #sql: Sql;
   readonly #slow: SlowLane;
   readonly #host: Host;
@@ -103,6 +105,10 @@ export class HostedChats implements Chats {
 
   constructor(parts: HostedChatsParts) {
     this.changes = new ChatChanges(parts);
+    this.worktrees = new Worktrees({
+      ...parts,
+      trustLike: (chat, other) => trustLike(parts.sql, parts.agents.agentFor(chat.agent), chat.cwd, other),
+    });
     this.#sql = parts.sql;
     this.#slow = parts.slow;
     this.#host = parts.host;
@@ -123,8 +129,10 @@ export class HostedChats implements Chats {
     this.#describe = () => parts.describe();
   }
 
-  async createChat(input: CreateChat): Promise<ChatView> {
+  async createChat({ isolation, worktree, ...input }: CreateChat, signal?: AbortSignal): Promise<ChatView> {
+    if (worktree && isolation !== 'worktree') throw onlyIsolated();
     const chat = await this.#newChat(input);
+    if (isolation === 'worktree') return this.#announce(await this.worktrees.create(chat, worktree ?? {}, signal));
     if (chat.trusted) await this.#trust(chat);
     return this.#announce(await ask(() => insertChat(this.#sql, chat)));
   }
@@ -212,7 +220,9 @@ export class HostedChats implements Chats {
     this.#announce(await forkChat({ slow: this.#slow, agents: this.#agents }, actor, await this.#row(chatId), fork));
 
   async deleteChat(actor: Actor, chatId: string): Promise<void> {
+    const { title, cwd } = await this.#row(chatId);
     await this.#host.delete(chatId, actor);
+    await this.worktrees.afterDelete(chatId, title ?? cwd);
   }
 
   submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<SubmittedPrompt> {
@@ -368,4 +378,10 @@ export class HostedChats implements Chats {
     this.#host.notifier.changed(row.id, () => this.#views.here(row));
     return this.#views.here(row);
   }
+}
+
+function onlyIsolated(): BooError {
+  return new BooError('invalid_request', 'worktree: is valid with isolation worktree only', {
+    details: { field: 'worktree' },
+  });
 }

@@ -96,7 +96,11 @@ describe('CHANGE-15: boocode diff', () => {
     change([], '', { cwd: '/elsewhere' });
     change([file({})], 'here\n', { cwd: process.cwd() });
     expect((await run()).out).toBe('here\n');
-    stub.chats.splice(0, 2);
+    // One with a worktree is of the directory from which that was made.
+    const worktree = { path: '/there', branch: 'boocode/x', base: 'main', baseCommit: '0', repository: process.cwd() };
+    change([file({})], 'there\n', { cwd: '/there', worktree });
+    expect((await run()).out).toBe('there\n');
+    stub.chats.splice(0, 3);
     expect(await run()).toMatchObject({
       code: 1,
       err: expect.stringContaining('No chat works in this directory') as string,

@@ -53,10 +53,11 @@ function readSince(text: string): Since {
   throw misuse('--since must be start, head, or turn: with the whole id of a turn, as in `boocode show --json`.');
 }
 
-/** The newest chat that works in this directory, or above it. */
+/** The newest chat that works in this directory, or above it, or in a worktree that was made from there. */
 async function chatHere(client: BooClient, here: string): Promise<Chat> {
   for await (const chat of allPages((after) => client.listChats({ after, limit: 200, archived: false }))) {
-    if (here === chat.cwd || here.startsWith(`${chat.cwd}/`)) return chat;
+    const places = [chat.cwd, ...(chat.worktree ? [chat.worktree.repository] : [])];
+    if (places.some((place) => here === place || here.startsWith(`${place}/`))) return chat;
   }
   throw new BooError('not_found', 'No chat works in this directory: name one, as in `boocode ls`.');
 }

@@ -26,6 +26,8 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   resume: async () => (await import('./resume.ts')).addResume,
   rewind: async () => (await import('./rewind.ts')).addRewind,
   fork: async () => (await import('./fork.ts')).addFork,
+  worktree: async () => (await import('./worktree.ts')).addWorktree,
+  attempts: async () => (await import('./attempts.ts')).addAttempts,
   attach: async () => (await import('./attach.ts')).addAttach,
   flip: async () => (await import('./flip.ts')).addFlip,
   move: async () => (await import('./move.ts')).addMove,

@@ -19,6 +19,13 @@ import type {
   UndoDiscard,
   UndoneDiscard,
 } from '../protocol/changes.ts';
+import type {
+  ListedWorktree,
+  MergeWorktree,
+  RebaseWorktree,
+  RemovedWorktree,
+  WorktreeResult,
+} from '../protocol/worktree.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
@@ -77,6 +84,7 @@ export interface BooClient {
   cancelDrain(): Promise<DrainStatus>;
   /** Resolves also if the server responds that it is currently unavailable. */
   health(): Promise<Health>;
+  /** With `isolation: 'worktree'` it takes as long as the repository's setup command. Throws `worktree_refused`. */
   createChat(input: CreateChat): Promise<Chat>;
   /** Newest first. `after` is the previous page's `next`. */
   listChats(
@@ -85,6 +93,8 @@ export interface BooClient {
       limit?: number | undefined;
       /** Only archived chats, or only those that are not; all by default. */
       archived?: boolean | undefined;
+      /** Only attempts of this group. */
+      group?: string | undefined;
       /** Contained in the title or in what was said. Throws `query_timeout` if the search takes too long. */
       q?: string | undefined;
     },
@@ -174,6 +184,21 @@ export interface BooClient {
    * that, and nothing of what followed. Throws `invalid_request` if that turn cannot be continued from.
    */
   fork(chatId: string, fork?: ForkChat): Promise<Chat>;
+  /**
+   * The worktrees that were made for chats, also for deleted ones, and what would be lost with each. With `making` only those
+   * whose chat is being created, and how far that is.
+   */
+  listWorktrees(which?: { making?: boolean | undefined }): Promise<ListedWorktree[]>;
+  /**
+   * Merges the branch of the chat's worktree into the branch that it was made from. Like all steps on worktrees, it is done or
+   * refused with `worktree_refused`, whose `details.reason` says why, and then nothing has changed.
+   */
+  mergeWorktree(chatId: string, merge?: MergeWorktree): Promise<WorktreeResult>;
+  rebaseWorktree(chatId: string, rebase?: RebaseWorktree): Promise<WorktreeResult>;
+  /** Removes the worktree, and keeps its branch. The chat goes on in the repository's directory. */
+  releaseWorktree(chatId: string): Promise<RemovedWorktree>;
+  /** Removes the worktree and its branch; with `discard` whatever would be lost. */
+  removeWorktree(chatId: string, options?: { discard?: boolean | undefined }): Promise<RemovedWorktree>;
   /**
    * The terminal of the chat's agent, which is started if necessary. Resolves when attached; throws
    * `terminal_unavailable` if the chat's backend has none.

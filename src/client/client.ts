@@ -2,6 +2,7 @@
  * The typed client, for browsers and Node. It imports the schemas only as types, so bundles that include it do not
  * include the validator.
  */
+import type { ListedWorktree } from '../protocol/worktree.ts';
 import type { BooClient, ClientOptions } from './boo-client.ts';
 import type { Chat } from '../protocol/chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './follow.ts';
@@ -86,6 +87,15 @@ export { type Question, questionsOf } from '../protocol/question.ts';
 export type { TerminalAccess, TerminalSize } from '../protocol/terminal.ts';
 export type { TranscriptRecord } from '../protocol/transcript.ts';
 export type { ChatTrust, TrustFile } from '../protocol/trust.ts';
+export type {
+  ListedWorktree,
+  MergeWorktree,
+  NewWorktree,
+  RebaseWorktree,
+  RemovedWorktree,
+  Worktree,
+  WorktreeResult,
+} from '../protocol/worktree.ts';
 
 const promptAttempts = 6;
 /** Long enough for the server to write a long session's log. */
@@ -94,6 +104,11 @@ const finishTimeoutMs = 300_000;
 const changeTimeoutMs = 150_000;
 /** Long enough to copy a long chat. */
 const forkTimeoutMs = 150_000;
+
+/** Long enough for a setup command at its limit. */
+const worktreeTimeoutMs = 15 * 60_000;
+/** For git, with a large repository. */
+const slowly = { timeoutMs: 150_000 } as const;
 
 export function createClient(options: ClientOptions): BooClient {
   const backoff = options.backoff ?? { minMs: 250, maxMs: 10_000 };
@@ -151,7 +166,12 @@ export function createClient(options: ClientOptions): BooClient {
       }
     },
 
-    createChat: (input) => wire.request('/v1/chats', { method: 'POST', body: input }),
+    createChat: (input) =>
+      wire.request('/v1/chats', {
+        method: 'POST',
+        body: input,
+        ...(input.isolation === 'worktree' && { timeoutMs: worktreeTimeoutMs }),
+      }),
     listChats: ({ archived, ...page } = {}, { signal } = {}) =>
       wire.request('/v1/chats', { query: { ...page, archived: archived?.toString() }, signal }),
     getChat: (chatId) => wire.request(chatPath(chatId)),
@@ -207,6 +227,21 @@ export function createClient(options: ClientOptions): BooClient {
     rewind: (chatId, rewind = {}) => wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind }),
     fork: (chatId, fork = {}) =>
       wire.request(`${chatPath(chatId)}/fork`, { method: 'POST', body: fork, timeoutMs: forkTimeoutMs }),
+    listWorktrees: async ({ making } = {}) => {
+      const query = { making: making === true ? 'true' : undefined };
+      return (await wire.request<{ items: ListedWorktree[] }>('/v1/worktrees', { query, ...slowly })).items;
+    },
+    mergeWorktree: (chatId, merge = {}) =>
+      wire.request(`${chatPath(chatId)}/worktree/merge`, { method: 'POST', body: merge, ...slowly }),
+    rebaseWorktree: (chatId, rebase = {}) =>
+      wire.request(`${chatPath(chatId)}/worktree/rebase`, { method: 'POST', body: rebase, ...slowly }),
+    releaseWorktree: (chatId) => wire.request(`${chatPath(chatId)}/worktree/release`, { method: 'POST', ...slowly }),
+    removeWorktree: (chatId, { discard } = {}) =>
+      wire.request(`${chatPath(chatId)}/worktree`, {
+        method: 'DELETE',
+        query: { discard: discard === true ? 'true' : undefined },
+        ...slowly,
+      }),
     warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 

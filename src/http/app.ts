@@ -35,6 +35,7 @@ import { createTickets, ticketIn, type Tickets } from './tickets.ts';
 import { transcriptRoutes } from './transcript-routes.ts';
 import { createWebFiles, type WebFiles } from './web-files.ts';
 import { webRoutes } from './web-routes.ts';
+import { worktreeRoutes } from './worktree-routes.ts';
 
 export interface HttpLimits {
   /** Wrong credentials allowed per minute; beyond these the client has to wait. */
@@ -100,6 +101,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...chatRoutes(options.chats),
     ...changeRoutes(options.chats, live),
     ...forkRoutes(options.chats),
+    ...worktreeRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),
     ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),

@@ -27,6 +27,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   terminal_unavailable: { status: 409, title: 'There is no terminal to attach to' },
   chat_busy: { status: 409, title: 'The chat is busy' },
   log_replaced: { status: 409, title: 'The chat has another log than this cursor' },
+  worktree_refused: { status: 409, title: 'The worktree stays as it is' },
   changes_unavailable: { status: 409, title: 'The changes cannot be told' },
   change_refused: { status: 409, title: 'The change was refused' },
   chat_elsewhere: { status: 409, title: 'Another host runs this chat' },

@@ -404,6 +404,8 @@ describe('answers', () => {
       '/v1/chats/{chatId}/changes/discard': { path: 'a', tree: '0'.repeat(40) },
       '/v1/chats/{chatId}/changes/undo': { undo: chat.id },
       '/v1/chats/{chatId}/changes/commit': { message: 'x' },
+      '/v1/chats/{chatId}/worktree/merge': {},
+      '/v1/chats/{chatId}/worktree/rebase': {},
       '/v1/chats/{chatId}/trust': { digest: '0'.repeat(64) },
       '/v1/chats/{chatId}/prompts': { id: 'p', content: 'x' },
       '/v1/chats/{chatId}/prompts/{promptId}': { before: null },

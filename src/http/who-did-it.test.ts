@@ -31,10 +31,12 @@ function watched() {
   const test = createTestApp();
   const asked: { method: keyof Chats; actor: Actor }[] = [];
   for (const [method] of requests) {
-    test.chats[method] = ((actor: Actor) => {
-      asked.push({ method, actor });
-      return Promise.resolve({ receipt: { promptId: 'p' }, created: true });
-    }) as never;
+    Object.assign(test.chats, {
+      [method]: (actor: Actor) => {
+        asked.push({ method, actor });
+        return Promise.resolve({ receipt: { promptId: 'p' }, created: true });
+      },
+    });
   }
   return { ...test, asked };
 }

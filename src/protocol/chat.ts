@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { forkedFrom } from './fork.ts';
 import { hold } from './hold.ts';
 import { workspace } from './workspace.ts';
+import { newWorktree, worktree } from './worktree.ts';
 
 /** Of an agent or a backend: which there are is in `GET /v1/info`. */
 export const registeredName = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be a name as in GET /v1/info');
@@ -212,6 +213,10 @@ export const chat = z
     head: z.int(),
     /** The chat that it was forked from; null if it was not. */
     forkedFrom: forkedFrom.nullable(),
+    /** Its own working tree and branch; null if it has none. */
+    worktree: worktree.nullable(),
+    /** Shared by chats that are attempts at the same prompt. */
+    group: z.uuid().nullable(),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -226,7 +231,16 @@ export const createChat = z
   .strictObject(shapeOf('create'))
   .omit({ archived: true })
   .partial()
-  .extend({ cwd: chatSettings.cwd.create, agent: registeredName.optional() })
+  .extend({
+    cwd: chatSettings.cwd.create,
+    agent: registeredName.optional(),
+    /** `worktree`: the chat gets a working tree and a branch of its own, made from the repository of `cwd`. */
+    isolation: z.enum(['none', 'worktree']).optional(),
+    /** Only with isolation `worktree`. */
+    worktree: newWorktree.optional(),
+    /** Any id that attempts at the same prompt share. */
+    group: z.uuid().optional(),
+  })
   .meta({ id: 'CreateChat' });
 export type CreateChat = z.infer<typeof createChat>;
 

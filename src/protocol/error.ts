@@ -26,6 +26,7 @@ export const errorCodes = [
   'terminal_unavailable', // this chat has no terminal to attach to, or none is available here; the message says why
   'chat_busy', // the chat is busy with something that excludes this
   'log_replaced', // the cursor is of another log than the chat has now, as after a restore of the database; read from the start
+  'worktree_refused', // nothing was done with the chat's worktree, or it was not made; `reason` says why
   'changes_unavailable', // what has changed in the chat's directory cannot be told; `reason` says why
   'change_refused', // nothing was staged, discarded or committed; `reason` says why
   'chat_elsewhere', // another host holds this chat's lease

@@ -134,7 +134,7 @@ export function createMemoryChats(): MemoryChats {
       return decision;
     },
 
-    async createChat(input) {
+    async createChat({ isolation: _isolation, worktree: _worktree, ...input }) {
       check();
       writes += 1;
       const chat: Chat = {
@@ -158,6 +158,8 @@ export function createMemoryChats(): MemoryChats {
         tokensOut: 0,
         head: 0,
         forkedFrom: null,
+        worktree: null,
+        group: input.group ?? null,
         createdAt: time,
         updatedAt: time,
       };
@@ -180,6 +182,24 @@ export function createMemoryChats(): MemoryChats {
       const { cwd: path, trusted } = await this.getChat(chatId);
       const digest = '0'.repeat(64);
       return { chatId, trusted, holds: trusted, path, digest, trustedAt: null, files: [] };
+    },
+    worktrees: {
+      async merge(_actor, chatId) {
+        entryOf(chatId);
+        return { branch: 'boocode/x', base: 'main', commit: '0', commits: 1 };
+      },
+      async rebase(_actor, chatId) {
+        entryOf(chatId);
+        return { branch: 'boocode/x', base: 'main', commit: '0', commits: 1 };
+      },
+      async remove(_actor, chatId, { keepsBranch }) {
+        entryOf(chatId);
+        return { branch: 'boocode/x', commit: '0', isBranchKept: keepsBranch };
+      },
+      async list() {
+        check();
+        return [];
+      },
     },
     changes: {
       async list(chatId, since) {

@@ -31,6 +31,8 @@ export function chatRow(rest: Partial<ChatRow> = {}): ChatRow {
     tokensOut: 0,
     head: 0,
     forkedFrom: null,
+    worktree: null,
+    group: null,
     createdAt: new Date(0),
     updatedAt: new Date(1),
     ordinal: 1,

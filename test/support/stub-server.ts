@@ -260,6 +260,8 @@ export async function openStubServer(): Promise<StubServer> {
         tokensOut: 0,
         head: 0,
         forkedFrom: null,
+        worktree: null,
+        group: null,
         createdAt: at,
         updatedAt: at,
         ...fields,

@@ -22,6 +22,8 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   tokensOut: 0,
   head: 0,
   forkedFrom: null,
+  worktree: null,
+  group: null,
   createdAt: '2026-01-01T00:00:00.000Z',
   updatedAt: '2026-01-01T00:00:00.000Z',
   ...part,

@@ -171,6 +171,14 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 <span className="page-dir" title={readableLine(chat.cwd, 1000)}>
                   <bdi>{readableLine(shortPath(chat.cwd), 80)}</bdi>
                 </span>
+                {chat.worktree && (
+                  <span
+                    className="page-dir"
+                    title={`Its own branch, made from ${readableLine(chat.worktree.base ?? chat.worktree.baseCommit, 100)}`}
+                  >
+                    branch <bdi>{readableLine(chat.worktree.branch, 80)}</bdi>
+                  </span>
+                )}
                 <WorksIn chat={chat} />
                 <RunsOn chat={chat} />
                 <Spent chat={chat} />

@@ -1,4 +1,4 @@
-import { memo, useState } from 'react';
+import { lazy, memo, Suspense, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -9,6 +9,8 @@ import { RenameDialog } from './rename-dialog.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { costText, lastPart, whenText } from '../parts/format.ts';
 import { shownState } from '../parts/shown-state.ts';
+
+const WorktreeDialog = lazy(() => import('./worktree-dialog.tsx'));
 
 export function StateMark({ chat }: { chat: Chat }) {
   const { state, words } = shownState(chat);
@@ -41,6 +43,7 @@ export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isH
 export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
   const session = useSession();
   const [isRenaming, setRenaming] = useState(false);
+  const [isBranching, setBranching] = useState(false);
   const archive = async (archived: boolean): Promise<void> => {
     const changed = await session.attempt(() => session.api.patchChat(chat.id, { archived }));
     if (!changed) return;
@@ -64,6 +67,15 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
         items={[
           { icon: 'pencil', label: 'Rename', run: () => setRenaming(true) },
           { icon: 'fork', label: 'Fork', run: () => void forkChat(session, chat.id) },
+          ...(chat.worktree || chat.group
+            ? [
+                {
+                  icon: 'fork' as const,
+                  label: chat.group ? 'Branch and attempts' : 'Branch',
+                  run: () => setBranching(true),
+                },
+              ]
+            : []),
           {
             icon: 'archive',
             label: chat.archived ? 'Unarchive' : 'Archive',
@@ -82,6 +94,11 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
       >
         <Icon name="more" />
       </Menu>
+      {isBranching && (
+        <Suspense>
+          <WorktreeDialog chat={chat} onClose={() => setBranching(false)} />
+        </Suspense>
+      )}
       {isRenaming && <RenameDialog chat={chat} onClose={() => setRenaming(false)} />}
     </>
   );

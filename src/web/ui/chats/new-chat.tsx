@@ -26,7 +26,10 @@ const initial: Partial<Pick<Chat, SettingName>> & Pick<Chat, 'permissionMode'> =
 export function NewChat({ onClose }: { onClose: () => void }) {
   const session = useSession();
   // People often start the next chat in the same directory.
-  const [lastDirectory] = useState(() => sorted(session.chats.store.get().byId.values())[0]?.cwd ?? '');
+  const [last] = useState(() => sorted(session.chats.store.get().byId.values())[0] ?? null);
+  // Not in the worktree that the last one has to itself.
+  const lastDirectory = last?.worktree?.repository ?? last?.cwd ?? '';
+  const [isIsolated, setIsolated] = useState(false);
   const draft = useSettingsDraft(initial);
   const { permissionMode, cwd = lastDirectory } = draft.values;
   const { isBusy, problem, attempt } = useAttempt();
@@ -35,7 +38,11 @@ export function NewChat({ onClose }: { onClose: () => void }) {
     event.preventDefault();
     const chat = await attempt(() =>
       // A nullable setting that changed is not null: null is what it started with.
-      session.api.createChat({ ...(draft.changes as Partial<CreateChat>), cwd: cwd.trim() }),
+      session.api.createChat({
+        ...(draft.changes as Partial<CreateChat>),
+        cwd: cwd.trim(),
+        ...(isIsolated && { isolation: 'worktree' }),
+      }),
     );
     if (!chat) return;
     session.chats.put(chat);
@@ -50,6 +57,10 @@ export function NewChat({ onClose }: { onClose: () => void }) {
     <Dialog title="New chat" onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
         <DirectoryField value={cwd} onChange={(path) => draft.set({ cwd: path })} />
+        <label className="check">
+          <input type="checkbox" checked={isIsolated} onChange={(event) => setIsolated(event.target.checked)} />
+          Own branch (worktree): changes stay apart from the directory until you merge them
+        </label>
         <fieldset className="choices">
           <legend>Permissions</legend>
           <select

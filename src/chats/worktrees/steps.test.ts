@@ -1,0 +1,310 @@
+// What becomes of a chat's worktree: each step is done, or refused with the reason and nothing is lost.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openChatsHost } from '../../../test/support/chats-host.ts';
+import { createGate } from '../../../test/support/gate.ts';
+import { git, initRepository } from '../../../test/support/git-repository.ts';
+import { commit, IsolatedChats, refusal, write } from '../../../test/support/isolated-chats.ts';
+import { anActor } from '../../../test/support/owners-chats.ts';
+import { finished, said } from '../../../test/support/scripted-backend.ts';
+import { gitEnvironment } from '../workspaces/git.ts';
+import type { Chat } from '../../protocol/chat.ts';
+import { findChat } from '../../store/chats.ts';
+import { insertWorktree } from '../../store/worktrees.ts';
+import type { HostedChats } from '../hosted-chats.ts';
+import { make, plan } from './make.ts';
+
+const own = new IsolatedChats();
+beforeAll(() => own.open());
+afterAll(() => own.close());
+beforeEach(() => {
+  own.newRepository();
+  commit(own.top, { 'a.txt': 'one\ntwo\nthree\n', '.gitignore': 'ignored\n' });
+});
+afterEach(() => own.assertTidy());
+
+const path = (chat: Chat): string => chat.worktree!.path;
+const log = (revision: string): string[] => git(own.top, 'log', '--format=%s', revision).split('\n');
+/** Refused for the reason, with nothing changed in the repository or the worktree. */
+async function expectRefused(chat: Chat, work: () => Promise<unknown>, reason: string): Promise<void> {
+  const all = (): string => own.state() + (existsSync(path(chat)) ? git(path(chat), 'status', '--porcelain') : '');
+  const before = all();
+  expect(await refusal(work())).toBe(`worktree_refused: ${reason}`);
+  expect(all()).toBe(before);
+}
+
+describe('BRANCH-7: a merge', () => {
+  test('moves the branch and the working tree in which it is checked out', async () => {
+    const chat = await own.create({ name: 'x' });
+    const tip = commit(path(chat), { 'a.txt': 'one\ntwo\nTHREE\n', 'b.txt': 'b\n' }, 'Work');
+    expect(await own.merge(chat)).toEqual({ branch: 'boocode/x', base: 'main', commit: tip, commits: 1 });
+    expect(readFileSync(join(own.top, 'b.txt'), 'utf8')).toBe('b\n');
+    expect(git(own.top, 'status', '--porcelain')).toBe('');
+    expect(git(own.top, 'reflog', '-1', '--format=%gs', 'main')).toBe('merge boocode/x');
+    await expectRefused(chat, () => own.merge(chat), 'nothing_to_do');
+    // Both have gone on.
+    commit(own.top, { 'a.txt': 'ONE\ntwo\nTHREE\n' }, 'Meanwhile');
+    commit(path(chat), { 'c.txt': 'c\n' }, 'More');
+    const result = await own.merge(chat);
+    expect(git(own.top, 'log', '-1', '--format=%H %s %an')).toBe(
+      `${result.commit} Merge branch 'boocode/x' into main Test`,
+    );
+    expect(git(own.top, 'status', '--porcelain')).toBe('');
+    expect(readFileSync(join(own.top, 'a.txt'), 'utf8')).toBe('ONE\ntwo\nTHREE\n');
+    const notes = (await own.here.events(chat.id, 'notice')).map(({ code }) => code);
+    expect(notes).toEqual(['worktree_made', 'worktree_merged', 'worktree_merged']);
+  });
+
+  test('commits first if it is told to, and into a branch that is checked out nowhere', async () => {
+    git(own.top, 'branch', 'other');
+    const chat = await own.create();
+    write(path(chat), { 'new.txt': 'new\n', ignored: 'x\n' });
+    rmSync(join(path(chat), 'a.txt'));
+    await own.merge(chat, { into: 'other', commit: 'All of it' });
+    expect(log('other')[0]).toBe('All of it');
+    expect(git(own.top, 'ls-tree', '--name-only', 'other').split('\n')).toEqual(['.gitignore', 'new.txt']);
+    expect(git(path(chat), 'status', '--porcelain')).toBe('');
+    expect(git(own.top, 'status', '--porcelain')).toBe('');
+  });
+
+  test('is refused where it would lose something, and changes nothing', async () => {
+    const chat = await own.create({ name: 'x' });
+    const merge = () => own.merge(chat);
+    write(path(chat), { 'untracked.txt': 'x\n' });
+    await expectRefused(chat, merge, 'uncommitted');
+    commit(path(chat), { 'a.txt': 'one\ntwo\nchat\n' });
+    await expectRefused(chat, () => own.merge(chat, { into: 'gone' }), 'base_missing');
+    await expectRefused(chat, () => own.merge(chat, { into: 'boocode/x' }), 'base_missing');
+    // Changes, staged or not, and untracked files in the way, where the branch is checked out.
+    write(own.top, { '.gitignore': 'changed\n' });
+    await expectRefused(chat, merge, 'base_in_use');
+    git(own.top, 'add', '.gitignore');
+    await expectRefused(chat, merge, 'base_in_use');
+    git(own.top, 'reset', '-q', '--hard');
+    write(own.top, { 'untracked.txt': 'mine\n' });
+    await expectRefused(chat, merge, 'base_in_use');
+    expect(readFileSync(join(own.top, 'untracked.txt'), 'utf8')).toBe('mine\n');
+    rmSync(join(own.top, 'untracked.txt'));
+    writeFileSync(join(own.top, '.git/index.lock'), '');
+    await expectRefused(chat, merge, 'locked');
+    rmSync(join(own.top, '.git/index.lock'));
+    writeFileSync(join(own.top, '.git/refs/heads/main.lock'), '');
+    await expectRefused(chat, merge, 'base_moved');
+    rmSync(join(own.top, '.git/refs/heads/main.lock'));
+    commit(own.top, { 'a.txt': 'one\ntwo\nmain\n' });
+    await expectRefused(chat, merge, 'conflicts');
+    await expect(merge()).rejects.toMatchObject({ details: { files: ['a.txt'] } });
+  });
+
+  test('is refused in the middle of a rebase of either branch', async () => {
+    const chat = await own.create();
+    commit(path(chat), { 'b.txt': 'b\n' });
+    commit(own.top, { 'a.txt': 'main\n' });
+    git(own.top, 'branch', 'side', 'HEAD~1');
+    git(own.top, 'checkout', '-q', 'side');
+    commit(own.top, { 'a.txt': 'side\n' });
+    git(own.top, 'checkout', '-q', 'main');
+    expect(() => git(own.top, 'rebase', 'side')).toThrow('rebase');
+    await expectRefused(chat, () => own.merge(chat), 'base_in_use');
+    git(own.top, 'rebase', '--abort');
+    commit(path(chat), { 'a.txt': 'chat\n' });
+    expect(() => git(path(chat), 'rebase', 'main')).toThrow('rebase');
+    expect(await refusal(own.merge(chat))).toBe('worktree_refused: in_progress');
+    expect(await refusal(own.remove(chat))).toBe('worktree_refused: in_progress');
+  });
+});
+
+describe('BRANCH-8: a rebase', () => {
+  test('puts the commits on top, with their authors and messages', async () => {
+    const chat = await own.create({ name: 'x' });
+    commit(path(chat), { 'b.txt': 'b\n' }, 'First of two\n\nWith a body.');
+    git(path(chat), 'commit', '-q', '--allow-empty', '--author=Someone <some@example.org>', '-m', 'Nothing');
+    write(path(chat), { 'c.txt': 'c\n' });
+    git(path(chat), 'add', '.');
+    git(path(chat), 'commit', '-q', '--author=Someone <some@example.org>', '-m', 'Second');
+    commit(own.top, { 'a.txt': 'changed\n' }, 'Meanwhile');
+    expect(await own.rebase(chat)).toMatchObject({ branch: 'boocode/x', base: 'main', commits: 2 });
+    expect(log('boocode/x').slice(0, 3)).toEqual(['Second', 'First of two', 'Meanwhile']);
+    expect(git(own.top, 'log', '-1', '--format=%an %ae %cn', 'boocode/x')).toBe('Someone some@example.org Test');
+    expect(git(own.top, 'log', '-1', '--format=%b', 'boocode/x~1')).toBe('With a body.');
+    expect(git(path(chat), 'status', '--porcelain')).toBe('');
+    expect(readFileSync(join(path(chat), 'a.txt'), 'utf8')).toBe('changed\n');
+    await expectRefused(chat, () => own.rebase(chat), 'nothing_to_do');
+  });
+
+  test('with conflicts, merges or changes that no commit has is refused, and changes nothing', async () => {
+    const chat = await own.create();
+    commit(path(chat), { 'b.txt': 'b\n' });
+    commit(path(chat), { 'a.txt': 'chat\n' });
+    commit(own.top, { 'a.txt': 'main\n' });
+    await expectRefused(chat, () => own.rebase(chat), 'conflicts');
+    git(path(chat), 'merge', '-q', '-s', 'ours', '-m', 'Merged', 'main');
+    commit(own.top, { 'd.txt': 'd\n' });
+    await expectRefused(chat, () => own.rebase(chat), 'merge_commits');
+    write(path(chat), { 'b.txt': 'changed\n' });
+    await expectRefused(chat, () => own.rebase(chat), 'uncommitted');
+    expect(readFileSync(join(path(chat), 'b.txt'), 'utf8')).toBe('changed\n');
+  });
+});
+
+describe('BRANCH-9: a removal', () => {
+  test('keeps the branch or not, and the chat goes on in the repository', async () => {
+    const [kept, gone] = await Promise.all([own.create({ name: 'kept' }), own.create({ name: 'gone' })]);
+    const tip = commit(path(kept), { 'b.txt': 'b\n' });
+    expect(await own.remove(kept, { keepsBranch: true })).toEqual({
+      branch: 'boocode/kept',
+      commit: tip,
+      isBranchKept: true,
+    });
+    await own.remove(gone);
+    expect(git(own.top, 'branch', '--list', 'boocode/*', '--format=%(refname:short)')).toBe('boocode/kept');
+    expect(existsSync(`${own.top}.worktrees`)).toBe(false);
+    expect(git(own.top, 'worktree', 'list').split('\n')).toHaveLength(1);
+    expect(await own.recorded()).toEqual([]);
+    const after = await own.here.chats.getChat(kept.id);
+    expect(after).toMatchObject({ cwd: own.top, worktree: null });
+    expect(await refusal(own.merge(kept))).toBe('worktree_refused: no_worktree');
+  });
+
+  test('is refused where something would be lost, unless that is to be discarded', async () => {
+    const chat = await own.create({ name: 'x' });
+    const remove = () => own.remove(chat);
+    write(path(chat), { 'b.txt': 'b\n' });
+    await expectRefused(chat, remove, 'uncommitted');
+    git(path(chat), 'add', 'b.txt');
+    rmSync(join(path(chat), 'b.txt'));
+    // Only the index has it.
+    await expectRefused(chat, () => own.remove(chat, { keepsBranch: true }), 'uncommitted');
+    commit(path(chat), { 'b.txt': 'b\n' });
+    await expectRefused(chat, remove, 'unmerged');
+    git(path(chat), 'checkout', '-q', '--detach');
+    commit(path(chat), { 'c.txt': 'c\n' });
+    await expectRefused(chat, () => own.remove(chat, { keepsBranch: true }), 'unmerged');
+    git(path(chat), 'checkout', '-q', 'boocode/x');
+    mkdirSync(join(path(chat), 'inner'));
+    initRepository(join(path(chat), 'inner'));
+    await expectRefused(chat, remove, 'uncommitted');
+    rmSync(join(path(chat), 'inner'), { recursive: true });
+    git(path(chat), 'worktree', 'add', '-q', '--detach', join(path(chat), 'ignored'));
+    await expectRefused(chat, remove, 'inner_repository');
+    git(path(chat), 'worktree', 'remove', join(path(chat), 'ignored'));
+    git(own.top, 'worktree', 'lock', path(chat));
+    await expectRefused(chat, () => own.remove(chat, { keepsBranch: true }), 'locked');
+    git(own.top, 'worktree', 'unlock', path(chat));
+    const other = await own.here.chats.createChat({ cwd: path(chat), title: 'Beside' });
+    await expectRefused(chat, remove, 'other_chats');
+    await own.here.chats.deleteChat(other.id);
+    expect(await own.here.chats.getChat(chat.id)).toMatchObject({ cwd: path(chat) });
+    expect(await own.remove(chat, { discards: true })).toMatchObject({ isBranchKept: false });
+  });
+
+  test('of one that was removed by hand', async () => {
+    const chat = await own.create({ name: 'x' });
+    commit(path(chat), { 'b.txt': 'b\n' });
+    rmSync(path(chat), { recursive: true });
+    expect(await refusal(own.merge(chat))).toBe('worktree_refused: missing');
+    expect(await refusal(own.remove(chat))).toBe('worktree_refused: unmerged');
+    await own.remove(chat, { keepsBranch: true });
+    expect(log('boocode/x')[0]).toBe('More');
+    expect(git(own.top, 'worktree', 'list').split('\n')).toHaveLength(1);
+  });
+});
+
+test('BRANCH-10: nothing is done while a turn runs, and a prompt waits for a step', async () => {
+  const chat = await own.create();
+  const gate = createGate();
+  own.here.backend.script = async function* () {
+    yield said('working');
+    await gate.pass();
+    yield finished();
+  };
+  await own.here.chats.submitPrompt(chat.id, { content: 'work' });
+  await own.here.events(chat.id, 'turn_started');
+  for (const step of [() => own.merge(chat), () => own.rebase(chat), () => own.remove(chat)])
+    expect(await refusal(step())).toBe('chat_busy: turn');
+  gate.open();
+  await own.here.events(chat.id, 'turn_finished');
+  expect(await own.remove(chat)).toMatchObject({ isBranchKept: false });
+});
+
+describe('BRANCH-11: the worktree of a deleted chat', () => {
+  test('goes with it, unless it holds work: then it is listed with what would be lost', async () => {
+    const [empty, used] = [await own.create({ name: 'empty' }), await own.create({ name: 'used' })];
+    write(path(used), { 'b.txt': 'b\n' });
+    await own.here.chats.deleteChat(empty.id);
+    await own.here.chats.deleteChat(used.id);
+    expect(existsSync(path(empty))).toBe(false);
+    const items = (await own.here.everyones.worktrees.list()).filter(({ worktree }) => worktree.repository === own.top);
+    expect(items).toMatchObject([
+      {
+        chatId: used.id,
+        chat: 'deleted',
+        isHere: true,
+        worktree: { branch: 'boocode/used' },
+        wouldLose: 'No commit has the changes of 1 file: b.txt.',
+      },
+    ]);
+    expect(items[0]!.bytes).toBeGreaterThan(0);
+    expect(await refusal(own.remove(used))).toBe('worktree_refused: uncommitted');
+    expect(await own.remove(used, { discards: true })).toMatchObject({ branch: 'boocode/used' });
+    expect(await own.recorded()).toEqual([]);
+    expect(await refusal(own.remove(used))).toMatch(/^not_found/);
+  });
+});
+
+test('BRANCH-12: another host never takes such a chat to another checkout', async () => {
+  git(own.top, 'remote', 'add', 'origin', 'https://example.org/a/repo.git');
+  const chat = await own.create();
+  const dataDir = join(own.root, `there-${own.number}`);
+  mkdirSync(dataDir);
+  const mappings = [{ from: 'https://example.org/a/repo', to: own.top }];
+  const workspaces = own.workspacesOf(dataDir, { mappings, clones: true });
+  const there = await openChatsHost(own.database.url, { dataDir, workspaces });
+  try {
+    await own.here.close();
+    await expect(there.chats.warmAhead(chat.id)).rejects.toMatchObject({
+      code: 'workspace_missing',
+      message: expect.stringContaining(`its own worktree ${path(chat)}`) as string,
+    });
+    expect(await refusal(there.everyones.worktrees.merge(anActor, chat.id, {}))).toMatch(/^workspace_missing/);
+    const [listed] = (await there.everyones.worktrees.list()).filter(({ chatId }) => chatId === chat.id);
+    expect(listed).toMatchObject({ isHere: false, bytes: null, wouldLose: null });
+    await there.chats.deleteChat(chat.id);
+    expect(existsSync(path(chat))).toBe(true);
+    expect(
+      await refusal(there.everyones.worktrees.remove(anActor, chat.id, { keepsBranch: false, discards: true })),
+    ).toBe('worktree_refused: elsewhere');
+  } finally {
+    await there.close();
+    await workspaces.close();
+    own.here = await openChatsHost(own.database.url, {
+      dataDir: own.dataDir,
+      workspaces: own.workspacesOf(own.dataDir),
+    });
+  }
+});
+
+test.each(['recorded', 'made', 'given up'])(
+  'BRANCH-4: what was %s when a host died is taken back at its next start',
+  async (when) => {
+    const before = own.state();
+    const id = randomUUID();
+    const work = { dataDir: own.dataDir, env: gitEnvironment(process.env), signal: new AbortController().signal };
+    const seenBy = own.workspacesOf(own.dataDir).here;
+    const planned = await plan(work, { directory: own.top, wanted: {}, spare: 'x', seenBy });
+    await insertWorktree(own.here.sql, id, planned.place);
+    if (when !== 'recorded') await make(work, planned, false);
+    if (when === 'given up') await own.here.sql`update boocode.worktrees set state = 'undoing' where chat_id = ${id}`;
+    const { worktrees } = own.here.everyones as HostedChats;
+    await worktrees.sweep();
+    expect(own.state()).toBe(before);
+    expect(await own.recorded()).toEqual([]);
+    // A chat that was stored keeps its own, also after a start.
+    const chat = await own.create();
+    await worktrees.sweep();
+    expect(existsSync(path(chat))).toBe(true);
+    expect(await findChat(own.here.sql, chat.id)).toMatchObject({ worktree: { branch: chat.worktree!.branch } });
+  },
+);

@@ -1,0 +1,303 @@
+/**
+ * Worktrees of chats: each has a branch and a working tree of git to itself, outside of its repository's own. What git is to make
+ * is recorded first, and the chat is stored last, so that a host that dies meanwhile finds at its next start what to take back.
+ */
+import { existsSync } from 'node:fs';
+import { createLimiter } from '../../lib/limiter.ts';
+import type { Log } from '../../lib/log.ts';
+import { createSerial, type Serial } from '../../lib/serial.ts';
+import { BooError, toBooError } from '../../protocol/error.ts';
+import type { EventBody } from '../../protocol/event.ts';
+import type { Actor } from '../../protocol/principal.ts';
+import type {
+  ListedWorktree,
+  MergeWorktree,
+  NewWorktree,
+  RebaseWorktree,
+  RemovedWorktree,
+  WorktreeResult,
+} from '../../protocol/worktree.ts';
+import { type ChatRow, findChat, type NewChat, type StoredWorktree } from '../../store/chats.ts';
+import type { Sql } from '../../store/database.ts';
+import {
+  chatsIn,
+  deleteWorktree,
+  findWorktree,
+  giveUpWorktree,
+  insertChatWithWorktree,
+  insertWorktree,
+  listWorktrees,
+  nameWorktree,
+  type WorktreeRow,
+} from '../../store/worktrees.ts';
+import { shownWorktree } from '../chat-view.ts';
+import type { Host } from '../host.ts';
+import { ask, unknownChat } from '../storage.ts';
+import type { Workspaces } from '../workspaces/workspaces.ts';
+import type { ChatWorktrees } from './chat-worktrees.ts';
+import { type Furnished, furnish } from './furnish.ts';
+import { type GitWork, removeScratch } from './git-work.ts';
+import { commitAll, merge, rebase, type Step } from './integrate.ts';
+import { assertNothingLost, wouldLose } from './losses.ts';
+import { make, plan, takeBack } from './make.ts';
+import { measure } from './measure.ts';
+import { refused } from './refused.ts';
+import { type Removal, remove } from './remove.ts';
+
+export interface WorktreesParts {
+  sql: Sql;
+  host: Host;
+  readonly workspaces: Workspaces;
+  dataDir: string;
+  logger: Log;
+  /** Trusts what the chat's directory turns on, if that is known to be what was trusted in the other one. */
+  readonly trustLike: (chat: NewChat, other: string) => Promise<boolean>;
+  setupLimitMs?: number;
+}
+
+/** Long enough to install what a project needs. */
+const setupLimitMs = 10 * 60_000;
+const atOnce = 4;
+
+export class Worktrees implements ChatWorktrees {
+  readonly #parts: WorktreesParts;
+  readonly #lanes = new Map<string, Serial>();
+  readonly #progress = new Map<string, NonNullable<ListedWorktree['progress']>>();
+
+  constructor(parts: WorktreesParts) {
+    this.#parts = parts;
+  }
+
+  /** Stores the chat with a worktree of its own. Throws `worktree_refused`, and then neither is there. */
+  async create(chat: NewChat, wanted: NewWorktree, signal?: AbortSignal): Promise<ChatRow> {
+    const { sql, workspaces, logger, trustLike } = this.#parts;
+    const work = this.#work(signal);
+    const spare = chat.id.slice(0, 8);
+    const planned = await plan(work, { directory: chat.cwd, wanted, spare, seenBy: workspaces.here });
+    const { place, cwd } = planned;
+    if (!(await ask(() => insertWorktree(sql, chat.id, place))))
+      throw refused('branch_exists', `Another chat has the branch ${place.branch}.`);
+    try {
+      this.#progress.set(chat.id, { step: 'checkout', line: '' });
+      await make(work, planned, chat.trusted);
+      const own = { ...chat, cwd };
+      const isTrusted = chat.trusted && (await trustLike(own, chat.cwd));
+      const furnished = await furnish(work, planned, {
+        isTrusted,
+        setupLimitMs: this.#parts.setupLimitMs ?? setupLimitMs,
+        onProgress: (progress) => this.#progress.set(chat.id, progress),
+      });
+      signal?.throwIfAborted();
+      const workspace = (await workspaces.look(cwd))?.workspace ?? null;
+      if (!(await ask(() => insertChatWithWorktree(sql, { ...own, workspace }))))
+        throw refused('missing', 'The worktree was given up meanwhile.');
+      await this.#note(chat.id, madeNotice(place, furnished));
+    } catch (error) {
+      const wasStored = await this.#giveUp(chat.id, place, error).catch((err: unknown) => {
+        logger.warn({ chatId: chat.id, err }, 'A worktree could not be taken back. It will be at the next start.');
+        return false;
+      });
+      if (!wasStored) throw error;
+    } finally {
+      this.#progress.delete(chat.id);
+    }
+    const row = await ask(() => findChat(sql, chat.id));
+    if (!row) throw unknownChat();
+    return row;
+  }
+
+  /** True if the chat was stored after all. */
+  async #giveUp(chatId: string, place: StoredWorktree, error: unknown): Promise<boolean> {
+    const { sql } = this.#parts;
+    if (!(await ask(() => giveUpWorktree(sql, chatId))) && (await ask(() => findChat(sql, chatId)))) return true;
+    const reason = toBooError(error).details['reason'];
+    await takeBack(this.#work(), place, { ownsBranch: reason !== 'branch_exists' && reason !== 'place_taken' });
+    await ask(() => deleteWorktree(sql, chatId));
+    return false;
+  }
+
+  /** Takes back what this host was making when it died. */
+  async sweep(): Promise<void> {
+    const { sql, workspaces, dataDir, logger } = this.#parts;
+    await removeScratch(dataDir);
+    for (const { chatId, place, state } of await ask(() => listWorktrees(sql))) {
+      if (state === 'ready' || place.seenBy !== workspaces.here || this.#progress.has(chatId)) continue;
+      if (!(await ask(() => giveUpWorktree(sql, chatId)))) continue;
+      await takeBack(this.#work(), place);
+      await ask(() => deleteWorktree(sql, chatId));
+      logger.info({ chatId, path: place.path }, 'A worktree that was being made when the server ended was taken back.');
+    }
+  }
+
+  async merge(actor: Actor, chatId: string, { into, commit }: MergeWorktree): Promise<WorktreeResult> {
+    return this.#step(chatId, async (step) => {
+      if (commit !== undefined) await commitAll(step, commit);
+      const result = await merge(step, into);
+      const message = `${result.branch} was merged into ${result.base}.`;
+      await this.#note(chatId, notice('worktree_merged', message, { ...result, by: actor.principal.name }));
+      return result;
+    });
+  }
+
+  async rebase(actor: Actor, chatId: string, { onto }: RebaseWorktree): Promise<WorktreeResult> {
+    return this.#step(chatId, async (step) => {
+      const result = await rebase(step, onto);
+      const message = `${result.branch} was rebased onto ${result.base}.`;
+      await this.#note(chatId, notice('worktree_rebased', message, { ...result, by: actor.principal.name }));
+      return result;
+    });
+  }
+
+  async remove(actor: Actor, chatId: string, removal: Removal): Promise<RemovedWorktree> {
+    const { sql, host } = this.#parts;
+    const { place, isArchived } = await this.#find(chatId);
+    if (isArchived === null) return this.#removeNow(chatId, place, removal);
+    const { path, directory, repository } = place;
+    const trusted = await this.#step(chatId, async (step) => {
+      const [other] = await ask(() => chatsIn(sql, path, chatId));
+      if (other)
+        throw refused('other_chats', `Another chat works in ${path}: ${other.title ?? other.id}.`, {
+          chatId: other.id,
+        });
+      if (!removal.discards) await assertNothingLost(step.work, place, { branch: !removal.keepsBranch });
+      return step.trusted;
+    });
+    const { cwd } = (await ask(() => findChat(sql, chatId))) ?? { cwd: '' };
+    const target = [directory, repository].find((each) => existsSync(each));
+    const moves = target !== undefined && (cwd === path || cwd.startsWith(`${path}/`));
+    if (moves) await host.use(chatId, (chat) => chat.patch({ cwd: target, running: 'refuse' }, actor));
+    try {
+      const removed = await this.#removeNow(chatId, place, removal);
+      await host.use(chatId, (chat) => Promise.resolve(chat.forgetWorktree()));
+      const what = removed.isBranchKept
+        ? `The branch ${removed.branch} stays.`
+        : `The branch ${removed.branch} was deleted.`;
+      await this.#note(
+        chatId,
+        notice('worktree_removed', `The worktree ${path} was removed. ${what}`, {
+          ...removed,
+          by: actor.principal.name,
+        }),
+      );
+      return removed;
+    } catch (error) {
+      // Somebody has changed something at this moment.
+      if (moves && existsSync(cwd)) await host.use(chatId, (chat) => chat.patch({ cwd, trusted }, actor));
+      throw error;
+    }
+  }
+
+  /** Of a chat that was deleted: it goes too, unless it holds work. Never rejects. */
+  async afterDelete(chatId: string, title: string): Promise<void> {
+    const { sql, workspaces, logger } = this.#parts;
+    try {
+      const found = await ask(() => findWorktree(sql, chatId));
+      if (!found) return;
+      await ask(() => nameWorktree(sql, chatId, title));
+      if (found.place.seenBy === workspaces.here)
+        await this.#removeNow(chatId, found.place, { keepsBranch: false, discards: false });
+    } catch (err) {
+      const isKept = err instanceof BooError && err.code === 'worktree_refused';
+      if (!isKept) logger.warn({ chatId, err }, 'The worktree of a deleted chat stays.');
+    }
+  }
+
+  async list({ making = false } = {}): Promise<ListedWorktree[]> {
+    const limit = createLimiter(atOnce);
+    const rows = (await ask(() => listWorktrees(this.#parts.sql))).filter(({ state }) => !making || state === 'making');
+    return Promise.all(rows.map((row) => limit(() => this.#describe(row))));
+  }
+
+  async #describe({ chatId, place, state, title, createdAt, isArchived }: WorktreeRow): Promise<ListedWorktree> {
+    const isHere = place.seenBy === this.#parts.workspaces.here;
+    const isReady = state === 'ready';
+    const size = isHere && isReady ? await measure(place.path) : null;
+    return {
+      chatId,
+      title,
+      chat: !isReady ? 'making' : isArchived === null ? 'deleted' : isArchived ? 'archived' : 'active',
+      worktree: shownWorktree(place),
+      createdAt: createdAt.toISOString(),
+      isHere,
+      bytes: size?.bytes ?? null,
+      lastUsedAt: size ? new Date(size.lastUsedMs).toISOString() : null,
+      wouldLose: isHere && isReady ? ((await wouldLose(this.#work(), place)) ?? null) : null,
+      progress: this.#progress.get(chatId) ?? null,
+    };
+  }
+
+  async #removeNow(chatId: string, place: StoredWorktree, removal: Removal): Promise<RemovedWorktree> {
+    const removed = await this.#laneOf(place)(() => remove(this.#work(), place, removal));
+    await ask(() => deleteWorktree(this.#parts.sql, chatId));
+    return removed;
+  }
+
+  /** While no turn runs in it, and no other step in its repository. */
+  async #step<T>(chatId: string, task: (step: Step) => Promise<T>): Promise<T> {
+    const { place } = await this.#find(chatId);
+    const work = this.#work();
+    return this.#parts.host.use(
+      chatId,
+      (chat) => chat.atRest(() => this.#laneOf(place)(() => task({ work, place, trusted: chat.view.trusted }))),
+      { needsDirectory: true },
+    );
+  }
+
+  async #find(chatId: string): Promise<WorktreeRow> {
+    const { sql, workspaces } = this.#parts;
+    const found = await ask(() => findWorktree(sql, chatId));
+    if (!found) {
+      if (await ask(() => findChat(sql, chatId))) throw refused('no_worktree', 'This chat has no worktree of its own.');
+      throw unknownChat();
+    }
+    if (found.isArchived === null && found.place.seenBy !== workspaces.here)
+      throw refused('elsewhere', `${found.place.path} is on another host: ask that one.`);
+    return found;
+  }
+
+  /** In the chat's log. What was done is done, whether or not that can be said there. */
+  async #note(chatId: string, body: EventBody): Promise<void> {
+    const { host, logger } = this.#parts;
+    await host
+      .use(chatId, (chat) => chat.note(body))
+      .catch((err: unknown) => logger.warn({ chatId, err }, 'A chat’s log does not say what became of its worktree.'));
+  }
+
+  #work(signal?: AbortSignal): GitWork {
+    const { dataDir, workspaces } = this.#parts;
+    return {
+      dataDir,
+      env: workspaces.gitEnvironment,
+      signal: AbortSignal.any([workspaces.stopping, ...(signal ? [signal] : [])]),
+    };
+  }
+
+  #laneOf({ commonDirectory }: StoredWorktree): Serial {
+    const known = this.#lanes.get(commonDirectory) ?? createSerial();
+    this.#lanes.set(commonDirectory, known);
+    return known;
+  }
+}
+
+function notice(
+  code: string,
+  message: string,
+  data: Record<string, unknown>,
+  level: 'info' | 'warning' = 'info',
+): EventBody {
+  return { type: 'notice', level, code, message, data };
+}
+
+function madeNotice(place: StoredWorktree, { sentences, data, isWarning }: Furnished): EventBody {
+  const from = place.base ?? place.baseCommit.slice(0, 10);
+  const message = [
+    `The chat works in its own worktree ${place.path} on the branch ${place.branch}, made from ${from}.`,
+    ...sentences,
+  ];
+  return notice(
+    'worktree_made',
+    message.join(' '),
+    { ...shownWorktree(place), ...data },
+    isWarning ? 'warning' : 'info',
+  );
+}

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import type { Chats } from '../chats/chats.ts';
+import { mergeWorktree, rebaseWorktree, removedWorktree, worktreeList, worktreeResult } from '../protocol/worktree.ts';
+import { chatPath } from './parameters.ts';
+import { json, route, type Route } from './route.ts';
+
+const errors = ['worktree_refused', 'chat_busy', 'chat_elsewhere', 'workspace_missing'] as const;
+
+export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[] {
+  return [
+    route(
+      {
+        id: 'mergeWorktree',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/worktree/merge',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Merge the branch of the chat’s worktree into the branch that it was made from',
+        errors: [...errors],
+        responses: {
+          200: { description: 'It is merged. If it is refused, nothing has changed.', schema: worktreeResult },
+        },
+      },
+      { params: chatPath, body: mergeWorktree },
+      async ({ params, body, actor }) => json(200, await worktrees.merge(actor, params.chatId, body)),
+    ),
+    route(
+      {
+        id: 'rebaseWorktree',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/worktree/rebase',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Rebase the branch of the chat’s worktree onto the branch that it was made from',
+        errors: [...errors],
+        responses: {
+          200: { description: 'It is rebased. If it is refused, nothing has changed.', schema: worktreeResult },
+        },
+      },
+      { params: chatPath, body: rebaseWorktree },
+      async ({ params, body, actor }) => json(200, await worktrees.rebase(actor, params.chatId, body)),
+    ),
+    route(
+      {
+        id: 'releaseWorktree',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/worktree/release',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Remove the chat’s worktree and keep its branch, unless something would be lost',
+        errors: [...errors],
+        responses: { 200: { description: 'The worktree is gone, and the branch is there.', schema: removedWorktree } },
+      },
+      { params: chatPath },
+      async ({ params, actor }) =>
+        json(200, await worktrees.remove(actor, params.chatId, { keepsBranch: true, discards: false })),
+    ),
+    route(
+      {
+        id: 'removeWorktree',
+        method: 'DELETE',
+        path: '/v1/chats/{chatId}/worktree',
+        policy: 'bearer',
+        byHolder: true,
+        summary:
+          'Remove the worktree of a chat, or of one that was deleted, with its branch, unless something would be lost',
+        errors: [...errors],
+        responses: { 200: { description: 'The worktree and its branch are gone.', schema: removedWorktree } },
+      },
+      { params: chatPath, query: z.strictObject({ discard: z.enum(['true', 'false']).default('false') }) },
+      async ({ params, query, actor }) =>
+        json(
+          200,
+          await worktrees.remove(actor, params.chatId, { keepsBranch: false, discards: query.discard === 'true' }),
+        ),
+    ),
+    route(
+      {
+        id: 'listWorktrees',
+        method: 'GET',
+        path: '/v1/worktrees',
+        policy: 'bearer',
+        summary: 'List the worktrees that were made for chats, also for deleted ones, and what would be lost with each',
+        responses: { 200: { description: 'Newest first.', schema: worktreeList } },
+      },
+      { query: z.strictObject({ making: z.enum(['true', 'false']).default('false') }) },
+      async ({ query }) => json(200, { items: await worktrees.list({ making: query.making === 'true' }) }),
+    ),
+  ];
+}

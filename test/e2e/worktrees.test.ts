@@ -1,0 +1,99 @@
+// Chats with a worktree of their own, from the command line, with the real program and real git.
+import { existsSync, readFileSync, realpathSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Chat, ListedWorktree } from '../../src/client/client.ts';
+import { runCli } from '../../src/cli/run.ts';
+import { createFakeTerminal } from '../support/fake-terminal.ts';
+import { git, initRepository } from '../support/git-repository.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+
+let server: TestServer;
+let top: string;
+let number = 0;
+beforeAll(async () => {
+  server = await openServer();
+});
+afterAll(() => server.close());
+
+function newRepository(): void {
+  const path = join(server.workDir, `repo-${(number += 1)}`);
+  mkdirSync(path);
+  top = realpathSync(path);
+  initRepository(top);
+  git(top, 'config', 'user.name', 'Test');
+  git(top, 'config', 'user.email', 'test@example.com');
+}
+
+async function boocode(...words: string[]) {
+  const terminal = createFakeTerminal();
+  const env = { BOOCODE_URL: server.url, BOOCODE_TOKEN: server.token, HOME: '/nonexistent' };
+  const cli = { terminal, env, exitCode: 0 };
+  await runCli(cli, words);
+  return { code: cli.exitCode, out: terminal.stdout, err: terminal.stderr };
+}
+const free = ['--permission-mode', 'bypassPermissions'];
+
+test('CLI-29: a chat works on its own branch, which is merged and removed', async () => {
+  newRepository();
+  git(top, 'config', 'boocode.setup', 'touch from-setup');
+  const begun = await boocode(
+    'chat',
+    'write notes.txt: hello',
+    '--cwd',
+    top,
+    '--worktree',
+    'login',
+    '--trust',
+    ...free,
+  );
+  expect(begun).toMatchObject({ code: 0 });
+  expect(begun.err).toContain(`boocode/login in ${top}.worktrees/login`);
+  expect(existsSync(join(top, 'notes.txt'))).toBe(false);
+  const at = `${top}.worktrees/login`;
+  expect(readFileSync(join(at, 'notes.txt'), 'utf8')).toBe('hello\n');
+
+  const listed = JSON.parse((await boocode('worktree', 'ls', '--json')).out) as ListedWorktree[];
+  const { chatId } = listed.find(({ worktree }) => worktree.path === at)!;
+  const table = (await boocode('worktree', 'ls')).out;
+  expect(table).toMatch(new RegExp(`${chatId.slice(0, 8)} +active +boocode/login .*from-setup, notes\\.txt`));
+
+  const refused = await boocode('worktree', 'merge', chatId);
+  expect(refused.code).not.toBe(0);
+  expect(refused.err).toContain('No commit has the changes of 2 files: from-setup, notes.txt.');
+  expect((await boocode('worktree', 'rm', chatId)).code).not.toBe(0);
+  expect((await boocode('worktree', 'merge', chatId, '--commit', 'Notes')).out).toMatch(
+    /^Merged boocode\/login into main: 1 commit, now at [0-9a-f]{10}\.\n$/,
+  );
+  expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello\n');
+  expect((await boocode('worktree', 'rebase', chatId)).err).toContain('already based on');
+  const removed = await boocode('worktree', 'rm', chatId);
+  expect(removed.out).toMatch(
+    /^The worktree is gone, and so is the branch boocode\/login \(it was at [0-9a-f]{10}\)\.\n$/,
+  );
+  expect(existsSync(at)).toBe(false);
+  // The chat goes on in the repository, and its agent remembers.
+  const { out } = await boocode('chat', 'what did I say', '--resume', chatId);
+  expect(out).toContain('write notes.txt: hello');
+  expect(await server.client.getChat(chatId)).toMatchObject({ cwd: top, worktree: null } satisfies Partial<Chat>);
+});
+
+test('CLI-30 BRANCH-13: one prompt is tried several times, and one attempt is kept', async () => {
+  newRepository();
+  const tried = await boocode('chat', 'write notes.txt: hello', '--cwd', top, '--attempts', '2', ...free);
+  expect(tried).toMatchObject({ code: 0 });
+  const rows = tried.out.trim().split('\n').slice(1);
+  expect(rows).toHaveLength(2);
+  for (const row of rows)
+    expect(row).toMatch(/^[0-9a-f]{8} +completed +1 +\+1 -0 .* boocode\/attempt-[0-9a-f]{8}-[12]$/);
+  const [first = '', second = ''] = rows.map((row) => row.slice(0, 8));
+  expect((await boocode('attempts', second)).out).toBe(tried.out);
+  const kept = await boocode('attempts', second, '--keep', '--commit', 'Notes', '--discard-others');
+  expect(kept.out).toMatch(/^Merged boocode\/attempt-.*-2 into main\.\n/);
+  expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello\n');
+  expect(git(top, 'branch', '--list', 'boocode/*').split('\n')).toHaveLength(1);
+  const { group, archived } = (await server.client.listChats()).items.find(({ id }) => id.startsWith(first))!;
+  expect(archived).toBe(true);
+  expect((await server.client.listChats({ group: group! })).items).toHaveLength(2);
+  expect((await boocode('chat', 'x', '--cwd', top, '--worktree', 'two words')).err).toContain('a name without spaces');
+});
