@@ -9,7 +9,8 @@ import { BooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
-import type { InterruptResult, RewindResult } from '../protocol/prompt.ts';
+import type { InterruptResult } from '../protocol/prompt.ts';
+import type { RewindResult } from '../protocol/rewind.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { OpenDecision } from '../store/decisions.ts';
 import type { Lease } from '../store/events.ts';
@@ -34,7 +35,7 @@ import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { QueueHold } from './queue-hold.ts';
-import { rewindChat } from './rewind.ts';
+import { rewindChat, type RewindRequest } from './rewind-chat.ts';
 import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
 import { type WaitLimits, Waits } from './waits.ts';
@@ -233,13 +234,13 @@ export class Chat {
     return { interrupted, turnId };
   }
 
-  /** Makes the agent forget a prompt and everything after it, between turns. */
-  async rewind(promptId: string | undefined, actor: Actor): Promise<RewindResult> {
+  /** Takes the conversation, the files or both back, between turns. */
+  async rewind(request: RewindRequest, actor: Actor): Promise<RewindResult> {
     const { queue } = this.#context;
     queue.assertOpen();
     return queue.addTask('rewind', async () => {
-      const result = await rewindChat(this.#context, this.#session, promptId, actor);
-      await this.#hold.noteRewind();
+      const result = await rewindChat(this.#context, this.#session, request, actor);
+      if (result.promptIds.length > 0) await this.#hold.noteRewind();
       return result;
     });
   }

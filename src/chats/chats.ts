@@ -10,6 +10,7 @@ import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
+import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
@@ -21,8 +22,6 @@ import type {
   InterruptResult,
   MovePrompt,
   Receipt,
-  RewindChat,
-  RewindResult,
   SubmitPrompt,
   WaitingPromptList,
 } from '../protocol/prompt.ts';
@@ -169,7 +168,7 @@ export interface Chats {
   resumeQueue(actor: Actor, chatId: string, choice: ResumeQueue): Promise<Chat>;
   /**
    * Between turns. Throws `not_found` if nothing is too long, `invalid_request` for a prompt that the agent does not
-   * know.
+   * know; of files `changes_unavailable`, `files_changed`, and `chat_busy` while another chat works in them.
    */
   rewind(actor: Actor, chatId: string, rewind: RewindChat): Promise<RewindResult>;
 

@@ -17,11 +17,10 @@ import type { Health, Info, SignInLink } from '../protocol/info.ts';
 import type {
   InterruptResult,
   Receipt,
-  RewindChat,
-  RewindResult,
   SubmitPrompt,
   WaitingPromptList,
 } from '../protocol/prompt.ts';
+import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { RetryRange } from './retry-delay.ts';
@@ -131,8 +130,11 @@ export interface BooClient {
    */
   warm(chatId: string): Promise<WarmedChat>;
   /**
-   * Takes prompts back: the agent continues from before this one, or before the one since which the conversation is too
-   * long for the model. Files stay unchanged. Waits for a running turn; throws `not_found`, `invalid_request`.
+   * Goes back to before a prompt: the conversation, the files of the working tree (`what`), or both. Without a prompt the
+   * conversation goes back to before the one since which it is too long for the model. With `dryRun` it only says what would
+   * change. Waits for a running turn; throws `not_found`, `invalid_request`; of files `changes_unavailable`, `chat_busy` while
+   * another chat works in them, and `files_changed` if they have changed since the dry run whose `tree` is given. A rewind of
+   * files can be undone by its `rewindId`.
    */
   rewind(chatId: string, rewind?: RewindChat): Promise<RewindResult>;
   /**

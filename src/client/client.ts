@@ -46,12 +46,11 @@ export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type {
   InterruptResult,
   Receipt,
-  RewindChat,
-  RewindResult,
   SubmitPrompt,
   WaitingPrompt,
   WaitingPromptList,
 } from '../protocol/prompt.ts';
+export type { FilesRewind, KeptReason, RewindChat, RewindPart, RewindResult } from '../protocol/rewind.ts';
 export { type Form, type FormField, type FormOption, formOf } from '../protocol/form.ts';
 export {
   asksForSecret,
@@ -74,6 +73,7 @@ const promptAttempts = 6;
 const finishTimeoutMs = 300_000;
 /** Long enough to copy a long chat. */
 const forkTimeoutMs = 150_000;
+const rewindTimeoutMs = 11 * 60_000;
 
 export function createClient(options: ClientOptions): BooClient {
   const backoff = options.backoff ?? { minMs: 250, maxMs: 10_000 };
@@ -174,7 +174,8 @@ export function createClient(options: ClientOptions): BooClient {
     movePrompt: (chatId, promptId, before) =>
       wire.request(promptPath(chatId, promptId), { method: 'PATCH', body: { before } }),
     resumeQueue: (chatId, choice = {}) => wire.request(`${chatPath(chatId)}/resume`, { method: 'POST', body: choice }),
-    rewind: (chatId, rewind = {}) => wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind }),
+    rewind: (chatId, rewind = {}) =>
+      wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind, timeoutMs: rewindTimeoutMs }),
     fork: (chatId, fork = {}) =>
       wire.request(`${chatPath(chatId)}/fork`, { method: 'POST', body: fork, timeoutMs: forkTimeoutMs }),
     warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),

@@ -28,6 +28,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   chat_busy: { status: 409, title: 'The chat is busy' },
   log_replaced: { status: 409, title: 'The chat has another log than this cursor' },
   changes_unavailable: { status: 409, title: 'The changes cannot be told' },
+  files_changed: { status: 409, title: 'The files have changed meanwhile' },
   chat_elsewhere: { status: 409, title: 'Another host runs this chat' },
   host_unreachable: { status: 503, title: 'The host of this chat cannot be reached' },
   wrong_host: { status: 421, title: 'This is another host' },

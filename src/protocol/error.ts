@@ -27,6 +27,7 @@ export const errorCodes = [
   'chat_busy', // the chat is busy with something that excludes this
   'log_replaced', // the cursor is of another log than the chat has now, as after a restore of the database; read from the start
   'changes_unavailable', // what has changed in the chat's directory cannot be told; `reason` says why
+  'files_changed', // the files are not as they were shown any more; look again
   'chat_elsewhere', // another host holds this chat's lease
   'host_unreachable', // another host holds this chat's lease and cannot be reached; `wasSent` says whether it may have done it
   'wrong_host', // another host has sent this request to an address that is not that of the host it is for

@@ -101,5 +101,6 @@ const patient: ChangesLimits = {
   firstWaitMs: 60_000,
   snapshotMs: 60_000,
   readMs: 60_000,
+  rewindMs: 60_000,
   maxFileBytes: 50 * 1024 * 1024,
 };

@@ -239,7 +239,7 @@ export function createMemoryChats(): MemoryChats {
     rewind(_actor, chatId) {
       entryOf(chatId);
       writes += 1;
-      return Promise.resolve({ promptIds: [] });
+      return Promise.resolve({ promptIds: [], files: null });
     },
     warmAhead(chatId) {
       entryOf(chatId);

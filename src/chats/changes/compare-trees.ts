@@ -7,7 +7,7 @@ import { shownPath, splitPaths } from './paths.ts';
 import type { PrivateGit } from './private-git.ts';
 
 /** A file on both sides; renamed, it has two paths. */
-interface Entry {
+export interface Entry {
   modes: [string, string];
   objects: [string, string];
   letter: string;
@@ -76,6 +76,13 @@ export async function diffOfAll(git: PrivateGit, from: string, to: string) {
   return { file: null, ...textOf(diff.stdout, diff.isCut) };
 }
 
+/** All that differs, without renames. */
+export async function differences(git: PrivateGit, from: string, to: string): Promise<Entry[]> {
+  const raw = await git.run([...plain, from, to]);
+  if (raw.isCut) throw new Error('Too many files have changed');
+  return readEntries(splitPaths(raw.stdout));
+}
+
 async function entriesOf(
   git: PrivateGit,
   from: string,
@@ -119,9 +126,9 @@ function readCounts(parts: readonly Buffer[]): Map<string, Counts> {
 }
 
 /** A text for each sequence of bytes. */
-const keyOf = (path: Buffer): string => path.toString('latin1');
+export const keyOf = (path: Buffer): string => path.toString('latin1');
 
-const submodule = '160000';
+export const submodule = '160000';
 
 function fileOf({ modes, letter, oldPath, path }: Entry, counts: Counts | null): ChangedFile {
   const isSubmodule = modes.includes(submodule);
@@ -138,7 +145,7 @@ function fileOf({ modes, letter, oldPath, path }: Entry, counts: Counts | null):
   };
 }
 
-const noMode = '000000';
+export const noMode = '000000';
 
 async function treeWith(git: PrivateGit, mode: string, object: string, path: Buffer): Promise<string> {
   const index = join(git.folder, 'one-file');

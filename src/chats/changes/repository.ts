@@ -36,7 +36,7 @@ const read = [
   'symlinks',
   'trustctime',
 ];
-const wanted = `^(core\\.(${read.join('|')})|extensions\\.objectformat|filter\\..*\\.(clean|process))$`;
+const wanted = `^(core\\.(${read.join('|')})|extensions\\.objectformat|filter\\..*\\.(clean|smudge|process))$`;
 const maxKept = 200;
 
 export class Repositories {
