@@ -18,13 +18,7 @@ import type { ChatChanges } from './changes/chat-changes.ts';
 import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
-import type {
-  InterruptResult,
-  MovePrompt,
-  Receipt,
-  SubmitPrompt,
-  WaitingPromptList,
-} from '../protocol/prompt.ts';
+import type { InterruptResult, MovePrompt, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 
 export { Backlog } from './backlog.ts';
 export type { Holder } from '../store/hosts.ts';

@@ -62,7 +62,7 @@ export async function rewindChat(
 }
 
 function occupied(root: string, working: WorkingChats): BooError {
-  const names = working.map(({ title, chatId }) => (title === null ? chatId : `“${title}” (${chatId})`));
+  const names = working.map(({ title, chatId }) => `“${title}” (${chatId})`);
   return new BooError(
     'chat_busy',
     `Another chat works in ${root} right now: ${names.join(', ')}. Wait for its turn to end, or interrupt it.`,

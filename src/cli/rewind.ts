@@ -125,7 +125,9 @@ function notes({ kept, keptCount, commits, workingChats, isTruncated, files, cou
     ...(isTruncated ? [`${countOf(count - files.length, 'more file')} would change, and no lines were counted.`] : []),
     ...(commits === null ? ['Another history is checked out by now, and stays.'] : []),
     ...(commits !== null && commits > 0 ? [`${countOf(commits, 'commit')} made since will stay.`] : []),
-    ...workingChats.map(({ title, chatId }) => `Chat ${plainLine(title ?? chatId)} is working in these files right now.`),
+    ...workingChats.map(
+      ({ title, chatId }) => `Chat “${plainLine(title)}” (${chatId}) is working in these files right now.`,
+    ),
     'Files that git ignores stay as they are.',
   ];
 }

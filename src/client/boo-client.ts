@@ -14,12 +14,7 @@ import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
 import type { Health, Info, SignInLink } from '../protocol/info.ts';
-import type {
-  InterruptResult,
-  Receipt,
-  SubmitPrompt,
-  WaitingPromptList,
-} from '../protocol/prompt.ts';
+import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';

@@ -43,13 +43,7 @@ export type { BeginImport, ImportLines, ImportProgress, SessionImport } from '..
 export type { Principal } from '../protocol/principal.ts';
 export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
-export type {
-  InterruptResult,
-  Receipt,
-  SubmitPrompt,
-  WaitingPrompt,
-  WaitingPromptList,
-} from '../protocol/prompt.ts';
+export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 export type { FilesRewind, KeptReason, RewindChat, RewindPart, RewindResult } from '../protocol/rewind.ts';
 export { type Form, type FormField, type FormOption, formOf } from '../protocol/form.ts';
 export {

@@ -2,14 +2,7 @@ import type { Chats } from '../chats/chats.ts';
 import type { Log } from '../lib/log.ts';
 import { chat, warmedChat } from '../protocol/chat.ts';
 import { resumeQueue } from '../protocol/hold.ts';
-import {
-  interruptResult,
-  movePrompt,
-  receipt,
-  submitPrompt,
-  toBlocks,
-  waitingPromptList,
-} from '../protocol/prompt.ts';
+import { interruptResult, movePrompt, receipt, submitPrompt, toBlocks, waitingPromptList } from '../protocol/prompt.ts';
 import { rewindChat, rewindResult } from '../protocol/rewind.ts';
 import { checkImages } from './check-images.ts';
 import { chatPath, promptPath } from './parameters.ts';

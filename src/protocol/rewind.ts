@@ -99,7 +99,7 @@ export const filesRewind = z
     /** Commits made since, which stay; null if another history is checked out. */
     commits: z.int().nullable(),
     /** Other chats that work in these files right now. Files are not rewound until they are done. */
-    workingChats: z.array(z.object({ chatId: z.uuid(), title: z.string().nullable() })),
+    workingChats: z.array(z.object({ chatId: z.uuid(), title: z.string() })),
   })
   .meta({ id: 'FilesRewind' });
 export type FilesRewind = z.infer<typeof filesRewind>;

@@ -297,7 +297,7 @@ describe('REWIND-4: what is not recorded stays, and the answer says which files'
   });
 
   test('what an ignored file is in the way of', async () => {
-    repository.commit({ '.gitignore': '*.log\n', 'dir/a.txt': 'one\n', 'name': 'a file\n' });
+    repository.commit({ '.gitignore': '*.log\n', 'dir/a.txt': 'one\n', name: 'a file\n' });
     const target = await turn();
     rmSync(at('name'));
     repository.write('name/debug.log', 'x\n');

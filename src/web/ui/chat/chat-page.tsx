@@ -21,6 +21,7 @@ import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { HeldQueue } from './held-queue.tsx';
 import { Queue, useOutgoing } from './queue.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { Rewinds } from './rewinds.tsx';
 import { isEmpty, Transcript } from './transcript.tsx';
 import { WaitLine } from './wait-line.tsx';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
@@ -213,7 +214,9 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           <EmptyChat isWaiting={log.waiting.length > 0 || isSending} />
         ) : (
           <CwdContext value={chat?.cwd ?? ''}>
-            <Transcript view={shown} onLoadOlder={onLoadOlder} />
+            <Rewinds chatId={chatId} isBusy={isBusy}>
+              <Transcript view={shown} onLoadOlder={onLoadOlder} />
+            </Rewinds>
           </CwdContext>
         )}
         <div className="dock" ref={dock}>
