@@ -31,6 +31,7 @@ import { PromptCache } from './prompt-cache.ts';
 import { ContinuedCalls } from './continued-calls.ts';
 import { ContinuedTurn } from './continued-turn.ts';
 import { OpenDecisions } from './open-decisions.ts';
+import { askAside } from './aside.ts';
 import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
@@ -226,6 +227,12 @@ export class Chat {
   async openTerminal(): Promise<AgentTerminal> {
     this.#context.queue.assertOpen();
     return openTerminal(this.#context, this.#session, this.#decisions);
+  }
+
+  /** Throws as `Chats.askAside`. */
+  async askAside(question: string, signal: AbortSignal): Promise<string> {
+    this.#context.queue.assertOpen();
+    return askAside(this.#context, this.#session, this.#decisions, { question, signal });
   }
 
   async interrupt(actor: Actor): Promise<InterruptResult> {

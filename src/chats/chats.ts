@@ -166,6 +166,12 @@ export interface Chats {
    */
   rewind(actor: Actor, chatId: string, rewind: RewindChat): Promise<RewindResult>;
 
+  /**
+   * The agent's answer to a question beside the conversation, also while a turn runs. Neither is stored. Throws
+   * `aside_unavailable`, `agent_failed`, `model_error`.
+   */
+  askAside(chatId: string, question: string, options: { signal: AbortSignal }): Promise<string>;
+
   /** The waiting prompts, in the order in which they will run. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;
   /** Throws `prompt_taken` if its turn has started. Canceling a canceled prompt changes nothing. */

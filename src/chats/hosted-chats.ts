@@ -241,6 +241,10 @@ export class HostedChats implements Chats {
     return rewindHosted({ sql: this.#sql, host: this.#host, workspaces: this.#workspaces }, actor, chatId, rewind);
   }
 
+  askAside(chatId: string, question: string, { signal }: { signal: AbortSignal }): Promise<string> {
+    return this.#host.use(chatId, (chat) => chat.askAside(question, signal), { needsDirectory: true });
+  }
+
   async listPrompts(chatId: string): Promise<WaitingPromptList> {
     await this.#row(chatId);
     const rows = await ask(() => readWaitingPrompts(this.#sql, chatId));

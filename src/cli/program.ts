@@ -23,6 +23,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   diff: async () => (await import('./diff.ts')).addDiff,
   interrupt: async () => (await import('./interrupt.ts')).addInterrupt,
   resume: async () => (await import('./resume.ts')).addResume,
+  btw: async () => (await import('./btw.ts')).addBtw,
   rewind: async () => (await import('./rewind.ts')).addRewind,
   fork: async () => (await import('./fork.ts')).addFork,
   attach: async () => (await import('./attach.ts')).addAttach,

@@ -15,6 +15,7 @@ import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '..
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
 import type { Health, Info, SignInLink } from '../protocol/info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
+import type { AsideAnswer } from '../protocol/aside.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
@@ -132,6 +133,11 @@ export interface BooClient {
    * files can be undone by its `rewindId`.
    */
   rewind(chatId: string, rewind?: RewindChat): Promise<RewindResult>;
+  /**
+   * The agent's answer to a question beside the conversation, also while a turn runs: neither becomes part of it. Throws
+   * `aside_unavailable`, `model_error`.
+   */
+  aside(chatId: string, question: string, options?: { signal?: AbortSignal | undefined }): Promise<AsideAnswer>;
   /**
    * A new chat that begins with everything said in this one up to the end of a turn, by default the last one. The agent knows
    * that, and nothing of what followed. Throws `invalid_request` if that turn cannot be continued from.

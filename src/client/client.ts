@@ -170,6 +170,13 @@ export function createClient(options: ClientOptions): BooClient {
     resumeQueue: (chatId, choice = {}) => wire.request(`${chatPath(chatId)}/resume`, { method: 'POST', body: choice }),
     rewind: (chatId, rewind = {}) =>
       wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind, timeoutMs: rewindTimeoutMs }),
+    aside: (chatId, question, { signal } = {}) =>
+      wire.request(`${chatPath(chatId)}/aside`, {
+        method: 'POST',
+        body: { question },
+        signal,
+        timeoutMs: forkTimeoutMs,
+      }),
     fork: (chatId, fork = {}) =>
       wire.request(`${chatPath(chatId)}/fork`, { method: 'POST', body: fork, timeoutMs: forkTimeoutMs }),
     warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),

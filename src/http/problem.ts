@@ -25,6 +25,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   decision_settled: { status: 409, title: 'The decision is settled' },
   backend_unavailable: { status: 409, title: 'No backend can run this chat' },
   terminal_unavailable: { status: 409, title: 'There is no terminal to attach to' },
+  aside_unavailable: { status: 409, title: 'Side questions are not answered here' },
   chat_busy: { status: 409, title: 'The chat is busy' },
   log_replaced: { status: 409, title: 'The chat has another log than this cursor' },
   changes_unavailable: { status: 409, title: 'The changes cannot be told' },

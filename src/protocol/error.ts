@@ -24,6 +24,7 @@ export const errorCodes = [
   'upgrade_required', // this path is a WebSocket
   'backend_unavailable', // no backend can run this chat here; the message says how to enable one
   'terminal_unavailable', // this chat has no terminal to attach to, or none is available here; the message says why
+  'aside_unavailable', // the chat's engine cannot answer side questions, or not now; the message says why
   'chat_busy', // the chat is busy with something that excludes this
   'log_replaced', // the cursor is of another log than the chat has now, as after a restore of the database; read from the start
   'changes_unavailable', // what has changed in the chat's directory cannot be told; `reason` says why

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { findings } from '../support/axe-findings.ts';
-import { openChat, openPage, say, signIn } from '../support/browser.ts';
+import { openChat, openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import { initRepository } from '../support/git-repository.ts';
 import type { TestServer } from '../support/server.ts';
@@ -49,7 +49,8 @@ describeInBrowser('going back', (opened) => {
     await dialog.waitFor({ state: 'hidden' });
     expect(files()).toEqual(['first.txt']);
     await page.getByText('2 files (+0 -2) rewound').waitFor();
-    await say(page, 'what did I say');
+    await page.getByLabel('Prompt', { exact: true }).fill('what did I say');
+    await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText('You said: "write first.txt: one".').waitFor();
 
     await page.getByRole('button', { name: 'Undo', exact: true }).last().click();
@@ -83,9 +84,29 @@ describeInBrowser('going back', (opened) => {
     await dialog.getByText('Files cannot go back').waitFor();
     await dialog.getByText('is not in a git repository').waitFor();
     expect(await dialog.getByRole('radio', { name: 'Files', exact: true }).isDisabled()).toBe(true);
-    expect(await dialog.getByRole('radio', { name: /^Conversation the agent forgets 1 prompt/ }).isChecked()).toBe(true);
+    expect(await dialog.getByRole('radio', { name: /^Conversation the agent forgets 1 prompt/ }).isChecked()).toBe(
+      true,
+    );
     await dialog.getByRole('button', { name: 'Rewind', exact: true }).click();
     await page.getByText('The last prompt was rewound').waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('WEB-97: a side question is answered beside the conversation', async () => {
+    const { id } = await server.createChat();
+    await runTurn(server.client, id, 'stream 3 tokens');
+    const { page, context, problems } = await openPage(browser, { size: { width: 390, height: 780 }, isTouched: true });
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, id);
+    await page.getByLabel('Prompt', { exact: true }).fill('/btw what did I say');
+    await page.getByRole('button', { name: 'Send' }).click();
+    const aside = page.getByRole('region', { name: 'Side question' });
+    await aside.getByText('You said: "stream 3 tokens".').waitFor();
+    expect(await findings(page)).toEqual([]);
+    await aside.getByRole('button', { name: 'Close the side question' }).click();
+    await aside.waitFor({ state: 'hidden' });
+    expect(await page.getByText('what did I say').count()).toBe(0);
     expect(problems).toEqual([]);
     await context.close();
   });

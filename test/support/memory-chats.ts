@@ -241,6 +241,10 @@ export function createMemoryChats(): MemoryChats {
       writes += 1;
       return Promise.resolve({ promptIds: [], files: null });
     },
+    askAside(chatId) {
+      entryOf(chatId);
+      return Promise.resolve('Nothing.');
+    },
     warmAhead(chatId) {
       entryOf(chatId);
       writes += 1;
