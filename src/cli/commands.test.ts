@@ -628,7 +628,7 @@ it('CLI-33: asks beside the conversation, on a line of its own or in a conversat
   const chat = stub.addChat();
   expect(await run(['btw', chat.id, 'what', 'for?'])).toMatchObject({ out: '␛[2JAbout what for?\n', code: 0 });
   expect(JSON.parse((await run(['btw', chat.id, 'why?', '--json'])).out)).toEqual({ answer: '\u001b[2JAbout why?' });
-  const talk = await run(['chat', '--resume', chat.id], { lines: ['/btw why?'], isInteractive: true });
+  const talk = await run(['chat', '--resume', chat.id], { lines: ['/btw why?', null], isInteractive: true });
   expect(talk.out).toContain('␛[2JAbout why?\n');
   expect(stub.requests.filter((request) => request.endsWith('/prompts') && request.startsWith('POST'))).toEqual([]);
 });
