@@ -331,6 +331,12 @@ export interface AgentSession {
    */
   readonly wakesInMs?: number | null;
 
+  /**
+   * Answers a question from the session's context, without tools, also during a turn. Neither becomes part of the session;
+   * what it costs is part of the session's totals. Throws `model_error`. Present if the backend says so.
+   */
+  askAside?(question: string, signal: AbortSignal): Promise<string>;
+
   /** Present if the backend has the capability. */
   readonly terminal?: AgentTerminal;
 
@@ -359,6 +365,8 @@ export interface AgentSession {
 export interface AgentBackend {
   readonly name: BackendName;
   readonly capabilities: BackendCapabilities;
+  /** Its sessions have `askAside`. */
+  readonly answersAsides?: boolean;
 
   /**
    * Starts or resumes the agent's process, and resolves when it can take a prompt. The caller has at most one open

@@ -9,7 +9,8 @@ import { BooError } from '../protocol/error.ts';
 import type { Event, EventBody } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
-import type { InterruptResult, RewindResult } from '../protocol/prompt.ts';
+import type { InterruptResult } from '../protocol/prompt.ts';
+import type { RewindResult } from '../protocol/rewind.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { OpenDecision } from '../store/decisions.ts';
 import type { Lease } from '../store/events.ts';
@@ -30,11 +31,12 @@ import { PromptCache } from './prompt-cache.ts';
 import { ContinuedCalls } from './continued-calls.ts';
 import { ContinuedTurn } from './continued-turn.ts';
 import { OpenDecisions } from './open-decisions.ts';
+import { askAside } from './aside.ts';
 import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { QueueHold } from './queue-hold.ts';
-import { rewindChat } from './rewind.ts';
+import { rewindChat, type RewindRequest } from './rewind-chat.ts';
 import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
 import { type WaitLimits, Waits } from './waits.ts';
@@ -227,19 +229,25 @@ export class Chat {
     return openTerminal(this.#context, this.#session, this.#decisions);
   }
 
+  /** Throws as `Chats.askAside`. */
+  async askAside(question: string, signal: AbortSignal): Promise<string> {
+    this.#context.queue.assertOpen();
+    return askAside(this.#context, this.#session, this.#decisions, { question, signal });
+  }
+
   async interrupt(actor: Actor): Promise<InterruptResult> {
     const turnId = this.#context.state.turn?.id ?? null;
     const interrupted = (await this.#turns.interrupt(actor)) || (await this.#decisions.cancel(actor));
     return { interrupted, turnId };
   }
 
-  /** Makes the agent forget a prompt and everything after it, between turns. */
-  async rewind(promptId: string | undefined, actor: Actor): Promise<RewindResult> {
+  /** Takes the conversation, the files or both back, between turns. */
+  async rewind(request: RewindRequest, actor: Actor): Promise<RewindResult> {
     const { queue } = this.#context;
     queue.assertOpen();
     return queue.addTask('rewind', async () => {
-      const result = await rewindChat(this.#context, this.#session, promptId, actor);
-      await this.#hold.noteRewind();
+      const result = await rewindChat(this.#context, this.#session, request, actor);
+      if (result.promptIds.length > 0) await this.#hold.noteRewind();
       return result;
     });
   }

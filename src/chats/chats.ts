@@ -10,6 +10,7 @@ import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
+import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
@@ -18,15 +19,7 @@ import type { ChatWorktrees } from './worktrees/chat-worktrees.ts';
 import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
-import type {
-  InterruptResult,
-  MovePrompt,
-  Receipt,
-  RewindChat,
-  RewindResult,
-  SubmitPrompt,
-  WaitingPromptList,
-} from '../protocol/prompt.ts';
+import type { InterruptResult, MovePrompt, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 
 export { Backlog } from './backlog.ts';
 export type { Holder } from '../store/hosts.ts';
@@ -174,9 +167,15 @@ export interface Chats {
   resumeQueue(actor: Actor, chatId: string, choice: ResumeQueue): Promise<Chat>;
   /**
    * Between turns. Throws `not_found` if nothing is too long, `invalid_request` for a prompt that the agent does not
-   * know.
+   * know; of files `changes_unavailable`, `files_changed`, and `chat_busy` while another chat works in them.
    */
   rewind(actor: Actor, chatId: string, rewind: RewindChat): Promise<RewindResult>;
+
+  /**
+   * The agent's answer to a question beside the conversation, also while a turn runs. Neither is stored. Throws
+   * `aside_unavailable`, `agent_failed`, `model_error`.
+   */
+  askAside(chatId: string, question: string, options: { signal: AbortSignal }): Promise<string>;
 
   /** The waiting prompts, in the order in which they will run. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;

@@ -23,11 +23,10 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import {
   type InterruptResult,
   type MovePrompt,
-  type RewindChat,
-  type RewindResult,
   type SubmitPrompt,
   type WaitingPromptList,
 } from '../protocol/prompt.ts';
+import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import { type ChatRow, findChat, insertChat, listChats, type NewChat, toChatRows } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
@@ -65,6 +64,7 @@ import { cancelling, moving } from './prompt-edits.ts';
 import { pageCursor } from './page-cursor.ts';
 import { ask, elsewhere, unknownChat } from './storage.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
+import { rewindHosted } from './rewind-hosted.ts';
 import { submitPrompt } from './submit-prompt.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
@@ -247,8 +247,12 @@ export class HostedChats implements Chats {
     return this.#host.use(chatId, (chat) => Promise.resolve(chat.warmAhead()), { needsDirectory: true });
   }
 
-  rewind(actor: Actor, chatId: string, { promptId }: RewindChat): Promise<RewindResult> {
-    return this.#host.use(chatId, (chat) => chat.rewind(promptId, actor));
+  rewind(actor: Actor, chatId: string, rewind: RewindChat): Promise<RewindResult> {
+    return rewindHosted({ sql: this.#sql, host: this.#host, workspaces: this.#workspaces }, actor, chatId, rewind);
+  }
+
+  askAside(chatId: string, question: string, { signal }: { signal: AbortSignal }): Promise<string> {
+    return this.#host.use(chatId, (chat) => chat.askAside(question, signal), { needsDirectory: true });
   }
 
   async listPrompts(chatId: string): Promise<WaitingPromptList> {

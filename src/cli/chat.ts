@@ -8,7 +8,9 @@ import { type Conversation, openConversation } from './conversation.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { findChat } from './find-chat.ts';
 import { comeBack, listenForInterrupts } from './interrupts.ts';
-import { plainLine } from './plain-text.ts';
+import { plainLine, plainText } from './plain-text.ts';
+import { asideIn } from '../protocol/aside-text.ts';
+import { toBooError } from '../protocol/error.ts';
 import { worksIn } from '../protocol/works-in.ts';
 import { runPrompt } from './run-prompt.ts';
 import { runTurn } from './run-turn.ts';
@@ -171,6 +173,17 @@ async function converse(cli: Cli, client: BooClient, chat: Chat, conversation: C
     if (left) return exitCodes.interrupted;
     if (reply.kind === 'end') return 0;
     if (reply.kind === 'withdrawn' || reply.text.trim() === '') continue;
-    await runTurn(cli, client, chat, conversation, reply.text);
+    const question = asideIn(reply.text);
+    if (question === undefined) await runTurn(cli, client, chat, conversation, reply.text);
+    else await tellAside(cli, client, chat, question);
+  }
+}
+
+/** The answer to `/btw question`, or why there is none. */
+async function tellAside({ terminal }: Cli, client: BooClient, chat: Chat, question: string): Promise<void> {
+  try {
+    terminal.out(`${plainText((await client.aside(chat.id, question)).answer)}\n`);
+  } catch (error) {
+    terminal.err(`! ${plainText(toBooError(error).message)}\n`);
   }
 }

@@ -70,7 +70,7 @@ const letters: Readonly<Record<ChangedFile['status'], string>> = {
   type_changed: 'T',
 };
 
-function statText({ files, count }: ChangeList, style: Style): string {
+export function statText({ files, count }: Pick<ChangeList, 'files' | 'count'>, style: Style): string {
   if (files.length === 0) return 'Nothing has changed.\n';
   const lines = files.map((file) => {
     const name =
@@ -89,7 +89,7 @@ function countText({ added, removed, isBinary, isSubmodule }: ChangedFile, style
 }
 
 /** On one line: a path may contain the end of one. */
-const pathText = (path: string): string =>
+export const pathText = (path: string): string =>
   plainLine(
     path.replaceAll(/[\r\n\t]/g, (character) => JSON.stringify(character).slice(1, -1)),
     4096,

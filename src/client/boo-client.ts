@@ -35,14 +35,9 @@ import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
 import type { Health, Info, SignInLink } from '../protocol/info.ts';
-import type {
-  InterruptResult,
-  Receipt,
-  RewindChat,
-  RewindResult,
-  SubmitPrompt,
-  WaitingPromptList,
-} from '../protocol/prompt.ts';
+import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
+import type { AsideAnswer } from '../protocol/aside.ts';
+import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { RetryRange } from './retry-delay.ts';
@@ -175,10 +170,18 @@ export interface BooClient {
    */
   warm(chatId: string): Promise<WarmedChat>;
   /**
-   * Takes prompts back: the agent continues from before this one, or before the one since which the conversation is too
-   * long for the model. Files stay unchanged. Waits for a running turn; throws `not_found`, `invalid_request`.
+   * Goes back to before a prompt: the conversation, the files of the working tree (`what`), or both. Without a prompt the
+   * conversation goes back to before the one since which it is too long for the model. With `dryRun` it only says what would
+   * change. Waits for a running turn; throws `not_found`, `invalid_request`; of files `changes_unavailable`, `chat_busy` while
+   * another chat works in them, and `files_changed` if they have changed since the dry run whose `tree` is given. A rewind of
+   * files can be undone by its `rewindId`.
    */
   rewind(chatId: string, rewind?: RewindChat): Promise<RewindResult>;
+  /**
+   * The agent's answer to a question beside the conversation, also while a turn runs: neither becomes part of it. Throws
+   * `aside_unavailable`, `model_error`.
+   */
+  aside(chatId: string, question: string, options?: { signal?: AbortSignal | undefined }): Promise<AsideAnswer>;
   /**
    * A new chat that begins with everything said in this one up to the end of a turn, by default the last one. The agent knows
    * that, and nothing of what followed. Throws `invalid_request` if that turn cannot be continued from.

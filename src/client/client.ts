@@ -62,15 +62,8 @@ export type { BeginImport, ImportLines, ImportProgress, SessionImport } from '..
 export type { Principal } from '../protocol/principal.ts';
 export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
-export type {
-  InterruptResult,
-  Receipt,
-  RewindChat,
-  RewindResult,
-  SubmitPrompt,
-  WaitingPrompt,
-  WaitingPromptList,
-} from '../protocol/prompt.ts';
+export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from '../protocol/prompt.ts';
+export type { FilesRewind, KeptReason, RewindChat, RewindPart, RewindResult } from '../protocol/rewind.ts';
 export { type Form, type FormField, type FormOption, formOf } from '../protocol/form.ts';
 export {
   asksForSecret,
@@ -104,6 +97,7 @@ const finishTimeoutMs = 300_000;
 const changeTimeoutMs = 150_000;
 /** Long enough to copy a long chat. */
 const forkTimeoutMs = 150_000;
+const rewindTimeoutMs = 11 * 60_000;
 
 /** Long enough for a setup command at its limit. */
 const worktreeTimeoutMs = 15 * 60_000;
@@ -224,7 +218,15 @@ export function createClient(options: ClientOptions): BooClient {
     movePrompt: (chatId, promptId, before) =>
       wire.request(promptPath(chatId, promptId), { method: 'PATCH', body: { before } }),
     resumeQueue: (chatId, choice = {}) => wire.request(`${chatPath(chatId)}/resume`, { method: 'POST', body: choice }),
-    rewind: (chatId, rewind = {}) => wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind }),
+    rewind: (chatId, rewind = {}) =>
+      wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind, timeoutMs: rewindTimeoutMs }),
+    aside: (chatId, question, { signal } = {}) =>
+      wire.request(`${chatPath(chatId)}/aside`, {
+        method: 'POST',
+        body: { question },
+        signal,
+        timeoutMs: forkTimeoutMs,
+      }),
     fork: (chatId, fork = {}) =>
       wire.request(`${chatPath(chatId)}/fork`, { method: 'POST', body: fork, timeoutMs: forkTimeoutMs }),
     listWorktrees: async ({ making } = {}) => {

@@ -12,6 +12,7 @@ import type { Principal } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { changeRoutes } from './change-routes.ts';
+import { asideRoutes } from './aside-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
@@ -102,6 +103,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...changeRoutes(options.chats, live),
     ...forkRoutes(options.chats),
     ...worktreeRoutes(options.chats),
+    ...asideRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),
     ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),

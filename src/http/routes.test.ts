@@ -398,6 +398,7 @@ describe('answers', () => {
       '/v1/chats/{chatId}/host': { hostId: chat.id },
       '/v1/chats/{chatId}/resume': {},
       '/v1/chats/{chatId}/rewind': {},
+      '/v1/chats/{chatId}/aside': { question: 'x' },
       '/v1/chats/{chatId}/fork': { at: 1 },
       '/v1/chats/{chatId}/changes/stage': { paths: [{ path: 'a' }] },
       '/v1/chats/{chatId}/changes/unstage': { paths: [{ path: 'a' }] },

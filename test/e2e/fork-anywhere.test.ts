@@ -57,7 +57,7 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('on %s', (backend) => {
     const { id } = await server.createChat({ backend });
     await ask(id, 'stream 3 tokens');
     const taken = await ask(id, 'stream 4 tokens');
-    await server.client.rewind(id, { promptId: eventsOf(taken.events, 'prompt_accepted')[0]!.promptId });
+    await server.client.rewind(id, { before: eventsOf(taken.events, 'prompt_accepted')[0]!.promptId });
     const instead = await ask(id, 'stream 5 tokens');
     const back = await server.client.fork(id, { at: taken.finished.seq });
     expect(await remembers(back.id)).toBe('You said: "stream 3 tokens", "stream 4 tokens".');

@@ -131,5 +131,6 @@ const patient: ChangesLimits = {
   snapshotMs: 60_000,
   readMs: 60_000,
   writeMs: 60_000,
+  rewindMs: 60_000,
   maxFileBytes: 50 * 1024 * 1024,
 };

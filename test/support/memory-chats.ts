@@ -288,7 +288,11 @@ export function createMemoryChats(): MemoryChats {
     rewind(_actor, chatId) {
       entryOf(chatId);
       writes += 1;
-      return Promise.resolve({ promptIds: [] });
+      return Promise.resolve({ promptIds: [], files: null });
+    },
+    askAside(chatId) {
+      entryOf(chatId);
+      return Promise.resolve('Nothing.');
     },
     warmAhead(chatId) {
       entryOf(chatId);

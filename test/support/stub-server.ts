@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Chat, type ForkChat, initialSettings, type PatchChat } from '../../src/protocol/chat.ts';
+import type { AskAside } from '../../src/protocol/aside.ts';
 import type { ContentBlock } from '../../src/protocol/content.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
@@ -13,6 +14,7 @@ import type { SignInLink } from '../../src/protocol/info.ts';
 import { doneByActor } from '../../src/protocol/principal.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
 import type { ChangeDiff, ChangeList } from '../../src/protocol/changes.ts';
+import type { FilesRewind, RewindChat } from '../../src/protocol/rewind.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
 import { ownerVia } from './owners-chats.ts';
 import type { HostInfo } from '../../src/protocol/host.ts';
@@ -57,6 +59,30 @@ const backends = [
   { name: 'claude_pty', agent: 'claude', label: 'terminal program', available: true },
 ];
 
+const filesRewind: FilesRewind = {
+  rewindId: null,
+  root: '/work',
+  takenAt: '2026-01-01T00:00:00.000Z',
+  tree: 'a'.repeat(40),
+  files: [
+    {
+      path: 'odd\n\u001b[2J',
+      status: 'deleted',
+      added: 0,
+      removed: 1,
+      isBinary: false,
+      isSubmodule: false,
+      content: null,
+    },
+  ],
+  count: 1,
+  isTruncated: false,
+  kept: [{ path: 'big.bin', reason: 'too_large' }],
+  keptCount: 1,
+  commits: 2,
+  workingChats: [{ chatId: '00000000-0000-4000-8000-000000000000', title: 'Other' }],
+};
+
 export interface StubServer {
   readonly url: string;
   readonly token: string;
@@ -66,6 +92,10 @@ export interface StubServer {
   readonly trusts: Map<string, ChatTrust>;
   /** What has changed, by chat. */
   readonly changes: Map<string, { list: ChangeList; diff: ChangeDiff }>;
+  /** Those that were no dry runs. */
+  readonly rewinds: RewindChat[];
+  /** What every rewind of files would change. */
+  readonly filesRewind: FilesRewind;
   /** `METHOD /path` of every request. */
   readonly requests: string[];
   addChat(fields?: Partial<Chat>): Chat;
@@ -189,9 +219,13 @@ export async function openStubServer(): Promise<StubServer> {
       const forked = stub.addChat({ title, forkedFrom: { chatId: chat.id, seq: at ?? chat.head } });
       return json(201, forked);
     }
+    if (part === 'aside') return json(200, { answer: `\u001b[2JAbout ${(body as AskAside).question}` });
     if (part === 'rewind') {
-      json(200, { promptIds: ['p1', 'p2'] });
-      return;
+      const { what, undo, dryRun } = body as RewindChat;
+      if (!dryRun) stub.rewinds.push(body as RewindChat);
+      const files = what === 'files' || what === 'both' || undo ? stub.filesRewind : null;
+      const promptIds = what === 'files' || undo ? [] : ['p1', 'p2'];
+      return json(200, { promptIds, files: files && { ...files, rewindId: dryRun ? null : 'r1' } });
     }
     if (part === 'interrupt') {
       json(200, { interrupted: true, turnId: null });
@@ -230,6 +264,8 @@ export async function openStubServer(): Promise<StubServer> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     token,
     chats: [],
+    rewinds: [],
+    filesRewind,
     decisions: [],
     trusts: new Map(),
     changes: new Map(),

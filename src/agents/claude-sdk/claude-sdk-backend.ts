@@ -32,6 +32,7 @@ export interface ClaudeSdkBackendOptions {
 /** Runs sessions on the Claude Agent SDK: one warm query each. */
 export class ClaudeSdkBackend implements AgentBackend {
   readonly name = 'claude_sdk';
+  readonly answersAsides = true;
   readonly capabilities = { deltas: true, terminal: false, images: true, durableDecisions: true, continuesTurns: true };
   readonly #options: ClaudeSdkBackendOptions;
   readonly #sessions = new OpenSessions<SdkSession>();

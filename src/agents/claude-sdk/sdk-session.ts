@@ -14,6 +14,7 @@ import {
   endWithoutResult,
 } from '../agent-backend.ts';
 import { defaultModel, modelToStart } from '../claude/default-model.ts';
+import { answerAside } from './answer-aside.ts';
 import { deferCall, dropRest, endCall } from '../claude/files/defer-call.ts';
 import type { OpenCalls } from '../claude/files/open-calls.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
@@ -38,6 +39,8 @@ export class SdkSession implements AgentSession {
   readonly #life = new SessionLife();
   readonly #input = createPushable<SDKUserMessage>();
   #isSuspended = false;
+  /** Questions beside the conversation that are being answered. */
+  #asides = 0;
   /** Calls that were given a result because nobody will continue them. */
   readonly #ended: string[] = [];
   /** Set once it is open. `read` resolves when nothing more comes from the query. */
@@ -55,7 +58,10 @@ export class SdkSession implements AgentSession {
   get isBusy(): boolean {
     if (this.#life.phase.is === 'over') return false;
     return (
-      this.#wired.turns.hasBackgroundTasks || this.#wired.transcript.isDirty || this.#wired.turns.current !== undefined
+      this.#asides > 0 ||
+      this.#wired.turns.hasBackgroundTasks ||
+      this.#wired.transcript.isDirty ||
+      this.#wired.turns.current !== undefined
     );
   }
 
@@ -201,6 +207,17 @@ export class SdkSession implements AgentSession {
     const turn = this.#wired.turns.expect(prompt, isStored);
     this.#input.push(toUserMessage(prompt, this.#wired.turns.sessionId));
     return turn.out.iterable;
+  }
+
+  async askAside(question: string, signal: AbortSignal): Promise<string> {
+    this.#life.assertAlive();
+    const { query } = this.#running!;
+    this.#asides += 1;
+    try {
+      return await answerAside(query, question, signal);
+    } finally {
+      this.#asides -= 1;
+    }
   }
 
   keptRules(decisionId: string): readonly string[] {

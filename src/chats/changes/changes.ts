@@ -30,10 +30,11 @@ import { type Glance, type Viewer, Watches } from './watches.ts';
 import { allBytesOf } from './named-files.ts';
 import { changedPaths, glance, listChanges, readDiff, type View } from './read-changes.ts';
 import { stage, unstage } from './staging.ts';
+import * as rewinds from './rewind-files.ts';
 import { readMissed } from './missed.ts';
 import { PrivateGit } from './private-git.ts';
 import { Repositories, type Repository } from './repository.ts';
-import { readHead, removeSnapshots } from './snapshot-refs.ts';
+import { findSnapshot, readHead, removeSnapshots, topOfSnapshot } from './snapshot-refs.ts';
 import { takeSnapshot, type TurnStart } from './take-snapshot.ts';
 import { unavailable } from './unavailable.ts';
 import { readWorkingTree } from './working-tree.ts';
@@ -55,6 +56,8 @@ export interface ChangesLimits {
   readMs: number;
   /** How long staging and commits may take, with the hooks and filters of a repository. */
   writeMs: number;
+  /** How long a rewind of files may take. */
+  rewindMs: number;
   /** Larger files are left out. */
   maxFileBytes: number;
 }
@@ -65,6 +68,7 @@ const usual: ChangesLimits = {
   snapshotMs: 60_000,
   readMs: 20_000,
   writeMs: 120_000,
+  rewindMs: 10 * 60_000,
   maxFileBytes: 50 * 1024 * 1024,
 };
 const weekMs = 7 * 24 * 60 * 60_000;
@@ -197,6 +201,43 @@ export class Changes {
     return this.#write(chat, isTrusted, (parts) => undoDiscard(parts, id));
   }
 
+  /** What a rewind of files would change. Throws `changes_unavailable`. */
+  async describeRewind(chat: ChangingChat, target: rewinds.RewindTarget): Promise<rewinds.FilesPlan> {
+    const { env } = this.#options;
+    const there = await this.#whereTaken(chat, target);
+    return this.#read(there, (view) => rewinds.describeRewind({ ...view, env, chatId: chat.id }, target));
+  }
+
+  /** Between turns. Throws `changes_unavailable`; `files_changed` if the files are not as they were shown. */
+  async rewindFiles(
+    chat: ChangingChat,
+    rewinding: Omit<rewinds.FilesRewinding, 'directory'>,
+  ): Promise<rewinds.FilesRewound> {
+    const { env } = this.#options;
+    const directory = await workingDirectory(chat);
+    const there = await this.#whereTaken(chat, rewinding.target);
+    const task = async (): Promise<rewinds.FilesRewound> => {
+      const { git, folder } = await this.#open(there, this.#limits.rewindMs);
+      const view = { git, env, chatId: chat.id, missed: () => readMissed(folder), now: () => this.#readTree(git) };
+      return rewinds.rewindFiles(view, { ...rewinding, directory });
+    };
+    return this.#track(this.#lanesOf(chat.id).turns(task));
+  }
+
+  /** The chat in the working tree that the snapshot was taken of: its agent may have entered another one since. */
+  async #whereTaken(chat: ChangingChat, target: rewinds.RewindTarget): Promise<ChangingChat> {
+    const { env } = this.#options;
+    const here = await this.#repositories.find(await workingDirectory(chat));
+    await this.#snapshotTaken(chat);
+    const oid = await findSnapshot(here, env, chat.id, rewinds.nameOf(target));
+    const top = oid === null ? here.top : await topOfSnapshot(here, env, oid);
+    if (top === here.top) return chat;
+    const there = await this.#repositories.find(top);
+    // Anybody who works in the repository can write a snapshot.
+    if (there.commonDirectory === here.commonDirectory) return { ...chat, directory: top, worktree: null };
+    throw unavailable('no_snapshot', `The snapshot is of ${top}, which is not of this repository any more.`);
+  }
+
   /** Removes the chat's snapshots and what is kept beside them. Never rejects: the repositories may be gone. */
   async erase(chatId: string): Promise<void> {
     const { dataDir, env } = this.#options;
@@ -251,10 +292,13 @@ export class Changes {
     return readWorkingTree(git, { head, dataDir, maxFileBytes, ...(onRead && { onRead }) });
   }
 
-  async #open(chat: ChangingChat): Promise<{ git: PrivateGit; repository: Repository; folder: string }> {
+  async #open(
+    chat: ChangingChat,
+    limitMs = this.#limits.snapshotMs,
+  ): Promise<{ git: PrivateGit; repository: Repository; folder: string }> {
     const repository = await this.#repositories.find(await workingDirectory(chat));
     const folder = await openFolder(this.#options.dataDir, chat.id, repository);
-    return { git: await this.#git(folder, repository, this.#limits.snapshotMs), repository, folder };
+    return { git: await this.#git(folder, repository, limitMs), repository, folder };
   }
 
   #git(folder: string, repository: Repository, limitMs: number): Promise<PrivateGit> {
@@ -292,11 +336,7 @@ export class Changes {
   ): Promise<T> {
     const repository = await this.#repositories.find(await workingDirectory(chat));
     const lanes = this.#lanesOf(chat.id);
-    // The snapshot of the turn that has just started may be under way.
-    await within(
-      readMs,
-      lanes.turns(() => Promise.resolve()),
-    );
+    await this.#snapshotTaken(chat);
     const read = lanes.reads[name](async () => {
       const untilMs = performance.now() + readMs;
       try {
@@ -325,6 +365,14 @@ export class Changes {
       }
     });
     return this.#track(read);
+  }
+
+  /** The snapshot of the turn that has just started may be under way. */
+  async #snapshotTaken({ id }: ChangingChat): Promise<void> {
+    await within(
+      this.#limits.readMs,
+      this.#lanesOf(id).turns(() => Promise.resolve()),
+    );
   }
 
   #lanesOf(chatId: string): Lanes {

@@ -77,6 +77,13 @@ export async function diffOfAll(git: PrivateGit, from: string, to: string) {
   return { file: null, ...textOf(diff.stdout, diff.isCut) };
 }
 
+/** All that differs, without renames. */
+export async function differences(git: PrivateGit, from: string, to: string): Promise<Entry[]> {
+  const raw = await git.run([...plain, from, to]);
+  if (raw.isCut) throw new Error('Too many files have changed');
+  return readEntries(splitPaths(raw.stdout));
+}
+
 export async function entriesOf(
   git: PrivateGit,
   from: string,
@@ -119,7 +126,7 @@ function readCounts(parts: readonly Buffer[]): Map<string, Counts> {
   return counts;
 }
 
-const submodule = '160000';
+export const submodule = '160000';
 
 function fileOf({ modes, objects, letter, oldPath, path }: Entry, counts: Counts | null): ChangedFile {
   const isSubmodule = modes.includes(submodule);

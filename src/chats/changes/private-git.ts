@@ -25,6 +25,8 @@ export interface RunOptions {
   maxBytes?: number;
   /** Another index than the folder's. */
   index?: string;
+  /** Another directory in place of the working tree. */
+  workTree?: string;
   /** Exit codes that are no failure; only 0 by default. */
   mayEndWith?: readonly number[];
 }
@@ -89,12 +91,12 @@ export class PrivateGit {
   /** Rejects if git fails, or takes too long. */
   async run(
     args: readonly string[],
-    { input, maxBytes = maxOutput, index, mayEndWith = [0] }: RunOptions = {},
+    { input, maxBytes = maxOutput, index, workTree, mayEndWith = [0] }: RunOptions = {},
   ): Promise<GitBytes> {
     const { repository, signal, untilMs } = this.#options;
     const result = await gitBytes(args, {
-      cwd: repository.top,
-      env: this.#environment(index ?? this.index),
+      cwd: workTree ?? repository.top,
+      env: { ...this.#environment(index ?? this.index), ...(workTree !== undefined && { GIT_WORK_TREE: workTree }) },
       timeoutMs: Math.max(1, untilMs - performance.now()),
       signal,
       input,

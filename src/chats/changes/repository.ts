@@ -37,7 +37,7 @@ const read = [
   'symlinks',
   'trustctime',
 ];
-const wanted = `^(core\\.(${read.join('|')})|extensions\\.objectformat|filter\\..*\\.(clean|process))$`;
+const wanted = `^(core\\.(${read.join('|')})|extensions\\.objectformat|filter\\..*\\.(clean|smudge|process))$`;
 /** Git knows them without having them. */
 export const emptyTrees = {
   sha1: '4b825dc642cb6eb9a060e54bf8d69288fbee4904',

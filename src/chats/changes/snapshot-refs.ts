@@ -1,6 +1,6 @@
 /**
- * Snapshots are commits that only a reference of ours holds: `refs/boocode/<chat>/<turn>` and `…/start`. Their parent is the
- * commit that was checked out, so that the repository keeps that too.
+ * Snapshots are commits that only a reference of ours holds: `refs/boocode/<chat>/<turn>`, `…/start`, and before files were
+ * rewound `…/rewind/<id>`. Their parent is the commit that was checked out, so that the repository keeps that too.
  */
 import type { LeftOut } from '../../protocol/changes.ts';
 import { complaint, git, type GitEnvironment } from '../workspaces/git.ts';
@@ -14,9 +14,12 @@ export interface Snapshot {
   takenAt: string;
   turnId: string | null;
   leftOut: LeftOut[];
+  /** The top of the working tree. */
+  top: string | null;
 }
 
 export const startName = 'start';
+export const rewindName = (rewindId: string): string => `rewind/${rewindId}`;
 const maxLeftOut = 100;
 const person = 'BooCode <boocode@localhost>';
 
@@ -31,7 +34,8 @@ export async function readHead({ top }: Place, env: GitEnvironment): Promise<str
 export interface NewSnapshot {
   tree: string;
   head: string | null;
-  turnId: string;
+  /** Null if it is taken before files are rewound. */
+  turnId: string | null;
   leftOut: readonly LeftOut[];
   at: Date;
 }
@@ -41,7 +45,9 @@ export async function writeSnapshot(
   own: PrivateGit,
   { tree, head, turnId, leftOut, at }: NewSnapshot,
 ): Promise<string> {
-  const facts = JSON.stringify({ turnId, leftOut: leftOut.slice(0, maxLeftOut) });
+  const { top } = own.repository;
+  const facts = JSON.stringify({ turnId, top, leftOut: leftOut.slice(0, maxLeftOut) });
+  const moment = turnId === null ? 'before files were rewound' : 'at the start of a turn';
   const when = `${person} ${Math.floor(at.getTime() / 1_000)} +0000`;
   const lines = [
     `tree ${tree}`,
@@ -49,7 +55,7 @@ export async function writeSnapshot(
     `author ${when}`,
     `committer ${when}`,
     '',
-    `The working tree at the start of a turn\n\n${facts}\n`,
+    `The working tree ${moment}\n\n${facts}\n`,
   ];
   const input = Buffer.from(lines.join('\n'));
   const written = await own.run(['hash-object', '-t', 'commit', '-w', '--stdin'], { input });
@@ -69,12 +75,38 @@ export async function findSnapshot(
 }
 
 export async function readSnapshot(own: PrivateGit, oid: string): Promise<Snapshot> {
-  const text = (await own.run(['cat-file', 'commit', oid])).stdout.toString('utf8');
+  return parseSnapshot(oid, (await own.run(['cat-file', 'commit', oid])).stdout.toString('utf8'));
+}
+
+/** The top of the working tree that it was taken of. */
+export async function topOfSnapshot({ top }: Place, env: GitEnvironment, oid: string): Promise<string> {
+  const found = await git(['cat-file', 'commit', oid], { cwd: top, env });
+  if (found.code !== 0) throw new Error(complaint(found));
+  return parseSnapshot(oid, found.stdout).top ?? top;
+}
+
+function parseSnapshot(oid: string, text: string): Snapshot {
   const [header = '', , facts = '{}'] = text.split('\n\n');
-  const { turnId = null, leftOut = [] } = JSON.parse(facts) as Partial<Pick<Snapshot, 'turnId' | 'leftOut'>>;
+  const { turnId = null, top = null, leftOut = [] } = JSON.parse(facts) as Partial<Snapshot>;
   const seconds = Number(/^committer .* (\d+) \+0000$/m.exec(header)?.[1] ?? 0);
   const head = /^parent (\S+)$/m.exec(header)?.[1] ?? null;
-  return { oid, head, takenAt: new Date(seconds * 1_000).toISOString(), turnId, leftOut };
+  return { oid, head, takenAt: new Date(seconds * 1_000).toISOString(), turnId, leftOut, top };
+}
+
+/** How many commits have been made since that one was checked out; null if it is no ancestor of the present one. */
+export async function countCommits(
+  { top }: Place,
+  env: GitEnvironment,
+  then: string | null,
+  now: string | null,
+): Promise<number | null> {
+  if (then === now) return 0;
+  if (now === null) return null;
+  const options = { cwd: top, env };
+  if (then !== null && (await git(['merge-base', '--is-ancestor', then, now], options)).code !== 0) return null;
+  const range = then === null ? now : `${then}..${now}`;
+  const counted = await git(['rev-list', '--count', range, '--'], options);
+  return counted.code === 0 ? Number(counted.stdout) : null;
 }
 
 /** Without entries in a reflog, whatever the repository configures. */

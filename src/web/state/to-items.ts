@@ -63,6 +63,8 @@ export function toItems(event: Event): Item[] {
       return notice('info', 'title', `Title: ${event.title}`);
     case 'session_rewound':
       return notice('info', 'rewound', rewoundText(event.promptIds.length));
+    case 'files_rewind_started':
+      return [{ key: `r:${event.rewindId}`, seq, kind: 'rewind', started: event }];
     case 'chat_forked':
       return notice('info', 'forked', forkedText);
     case 'chat_updated':

@@ -1,5 +1,6 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
+import { asideIn } from '../../../protocol/aside-text.ts';
 import { worksIn } from '../../../protocol/works-in.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
@@ -23,12 +24,14 @@ import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { HeldQueue } from './held-queue.tsx';
 import { Queue, useOutgoing } from './queue.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { Rewinds } from './rewinds.tsx';
 import { isEmpty, Transcript } from './transcript.tsx';
 import { WaitLine } from './wait-line.tsx';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
 import { promptFocusTarget } from '../parts/focus-prompt.ts';
 import { shortPath } from '../parts/format.ts';
 
+const Aside = lazy(() => import('./aside.tsx'));
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 
 /** The chat from the list, or fetched if the list does not hold it. */
@@ -110,6 +113,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const [showsTerminal, setTerminalOpen] = useState(false);
   const isTerminalOpen = showsTerminal && !showsChanges;
   const [isChanging, setChanging] = useState(false);
+  const [aside, setAside] = useState<{ question: string }>();
   const dock = useRef<HTMLDivElement>(null);
   useKeptFocus(dock, promptFocusTarget);
   const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
@@ -233,7 +237,9 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           <EmptyChat isWaiting={log.waiting.length > 0 || isSending} />
         ) : (
           <CwdContext value={chat?.cwd ?? ''}>
-            <Transcript view={shown} onLoadOlder={onLoadOlder} />
+            <Rewinds chatId={chatId} isBusy={isBusy}>
+              <Transcript view={shown} onLoadOlder={onLoadOlder} />
+            </Rewinds>
           </CwdContext>
         )}
         <div className="dock" ref={dock}>
@@ -243,6 +249,11 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {/* Between turns the line below says it, with the time. */}
           {chat?.waitsFor?.for !== 'background' && <TaskStrip tasks={log.latest.tasks} />}
           {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
+          {aside && (
+            <Suspense>
+              <Aside chatId={chatId} aside={aside} onClose={() => setAside(undefined)} />
+            </Suspense>
+          )}
           {chat?.hold && <HeldQueue chat={chat} hold={chat.hold} />}
           <Queue chatId={chatId} view={shown} />
           {/* Last of everything that appears by itself, so that nothing moves a card under the pointer. */}
@@ -258,7 +269,12 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
               chat={chat}
               latest={log.latest}
               isBusy={isBusy}
-              onSend={(content) => session.outbox.send(chatId, content)}
+              onSend={(content) => {
+                const [block] = content;
+                const question = content.length === 1 && block?.type === 'text' ? asideIn(block.text) : undefined;
+                if (question === undefined) session.outbox.send(chatId, content);
+                else setAside({ question });
+              }}
               onInterrupt={() => void interrupt()}
               onSettings={() => setChanging(true)}
             />

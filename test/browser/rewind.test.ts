@@ -1,0 +1,113 @@
+import { mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { beforeAll, expect, it } from 'vitest';
+import { findings } from '../support/axe-findings.ts';
+import { openChat, openPage, signIn } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import { initRepository } from '../support/git-repository.ts';
+import type { TestServer } from '../support/server.ts';
+import { runTurn } from '../support/turns.ts';
+
+describeInBrowser('going back', (opened) => {
+  let server: TestServer;
+  let browser: Browser;
+  beforeAll(() => ({ server, browser } = opened()));
+
+  async function newChat(name: string) {
+    mkdirSync(join(server.workDir, name));
+    const cwd = realpathSync(join(server.workDir, name));
+    initRepository(cwd);
+    const { id } = await server.client.createChat({ cwd, permissionMode: 'bypassPermissions' });
+    await runTurn(server.client, id, 'write first.txt: one');
+    await runTurn(server.client, id, 'write second.txt: two');
+    return { id, cwd, files: () => readdirSync(cwd).filter((file) => file !== '.git') };
+  }
+
+  it.each([
+    ['desk', { size: { width: 1280, height: 800 } }],
+    ['phone', { size: { width: 390, height: 780 }, isTouched: true }],
+  ] as const)('WEB-94 WEB-95: to before a prompt, and undoing it, on a %s', async (name, options) => {
+    const { id, cwd, files } = await newChat(name);
+    const { page, context, problems } = await openPage(browser, options);
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, id);
+    await page.getByRole('button', { name: 'Rewind to before this' }).last().click();
+    const dialog = page.getByRole('dialog', { name: 'Rewind to before this prompt' });
+    const plan = dialog.getByRole('region', { name: 'What would change' });
+    await plan.getByText('second.txt').waitFor();
+    expect(await plan.getByRole('listitem').allTextContents()).toEqual(['second.txt +0 −1 is removed']);
+    expect(await dialog.getByRole('radio', { name: 'Conversation and files' }).isChecked()).toBe(true);
+    expect(await findings(page)).toEqual([]);
+    // Somebody changes a file: what is shown no longer holds, and is looked at again.
+    writeFileSync(join(cwd, 'third.txt'), 'three\n');
+    await dialog.getByRole('button', { name: 'Rewind', exact: true }).click();
+    await dialog.getByText('Files have changed since').waitFor();
+    await plan.getByText('third.txt').waitFor();
+    expect(files()).toEqual(['first.txt', 'second.txt', 'third.txt']);
+    await dialog.getByRole('button', { name: 'Rewind', exact: true }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    expect(files()).toEqual(['first.txt']);
+    await page.getByText('2 files (+0 -2) rewound').waitFor();
+    await page.getByLabel('Prompt', { exact: true }).fill('what did I say');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('You said: "write first.txt: one".').waitFor();
+
+    await page.getByRole('button', { name: 'Undo', exact: true }).last().click();
+    const undo = page.getByRole('dialog', { name: 'Undo the rewind of files' });
+    await undo.getByText('third.txt').waitFor();
+    expect(await findings(page)).toEqual([]);
+    await undo.getByRole('button', { name: 'Undo', exact: true }).click();
+    await undo.waitFor({ state: 'hidden' });
+    expect(files()).toEqual(['first.txt', 'second.txt', 'third.txt']);
+    await page.getByText('The rewind was undone').waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('WEB-96: what cannot go back says why, and names of files are shown as they are', async () => {
+    const { id, cwd } = await newChat('hostile');
+    const name = '<img src=x onerror=hacked()>\n\u202egpj';
+    writeFileSync(join(cwd, name), 'x\n');
+    const plain = await server.createChat();
+    await runTurn(server.client, plain.id, 'stream 3 tokens');
+    const { page, context, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, id);
+    await page.getByRole('button', { name: 'Rewind to before this' }).first().click();
+    const dialog = page.getByRole('dialog', { name: 'Rewind to before this prompt' });
+    await dialog.getByText('<img src=x onerror=hacked()>').waitFor();
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+
+    await openChat(page, server.url, plain.id);
+    await page.getByRole('button', { name: 'Rewind to before this' }).click();
+    await dialog.getByText('Files cannot go back').waitFor();
+    await dialog.getByText('is not in a git repository').waitFor();
+    expect(await dialog.getByRole('radio', { name: 'Files', exact: true }).isDisabled()).toBe(true);
+    expect(await dialog.getByRole('radio', { name: /^Conversation the agent forgets 1 prompt/ }).isChecked()).toBe(
+      true,
+    );
+    await dialog.getByRole('button', { name: 'Rewind', exact: true }).click();
+    await page.getByText('The last prompt was rewound').waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('WEB-97: a side question is answered beside the conversation', async () => {
+    const { id } = await server.createChat();
+    await runTurn(server.client, id, 'stream 3 tokens');
+    const { page, context, problems } = await openPage(browser, { size: { width: 390, height: 780 }, isTouched: true });
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, id);
+    await page.getByLabel('Prompt', { exact: true }).fill('/btw what did I say');
+    await page.getByRole('button', { name: 'Send' }).click();
+    const aside = page.getByRole('region', { name: 'Side question' });
+    await aside.getByText('You said: "stream 3 tokens".').waitFor();
+    expect(await findings(page)).toEqual([]);
+    await aside.getByRole('button', { name: 'Close the side question' }).click();
+    await aside.waitFor({ state: 'hidden' });
+    expect(await page.getByText('what did I say').count()).toBe(0);
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+});
