@@ -30,7 +30,10 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     await page.setViewportSize(viewport);
     await signIn(page, server.running.signInLink());
     await page.getByRole('button', { name: 'New chat' }).first().click();
-    await page.getByRole('combobox', { name: /directory/i }).fill(top);
+    const directory = page.getByRole('combobox', { name: /directory/i });
+    await directory.fill(top);
+    // Its suggestions lie over what comes next.
+    await directory.press('Tab');
     await page.getByRole('checkbox', { name: /Own branch/ }).check();
     await page.getByLabel('Permission mode').selectOption('bypassPermissions');
     await page.getByRole('button', { name: 'Start', exact: true }).click();

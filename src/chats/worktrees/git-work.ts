@@ -1,7 +1,7 @@
 /** What the steps on worktrees ask git. None of it runs what a repository configures, except where a step says so. */
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toBooError } from '../../protocol/error.ts';
+import { BooError, toBooError } from '../../protocol/error.ts';
 import { PrivateGit } from '../changes/private-git.ts';
 import { Repositories, type Repository } from '../changes/repository.ts';
 import { copyIndex } from '../changes/working-tree.ts';
@@ -59,6 +59,9 @@ export async function withPrivateGit<T>(
   const folder = await mkdtemp(join(dataDir, scratchName));
   try {
     return await task(await PrivateGit.open({ folder, repository, env, signal, untilMs: performance.now() + limitMs }));
+  } catch (error) {
+    if (error instanceof BooError || signal.aborted) throw error;
+    throw refused('git_failed', `git could not do it: ${toBooError(error).message}`, { cause: error });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

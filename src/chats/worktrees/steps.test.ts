@@ -226,6 +226,14 @@ test('BRANCH-10: nothing is done while a turn runs, and a prompt waits for a ste
     expect(await refusal(step())).toBe('chat_busy: turn');
   gate.open();
   await own.here.events(chat.id, 'turn_finished');
+  const step = createGate();
+  const stepping = own.here.host.use(chat.id, (held) => held.atRest(() => step.pass()));
+  await step.reached;
+  await own.here.chats.submitPrompt(chat.id, { content: 'more' });
+  expect(await own.here.events(chat.id, 'turn_started')).toHaveLength(1);
+  step.open();
+  await stepping;
+  await own.here.events(chat.id, 'turn_finished', 2);
   expect(await own.remove(chat)).toMatchObject({ isBranchKept: false });
 });
 

@@ -177,7 +177,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 </span>
                 {chat.worktree && (
                   <span
-                    className="page-dir"
+                    className="page-dir page-branch"
                     title={`Its own branch, made from ${readableLine(chat.worktree.base ?? chat.worktree.baseCommit, 100)}`}
                   >
                     branch <bdi>{readableLine(chat.worktree.branch, 80)}</bdi>
