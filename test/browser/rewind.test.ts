@@ -9,6 +9,11 @@ import { initRepository } from '../support/git-repository.ts';
 import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
+const sizes = [
+  ['desk', { size: { width: 1280, height: 800 } }],
+  ['phone', { size: { width: 390, height: 780 }, isTouched: true }],
+] as const;
+
 describeInBrowser('going back', (opened) => {
   let server: TestServer;
   let browser: Browser;
@@ -24,10 +29,7 @@ describeInBrowser('going back', (opened) => {
     return { id, cwd, files: () => readdirSync(cwd).filter((file) => file !== '.git') };
   }
 
-  it.each([
-    ['desk', { size: { width: 1280, height: 800 } }],
-    ['phone', { size: { width: 390, height: 780 }, isTouched: true }],
-  ] as const)('WEB-94 WEB-95: to before a prompt, and undoing it, on a %s', async (name, options) => {
+  it.each(sizes)('WEB-94 WEB-95: to before a prompt, and undoing it, on a %s', async (name, options) => {
     const { id, cwd, files } = await newChat(name);
     const { page, context, problems } = await openPage(browser, options);
     await signIn(page, server.running.signInLink());

@@ -44,7 +44,9 @@ export async function planRewind(git: PrivateGit, now: WorkingTree, then: Snapsh
     const reason = reasons.get(keyOf(path));
     return reason === undefined ? [] : [{ ...shownPath(path), reason }];
   });
-  const others = [...now.leftOut, ...then.leftOut].map(({ bytes: _, ...file }): KeptFile => file);
+  const others = [...now.leftOut, ...then.leftOut].map(({ path, pathBytes, reason }): KeptFile => {
+    return { path, ...(pathBytes !== undefined && { pathBytes }), reason };
+  });
   const kept = [...new Map([...others, ...left].map((file) => [file.pathBytes ?? file.path, file])).values()];
   return {
     writes: changing.filter((entry) => !isRemoval(entry)),

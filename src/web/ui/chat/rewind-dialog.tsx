@@ -7,7 +7,9 @@ import { Dialog } from '../parts/dialog.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
-import type { RewindTo } from './rewinds.tsx';
+
+/** Where to: before a prompt, or before files were rewound. */
+export type RewindTo = { before: string } | { undo: string };
 
 interface RewindDialogProps {
   chatId: string;

@@ -2,11 +2,9 @@ import { createContext, lazy, type ReactNode, Suspense, useContext, useMemo, use
 import type { EventOf } from '../../../protocol/event.ts';
 import { rewindStartText, rewoundFilesText } from '../../../protocol/rewind-text.ts';
 import type { ChatLog } from '../../state/chat-log.ts';
+import type { RewindTo } from './rewind-dialog.tsx';
 
 const RewindDialog = lazy(() => import('./rewind-dialog.tsx'));
-
-/** Where to: before a prompt, or before files were rewound. */
-export type RewindTo = { before: string } | { undo: string };
 
 const OpenRewind = createContext<(to: RewindTo) => void>(() => {});
 
