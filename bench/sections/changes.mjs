@@ -101,7 +101,8 @@ async function openView(browser, server, chatId) {
   const ms = await page.evaluate(async () => {
     const startedAt = performance.now();
     document.querySelector('[aria-label="Open the changes"]').click();
-    const isThere = () => document.querySelector('[role=treeitem]') && document.querySelector('.changes-line.diff-added');
+    const isThere = () =>
+      document.querySelector('[role=treeitem]') && document.querySelector('.changes-line.diff-added');
     while (!isThere()) await new Promise((done) => requestAnimationFrame(done));
     await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
     return performance.now() - startedAt;

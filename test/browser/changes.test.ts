@@ -28,6 +28,8 @@ describeInBrowser('the Changes view', (opened) => {
   async function openRepository(files: Record<string, string | Buffer>) {
     const top = await mkdtemp(join(server.workDir, 'repository-'));
     initRepository(top);
+    git(top, 'config', 'user.name', 'Test');
+    git(top, 'config', 'user.email', 'test@example.com');
     const write = async (path: string, text: string | Buffer): Promise<void> => {
       await mkdir(join(top, path, '..'), { recursive: true });
       await writeFile(join(top, path), text);

@@ -223,6 +223,7 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
               isSeen={seen.has(chosen)}
               onSeen={(isSeen) => file && seenFiles.mark(file, isSeen)}
               onGo={goFile}
+              onRetry={() => view.refresh()}
               {...(file && {
                 actions: <FileActions list={list} file={file} changing={changing} />,
                 hunkActions: (hunk: number) => <DiscardHunk {...{ list, file, hunk, changing }} />,

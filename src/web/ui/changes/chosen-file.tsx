@@ -21,6 +21,7 @@ interface ChosenFileProps {
   isSeen: boolean;
   onSeen: (isSeen: boolean) => void;
   onGo: (by: 1 | -1) => void;
+  onRetry: () => void;
   actions?: ReactNode;
   hunkActions?: (hunk: number) => ReactNode;
 }
@@ -63,6 +64,11 @@ export function ChosenFile(props: ChosenFileProps) {
         </button>
       </header>
       <Problem text={diffProblem?.message} />
+      {diffProblem && (
+        <p className="changes-more">
+          <button onClick={props.onRetry}>Try again</button>
+        </p>
+      )}
       {isHere ? (
         <FileDiffView {...props} file={file} diff={diff} />
       ) : (
