@@ -149,7 +149,7 @@ export interface Chats {
   /** What the agent would load from the chat's directory, and what of it has changed since it was trusted. */
   readTrust(chatId: string): Promise<ChatTrust>;
   /** What has changed in chats' directories, and what people do about it. */
-  readonly changes: Pick<ChatChanges, 'list' | 'diff' | 'stage' | 'unstage' | 'discard' | 'undo' | 'commit'>;
+  readonly changes: Pick<ChatChanges, 'list' | 'diff' | 'watch' | 'stage' | 'unstage' | 'discard' | 'undo' | 'commit'>;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
   giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /**

@@ -21,6 +21,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   drain: async () => (await import('./drain.ts')).addDrain,
   show: async () => (await import('./show.ts')).addShow,
   diff: async () => (await import('./diff.ts')).addDiff,
+  commit: async () => (await import('./commit.ts')).addCommit,
   interrupt: async () => (await import('./interrupt.ts')).addInterrupt,
   resume: async () => (await import('./resume.ts')).addResume,
   rewind: async () => (await import('./rewind.ts')).addRewind,

@@ -7,6 +7,7 @@ import type { TerminalConnection, TerminalOptions } from './terminal.ts';
 import type {
   ChangeDiff,
   ChangeList,
+  ChangesNews,
   CommitChanges,
   CommittedChanges,
   DiffQuery,
@@ -105,11 +106,17 @@ export interface BooClient {
    */
   changes(
     chatId: string,
-    query?: { since?: Since | undefined },
+    /** With `by`, who has changed each file; with `ignored`, what the repository ignores, too. */
+    query?: { since?: Since | undefined; by?: boolean | undefined; ignored?: boolean | undefined },
     options?: { signal?: AbortSignal | undefined },
   ): Promise<ChangeList>;
   /** The unified diff of one of these files, or of all of them. */
   changesDiff(chatId: string, query?: DiffQuery, options?: { signal?: AbortSignal | undefined }): Promise<ChangeDiff>;
+  /**
+   * Yields at once and whenever something has changed: the files, what is staged, or the commit. The server looks only
+   * while somebody watches. Reconnects until the signal aborts; throws if it is refused.
+   */
+  watchChanges(chatId: string, options?: { signal?: AbortSignal | undefined }): AsyncIterable<ChangesNews>;
   /**
    * Stages files as they are in the working tree. All that write here throw `change_refused`, whose `details.reason` says
    * why; nothing was done then.

@@ -9,6 +9,7 @@ import { openLive } from './live.ts';
 import { createWire, isPassing, isUnreachable } from './request.ts';
 import { type RunOptions, type RunResult, runPrompt } from './run.ts';
 import { openTerminal } from './terminal.ts';
+import { watchChanges } from './watch-changes.ts';
 import { readTranscriptRecords } from './transcript.ts';
 import { BooError } from '../protocol/error.ts';
 import type { HostList } from '../protocol/host.ts';
@@ -38,6 +39,7 @@ export type {
   ChangedFile,
   ChangeList,
   ChangeRefusal,
+  ChangesNews,
   CommitChanges,
   CommittedChanges,
   DiffQuery,
@@ -154,10 +156,15 @@ export function createClient(options: ClientOptions): BooClient {
       wire.request('/v1/chats', { query: { ...page, archived: archived?.toString() }, signal }),
     getChat: (chatId) => wire.request(chatPath(chatId)),
     getTrust: (chatId) => wire.request(`${chatPath(chatId)}/trust`),
-    changes: (chatId, query = {}, { signal } = {}) =>
-      wire.request(`${chatPath(chatId)}/changes`, { query: { ...query }, signal }),
-    changesDiff: (chatId, query = {}, { signal } = {}) =>
-      wire.request(`${chatPath(chatId)}/changes/diff`, { query: { ...query }, signal }),
+    changes: (chatId, { since, by, ignored } = {}, { signal } = {}) =>
+      wire.request(`${chatPath(chatId)}/changes`, {
+        query: { since, by: by?.toString(), ignored: ignored?.toString() },
+        signal,
+      }),
+    changesDiff: (chatId, { ignored, ...query } = {}, { signal } = {}) =>
+      wire.request(`${chatPath(chatId)}/changes/diff`, { query: { ...query, ignored: ignored?.toString() }, signal }),
+    watchChanges: (chatId, { signal } = {}) =>
+      watchChanges(wire, `${chatPath(chatId)}/changes/watch`, { signal, ...limits }),
     stageChanges: (chatId, files) => change(chatId, 'stage', files),
     unstageChanges: (chatId, files) => change(chatId, 'unstage', files),
     discardChange: (chatId, discard) => change(chatId, 'discard', discard),

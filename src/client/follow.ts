@@ -85,7 +85,7 @@ export async function* followFeed(
 }
 
 /** One connection's signal: aborted from outside, by silence, or when the connection is finished. */
-function openLine(outer: AbortSignal | undefined, silenceMs: number) {
+export function openLine(outer: AbortSignal | undefined, silenceMs: number) {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   const arm = () => setTimeout(abort, silenceMs);

@@ -98,7 +98,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
-    ...changeRoutes(options.chats),
+    ...changeRoutes(options.chats, live),
     ...forkRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createTestApp } from '../../test/support/test-app.ts';
+import { systemClock } from '../lib/clock.ts';
 import { BooError } from '../protocol/error.ts';
 import { changeRoutes } from './change-routes.ts';
 
@@ -7,7 +8,8 @@ async function withChat() {
   const app = createTestApp();
   const { id } = await app.chats.createChat({ cwd: '/r' });
   const get = (path: string) => app.call('GET', `/v1/chats/${id}/changes${path}`);
-  return { ...app, id, get };
+  const post = (path: string, body: object) => app.call('POST', `/v1/chats/${id}/changes${path}`, { body });
+  return { ...app, id, get, post };
 }
 
 describe('CHANGE-14: changes over HTTP', () => {
@@ -15,7 +17,7 @@ describe('CHANGE-14: changes over HTTP', () => {
     const app = await withChat();
     const headers = { authorization: '' };
     expect((await app.call('GET', `/v1/chats/${app.id}/changes`, { headers })).status).toBe(401);
-    const routes = changeRoutes(app.chats);
+    const routes = changeRoutes(app.chats, { keepAliveMs: 1_000, clock: systemClock });
     expect(routes.every(({ policy, byHolder }) => policy === 'bearer' && byHolder)).toBe(true);
     expect(routes.every(({ errors }) => errors?.includes('changes_unavailable'))).toBe(true);
   });
@@ -74,19 +76,19 @@ describe('CHANGE-14: changes by people over HTTP', () => {
     ['/commit', { message: 'x', paths: [{ path: 'a' }], all: true }, 'all'],
     ['/commit', { message: 'x', during: 'lunch' }, 'during'],
   ])('%s with %j is refused, and %s named', async (path, body, field) => {
-    const { id, call } = await withChat();
-    const response = await call('POST', `/v1/chats/${id}/changes${path}`, { body });
+    const { post } = await withChat();
+    const response = await post(path, body);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ code: 'invalid_request', field });
   });
 
   test('that are refused are a conflict, with the reason', async () => {
-    const { chats, id, call } = await withChat();
+    const { chats, post } = await withChat();
     chats.changes.commit = () =>
       Promise.reject(
         new BooError('change_refused', 'No.', { details: { reason: 'in_progress', operation: 'rebase' } }),
       );
-    const response = await call('POST', `/v1/chats/${id}/changes/commit`, { body: { message: 'x' } });
+    const response = await post('/commit', { message: 'x' });
     expect(response.status).toBe(409);
     const told = { code: 'change_refused', reason: 'in_progress', operation: 'rebase' };
     expect(await response.json()).toMatchObject(told);

@@ -3,6 +3,7 @@ import type { Chats } from '../chats/chats.ts';
 import {
   changeDiff,
   changeList,
+  changesNews,
   commitChanges,
   committedChanges,
   discardChange,
@@ -13,10 +14,13 @@ import {
   undoDiscard,
   undoneDiscard,
 } from '../protocol/changes.ts';
+import { type FeedOptions, streamed } from './event-routes.ts';
+import { newsStream } from './news-stream.ts';
 import { chatPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route, smallBodyBytes } from './route.ts';
 
 const sinceWhen = since.default('start');
+const yesOrNo = z.enum(['true', 'false']).default('false');
 const filePath = z
   .string()
   .min(1)
@@ -35,6 +39,7 @@ const diffQuery = z
       .string()
       .regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'must be a tree of GET …/changes')
       .optional(),
+    ignored: yesOrNo,
   })
   .refine(({ path, pathBytes }) => path === undefined || pathBytes === undefined, {
     path: ['pathBytes'],
@@ -43,7 +48,10 @@ const diffQuery = z
 
 const writeErrors = ['changes_unavailable', 'change_refused', 'workspace_missing'] as const;
 
-export function changeRoutes({ changes }: Pick<Chats, 'changes'>): Route[] {
+export function changeRoutes(
+  { changes }: Pick<Chats, 'changes'>,
+  { keepAliveMs, clock }: Omit<FeedOptions, 'log'>,
+): Route[] {
   return [
     route(
       {
@@ -58,8 +66,15 @@ export function changeRoutes({ changes }: Pick<Chats, 'changes'>): Route[] {
           200: { description: 'The files, and what their working tree was compared with.', schema: changeList },
         },
       },
-      { params: chatPath, query: z.strictObject({ since: sinceWhen }) },
-      async ({ params, query }) => json(200, await changes.list(params.chatId, query.since)),
+      { params: chatPath, query: z.strictObject({ since: sinceWhen, by: yesOrNo, ignored: yesOrNo }) },
+      async ({ params, query }) =>
+        json(
+          200,
+          await changes.list(params.chatId, query.since, {
+            by: query.by === 'true',
+            ignored: query.ignored === 'true',
+          }),
+        ),
     ),
     route(
       {
@@ -73,7 +88,42 @@ export function changeRoutes({ changes }: Pick<Chats, 'changes'>): Route[] {
         responses: { 200: { description: 'The diff, at most 1 MB of one file and 4 MB of all.', schema: changeDiff } },
       },
       { params: chatPath, query: diffQuery },
-      async ({ params, query }) => json(200, await changes.diff(params.chatId, query)),
+      async ({ params, query }) =>
+        json(200, await changes.diff(params.chatId, { ...query, ignored: query.ignored === 'true' })),
+    ),
+    route(
+      {
+        id: 'watchChanges',
+        method: 'GET',
+        path: '/v1/chats/{chatId}/changes/watch',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Be told when something changes in the chat’s repository',
+        errors: ['changes_unavailable', 'workspace_missing'],
+        responses: {
+          200: {
+            description:
+              'Server-sent events named `changes` with JSON data (ChangesNews): one at once, and one whenever the files, ' +
+              'what is staged or the commit has changed. It ends when the chat is deleted and when the server stops.',
+            contentType: 'text/event-stream',
+            schema: changesNews,
+          },
+        },
+      },
+      { params: chatPath },
+      async ({ params, request, env }) => {
+        const headers = { 'content-type': 'text/event-stream', ...streamed };
+        // Nobody reads the body of an answer to HEAD.
+        if (request.method !== 'GET') return new Response(null, { headers });
+        const news = newsStream({ keepAliveMs, clock });
+        const close = await changes.watch(params.chatId, { onChange: news.write, onEnd: news.end });
+        const forget = env.openFeeds?.add(news.end);
+        news.onEnd(() => {
+          close();
+          forget?.();
+        });
+        return new Response(news.body, { headers });
+      },
     ),
     route(
       {

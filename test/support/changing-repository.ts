@@ -3,10 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Changes, type ChangesLimits } from '../../src/chats/changes/changes.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import type { BooError } from '../../src/protocol/error.ts';
 import type { ChangingChat } from '../../src/chats/changes/changing-chat.ts';
 import { gitEnvironment } from '../../src/chats/workspaces/git.ts';
 import { git, initRepository } from './git-repository.ts';
+
+interface RepositoryOptions {
+  limits?: Partial<ChangesLimits>;
+  isEmpty?: boolean;
+  clock?: Clock;
+}
 
 /** A repository with a chat in it, and what records and tells its changes. */
 export class ChangingRepository {
@@ -15,18 +22,25 @@ export class ChangingRepository {
   readonly dataDir = join(this.root, 'data');
   readonly changes: Changes;
   readonly chat: ChangingChat;
+  readonly #clock: Clock | undefined;
 
-  constructor({ limits, isEmpty = false }: { limits?: Partial<ChangesLimits>; isEmpty?: boolean } = {}) {
+  constructor({ limits, isEmpty = false, clock }: RepositoryOptions = {}) {
     mkdirSync(this.top);
     mkdirSync(this.dataDir);
     if (isEmpty) git(this.top, 'init', '-q', '-b', 'main');
     else initRepository(this.top);
+    this.#clock = clock;
     this.changes = this.open(limits);
     this.chat = this.newChat();
   }
 
   open(limits: Partial<ChangesLimits> = {}, env: Record<string, string | undefined> = process.env): Changes {
-    return new Changes({ dataDir: this.dataDir, env: gitEnvironment(env), limits: { ...patient, ...limits } });
+    return new Changes({
+      dataDir: this.dataDir,
+      env: gitEnvironment(env),
+      limits: { ...patient, ...limits },
+      ...(this.#clock && { clock: this.#clock }),
+    });
   }
 
   newChat(directory = this.top): ChangingChat {

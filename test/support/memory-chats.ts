@@ -192,6 +192,12 @@ export function createMemoryChats(): MemoryChats {
         const { base, tree } = await this.list(chatId, since);
         return { chatId, since, base, tree, file: null, diff: '', isTruncated: false, isLossy: false };
       },
+      async watch(chatId, { onChange, onEnd }) {
+        entryOf(chatId);
+        onChange('0'.repeat(40));
+        onEnd();
+        return () => {};
+      },
       async stage(chatId, { paths }) {
         entryOf(chatId);
         writes += 1;

@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { within } from '../../lib/within.ts';
 import type {
@@ -20,26 +21,28 @@ import type {
 } from '../../protocol/changes.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
 import type { GitEnvironment } from '../workspaces/git.ts';
-import { chatsWithFolders, folderOf, keptOf, openFolder, openHand, openView } from './chat-folder.ts';
+import { chatsWithFolders, folderOf, keptOf, openFolder, openHand, openView, type ViewName } from './chat-folder.ts';
 import { type ChangingChat, workingDirectory } from './changing-chat.ts';
 import { commit } from './commit.ts';
 import { discard, type DiscardParts, undoDiscard } from './discard.ts';
 import { Hand } from './hand.ts';
+import { type Glance, type Viewer, Watches } from './watches.ts';
 import { allBytesOf } from './named-files.ts';
-import { changedPaths, listChanges, readDiff, type View } from './read-changes.ts';
+import { changedPaths, glance, listChanges, readDiff, type View } from './read-changes.ts';
 import { stage, unstage } from './staging.ts';
 import { readMissed } from './missed.ts';
 import { PrivateGit } from './private-git.ts';
 import { Repositories, type Repository } from './repository.ts';
 import { readHead, removeSnapshots } from './snapshot-refs.ts';
-import { takeSnapshot, type TurnStart } from './take-snapshot.ts';
+import { takeEndSnapshot, takeSnapshot, type TurnStart } from './take-snapshot.ts';
 import { unavailable } from './unavailable.ts';
-import { readWorkingTree } from './working-tree.ts';
+import { readWorkingTree, type WorkingTree } from './working-tree.ts';
 
 export interface ChangesOptions {
   dataDir: string;
   env: GitEnvironment;
   limits?: Partial<ChangesLimits>;
+  clock?: Clock;
 }
 
 export interface ChangesLimits {
@@ -70,9 +73,20 @@ const maxReads = 200;
 
 interface Lanes {
   turns: Serial;
-  reads: Serial;
-  readCount: number;
+  /** Of each view, and how often it was used. */
+  reads: Record<ViewName, Serial>;
+  readCounts: Record<ViewName, number>;
   hasStart: Set<string>;
+  /** Starts of turns that wait or run. */
+  starting: number;
+  /** The turn whose end is not recorded yet. */
+  ended: string | null;
+}
+
+/** What else a list is to have. */
+export interface ListOptions {
+  by?: boolean;
+  ignored?: boolean;
 }
 
 interface WriteParts extends DiscardParts {
@@ -85,12 +99,16 @@ export class Changes {
   readonly #repositories: Repositories;
   readonly #lanes = new Map<string, Lanes>();
   readonly #running = new Set<Promise<unknown>>();
+  readonly #watches: Watches;
+  /** Turns that run. */
+  readonly #turnIds = new Set<string>();
   readonly #stop = new AbortController();
 
   constructor(options: ChangesOptions) {
     this.#options = options;
     this.#limits = { ...usual, ...options.limits };
     this.#repositories = new Repositories(options.env);
+    this.#watches = new Watches(options.clock ?? systemClock);
   }
 
   /**
@@ -112,9 +130,18 @@ export class Changes {
       };
       const at = new Date();
       const stored = isStored.catch(() => false);
-      const task = (): Promise<void> =>
-        this.#snapshot(chat, { turnId, stored, at, onRead: done, late: () => (isLate ? limitMs : null) });
-      this.#track(this.#lanesOf(chat.id).turns(task)).then(done, done);
+      const lanes = this.#lanesOf(chat.id);
+      this.#turnIds.add(turnId);
+      lanes.starting += 1;
+      const late = (): number | null => (isLate ? limitMs : null);
+      const task = async (): Promise<void> => {
+        lanes.starting -= 1;
+        const { ended } = lanes;
+        lanes.ended = null;
+        await this.#snapshot(chat, { turnId, stored, at, onRead: done, late, ended });
+        if (!(await stored)) this.#turnIds.delete(turnId);
+      };
+      this.#track(lanes.turns(task)).then(done, done);
     });
   }
 
@@ -128,14 +155,49 @@ export class Changes {
     await this.#track(this.#lanesOf(chat.id).turns(task)).catch(() => undefined);
   }
 
+  /** Records the state at the end of a turn, beside whatever comes next. If that is a turn, its own start is that state. */
+  afterTurn(chat: ChangingChat, turnId: string): void {
+    this.#turnIds.delete(turnId);
+    const lanes = this.#lanesOf(chat.id);
+    lanes.ended = turnId;
+    const at = new Date();
+    const task = async (): Promise<void> => {
+      if (lanes.ended !== turnId || lanes.starting > 0) return;
+      lanes.ended = null;
+      // Without a folder there is no repository, or the chat is deleted.
+      if (!existsSync(folderOf(this.#options.dataDir, chat.id))) return;
+      const opened = await this.#open(chat);
+      const readTree = (onRead: () => void): Promise<WorkingTree> => this.#readTree(opened.git, onRead);
+      await takeEndSnapshot(turnId, at, { ...opened, env: this.#options.env, chatId: chat.id, readTree });
+    };
+    void this.#track(lanes.turns(task)).catch(() => undefined);
+  }
+
   /** Throws `changes_unavailable`. */
-  list(chat: ChangingChat, since: Since): Promise<ChangeList> {
-    return this.#read(chat, (view) => listChanges(view, chat.id, since));
+  list(chat: ChangingChat, since: Since, { by, ignored }: ListOptions = {}): Promise<ChangeList> {
+    const who = by ? { isRunning: (turnId: string) => this.#turnIds.has(turnId) } : undefined;
+    const ignoredBeside = ignored ? this.#options.dataDir : undefined;
+    return this.#read(chat, (view) => listChanges(view, chat.id, since, { who, ignoredBeside }));
   }
 
   /** Throws `changes_unavailable`. */
   diff(chat: ChangingChat, query: DiffQuery & { since: Since }): Promise<ChangeDiff> {
     return this.#read(chat, (view) => readDiff(view, chat.id, query));
+  }
+
+  /**
+   * Tells whenever something has changed in the working tree, in what is staged or in the commit, until the returned
+   * function is called. Throws `changes_unavailable`.
+   */
+  async watch(chat: ChangingChat, viewer: Pick<Viewer, 'onChange' | 'onEnd'>): Promise<() => void> {
+    const { top } = await this.#repositories.find(await workingDirectory(chat));
+    const look = (): Promise<Glance> => this.#read(chat, glance, { name: 'watch' });
+    return this.#watches.add(top, { chatId: chat.id, look, ...viewer });
+  }
+
+  /** How many working trees are being watched. */
+  get watchCount(): number {
+    return this.#watches.size;
   }
 
   /** Adds files to the person's index. Throws `changes_unavailable`, `change_refused`. */
@@ -179,6 +241,7 @@ export class Changes {
   /** Removes the chat's snapshots and what is kept beside them. Never rejects: the repositories may be gone. */
   async erase(chatId: string): Promise<void> {
     const { dataDir, env } = this.#options;
+    this.#watches.end(chatId);
     const { turns, reads } = this.#lanesOf(chatId);
     const task = async (): Promise<void> => {
       for (const { commonDirectory } of await keptOf(dataDir, chatId)) {
@@ -188,7 +251,7 @@ export class Changes {
       }
       await rm(folderOf(dataDir, chatId), { recursive: true, force: true });
     };
-    await this.#track(turns(() => reads(task))).catch(() => undefined);
+    await this.#track(turns(() => reads.view(() => reads.watch(task)))).catch(() => undefined);
     this.#lanes.delete(chatId);
   }
 
@@ -204,6 +267,7 @@ export class Changes {
 
   /** Ends what runs. Idempotent. */
   async close(): Promise<void> {
+    this.#watches.end();
     this.#stop.abort(new Error('the host stops'));
     await Promise.allSettled(this.#running);
   }
@@ -258,14 +322,14 @@ export class Changes {
         const hand = new Hand({ own, env, isTrusted, signal: this.#stop.signal, untilMs });
         return task({ view, hand, folder, maxFileBytes, head: () => readHead(repository, env) });
       },
-      writeMs,
+      { readMs: writeMs },
     );
   }
 
   async #read<T>(
     chat: ChangingChat,
     task: (view: View, folder: string) => Promise<T>,
-    readMs = this.#limits.readMs,
+    { readMs = this.#limits.readMs, name = 'view' }: { readMs?: number; name?: ViewName } = {},
   ): Promise<T> {
     const repository = await this.#repositories.find(await workingDirectory(chat));
     const lanes = this.#lanesOf(chat.id);
@@ -274,13 +338,13 @@ export class Changes {
       readMs,
       lanes.turns(() => Promise.resolve()),
     );
-    const read = lanes.reads(async () => {
+    const read = lanes.reads[name](async () => {
       const untilMs = performance.now() + readMs;
       try {
         const folder = await openFolder(this.#options.dataDir, chat.id, repository);
-        lanes.readCount += 1;
+        lanes.readCounts[name] += 1;
         const git = await this.#git(
-          await openView(folder, { isWorn: lanes.readCount % maxReads === 0 }),
+          await openView(folder, { name, isWorn: lanes.readCounts[name] % maxReads === 0 }),
           repository,
           readMs,
         );
@@ -307,7 +371,14 @@ export class Changes {
   #lanesOf(chatId: string): Lanes {
     const known = this.#lanes.get(chatId);
     if (known) return known;
-    const lanes = { turns: createSerial(), reads: createSerial(), readCount: 0, hasStart: new Set<string>() };
+    const lanes: Lanes = {
+      turns: createSerial(),
+      reads: { view: createSerial(), watch: createSerial() },
+      readCounts: { view: 0, watch: 0 },
+      hasStart: new Set(),
+      starting: 0,
+      ended: null,
+    };
     this.#lanes.set(chatId, lanes);
     return lanes;
   }

@@ -19,8 +19,11 @@ import { rowHere } from '../assert-here.ts';
 import { lookAtDirectory } from '../directory-trust.ts';
 import { ask, unknownChat } from '../storage.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
-import type { Changes } from './changes.ts';
+import type { Changes, ListOptions } from './changes.ts';
+import type { Viewer } from './watches.ts';
 import { changingChat, type ChangingChat } from './changing-chat.ts';
+
+export type ChangesViewer = Pick<Viewer, 'onChange' | 'onEnd'>;
 
 /** What has changed in chats' directories on this host. Throws `changes_unavailable`, `workspace_missing`. */
 export class ChatChanges {
@@ -34,13 +37,18 @@ export class ChatChanges {
     this.#agents = agents;
   }
 
-  async list(chatId: string, since: Since): Promise<ChangeList> {
-    return this.#workspaces.changes.list(await this.#find(chatId), since);
+  async list(chatId: string, since: Since, options: ListOptions = {}): Promise<ChangeList> {
+    return this.#workspaces.changes.list(await this.#find(chatId), since, options);
   }
 
   /** Of one file, or of all. */
   async diff(chatId: string, query: DiffQuery & { since: Since }): Promise<ChangeDiff> {
     return this.#workspaces.changes.diff(await this.#find(chatId), query);
+  }
+
+  /** Until the returned function is called, or `onEnd`. */
+  async watch(chatId: string, viewer: ChangesViewer): Promise<() => void> {
+    return this.#workspaces.changes.watch(await this.#find(chatId), viewer);
   }
 
   async stage(chatId: string, request: StageChanges): Promise<StagedChanges> {

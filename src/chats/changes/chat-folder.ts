@@ -55,12 +55,15 @@ export async function chatsWithFolders(dataDir: string, idleMs: number): Promise
   return names.filter((_, at) => isIdle[at]);
 }
 
+/** For lists and diffs, or to see whether anything changes. */
+export type ViewName = 'view' | 'watch';
+
 /**
  * The part of the folder in which the working tree is read for clients: with an index of its own that begins as that of the
  * last snapshot, and with the objects that this writes, so that reading leaves nothing in the repository.
  */
-export async function openView(folder: string, { isWorn }: { isWorn: boolean }): Promise<string> {
-  const view = join(folder, 'view');
+export async function openView(folder: string, { name, isWorn }: { name: ViewName; isWorn: boolean }): Promise<string> {
+  const view = join(folder, name);
   const index = join(folder, 'index');
   const now = await stat(index, { bigint: true }).catch(() => null);
   const mark = now ? stamp(now) : 'none';

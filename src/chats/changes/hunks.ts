@@ -15,7 +15,7 @@ export async function withoutHunks(
   trees: (mode: string, object: string, path: Buffer) => Promise<string>,
 ): Promise<string | null> {
   const [before, after] = entry.modes;
-  if (![before, after].every((mode) => mode === '000000' || /^100/.test(mode)))
+  if (![before, after].every((mode) => mode === '000000' || mode.startsWith('100')))
     throw impossible(entry.path, 'is no ordinary file, so it has no hunks');
   const path = Buffer.from(name);
   const [from, to] = [

@@ -140,7 +140,7 @@ describe('CHANGE-16: files are staged', () => {
     repository.commit({ 'a.txt': '2\n' });
     repository.git('checkout', '-q', 'main');
     repository.commit({ 'a.txt': '3\n' });
-    expect(() => repository.git('merge', 'other')).toThrow();
+    expect(() => repository.git('merge', 'other')).toThrow('Command failed');
     await unstage(named('a.txt'));
     expect(repository.git('ls-files', '-u')).toBe('');
     repository.write('a.txt', '23\n');
