@@ -92,7 +92,8 @@ async function openSnapshots(place, directory) {
 
 /** From the press of the button until the list and the first diff are painted, in a page without a cache. */
 async function openView(browser, server, chatId) {
-  const { page, close } = await openPage(browser, server);
+  const opened = await openPage(browser, server);
+  const { page } = opened;
   await page.addInitScript(() => localStorage.setItem('boocode.changes', '{"against":"head"}'));
   await page.goto(`${server.url}/#/chat/${chatId}`);
   const button = page.getByRole('button', { name: 'Open the changes' });
@@ -109,7 +110,7 @@ async function openView(browser, server, chatId) {
   });
   const told = await page.locator('.changes-total').textContent();
   if (!told.startsWith('1,000 files')) throw new Error(`The list says ${told}.`);
-  await close();
+  await opened.close();
   return ms;
 }
 

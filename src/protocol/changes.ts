@@ -84,7 +84,7 @@ export const changedFile = z
     /** Binary, or larger than 10 MB. */
     isBinary: z.boolean(),
     isSubmodule: z.boolean(),
-    /** Names what is in the file now: the same name, the same content. Null if it was deleted. */
+    /** Names what is in the file now: the same name, the same content. Null if it was deleted, or is ignored. */
     content: z.string().nullable(),
     /** What of it is staged; only since `head`. */
     staged: z.enum(['none', 'part', 'all']).optional(),

@@ -36,7 +36,14 @@ export async function diffOfIgnored(
   const { size } = await lstat(full).catch(() => ({ size: null }));
   if (size === null) return null;
   if (size > maxComparedBytes) {
-    const counts = { status: 'added', added: null, removed: null, isBinary: true, isSubmodule: false } as const;
+    const counts = {
+      status: 'added',
+      added: null,
+      removed: null,
+      isBinary: true,
+      isSubmodule: false,
+      content: null,
+    } as const;
     return { file: { ...shownPath(path), ...counts }, diff: '', isTruncated: true, isLossy: false };
   }
   const index = `${git.folder}/ignored`;

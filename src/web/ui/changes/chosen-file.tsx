@@ -38,7 +38,7 @@ export function ChosenFile(props: ChosenFileProps) {
   const name = visibleName(file.path);
   const slash = name.lastIndexOf('/') + 1;
   const { diff, diffProblem } = state;
-  const isHere = diff?.file != null && fileKey(diff.file) === fileKey(file);
+  const shown = diff?.file && fileKey(diff.file) === fileKey(file) ? diff : undefined;
   return (
     <section className="changes-file" aria-label="File">
       <header className="changes-file-head">
@@ -69,8 +69,8 @@ export function ChosenFile(props: ChosenFileProps) {
           <button onClick={props.onRetry}>Try again</button>
         </p>
       )}
-      {isHere ? (
-        <FileDiffView {...props} file={file} diff={diff} />
+      {shown ? (
+        <FileDiffView {...props} file={file} diff={shown} />
       ) : (
         !diffProblem && (
           <p className="changes-empty" role="status">
