@@ -43,7 +43,11 @@ function makeProject() {
     join(garden, 'src', 'water.js'),
     'export function isDry(bed) {\n  return bed.moisture < 0.2;\n}\n\nexport function water(bed) {\n  if (isDry(bed)) bed.valve.open();\n}\n',
   );
-  for (const args of [['init', '-q', '-b', 'main'], ['add', '-A'], ['commit', '-q', '-m', 'Water the plants']]) {
+  for (const args of [
+    ['init', '-q', '-b', 'main'],
+    ['add', '-A'],
+    ['commit', '-q', '-m', 'Water the plants'],
+  ]) {
     const person = ['-c', 'user.name=Gardener', '-c', 'user.email=gardener@example.org'];
     execFileSync('git', [...person, ...args], { cwd: garden });
   }

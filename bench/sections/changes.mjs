@@ -92,7 +92,8 @@ async function openSnapshots(place, directory) {
 
 /** From the press of the button until the list and the first diff are painted, in a page without a cache. */
 async function openView(browser, server, chatId) {
-  const { page, close } = await openPage(browser, server);
+  const opened = await openPage(browser, server);
+  const { page } = opened;
   await page.addInitScript(() => localStorage.setItem('boocode.changes', '{"against":"head"}'));
   await page.goto(`${server.url}/#/chat/${chatId}`);
   const button = page.getByRole('button', { name: 'Open the changes' });
@@ -101,14 +102,15 @@ async function openView(browser, server, chatId) {
   const ms = await page.evaluate(async () => {
     const startedAt = performance.now();
     document.querySelector('[aria-label="Open the changes"]').click();
-    const isThere = () => document.querySelector('[role=treeitem]') && document.querySelector('.changes-line.diff-added');
+    const isThere = () =>
+      document.querySelector('[role=treeitem]') && document.querySelector('.changes-line.diff-added');
     while (!isThere()) await new Promise((done) => requestAnimationFrame(done));
     await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
     return performance.now() - startedAt;
   });
   const told = await page.locator('.changes-total').textContent();
   if (!told.startsWith('1,000 files')) throw new Error(`The list says ${told}.`);
-  await close();
+  await opened.close();
   return ms;
 }
 

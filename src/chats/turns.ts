@@ -264,6 +264,8 @@ export class Turns {
           },
         );
       }
+      const { settings: now, workspaces } = this.#context;
+      workspaces.changes.afterTurn(changingChat(now.rowHere), turnId);
     } finally {
       state.end();
     }

@@ -19,8 +19,8 @@ export function addCommit(program: Command, cli: Cli): void {
     .description('Commit what is staged in a chat’s repository')
     .argument('<chat>', 'the id of the chat or the start of it')
     .argument('[paths...]', 'exactly these files, whatever is staged of others')
-    .option('-m, --message <text>', 'the message; again for another paragraph', (text: string, all: string[] = []) => [
-      ...all,
+    .option('-m, --message <text>', 'the message; again for another paragraph', (text: string, all?: string[]) => [
+      ...(all ?? []),
       text,
     ])
     .option('-a, --all', 'everything that has changed, new files too')

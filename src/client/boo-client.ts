@@ -111,7 +111,8 @@ export interface BooClient {
    */
   changes(
     chatId: string,
-    query?: { since?: Since | undefined },
+    /** With `by`, who has changed each file; with `ignored`, what the repository ignores, too. */
+    query?: { since?: Since | undefined; by?: boolean | undefined; ignored?: boolean | undefined },
     options?: { signal?: AbortSignal | undefined },
   ): Promise<ChangeList>;
   /** The unified diff of one of these files, or of all of them. */

@@ -170,10 +170,13 @@ export function createClient(options: ClientOptions): BooClient {
       wire.request('/v1/chats', { query: { ...page, archived: archived?.toString() }, signal }),
     getChat: (chatId) => wire.request(chatPath(chatId)),
     getTrust: (chatId) => wire.request(`${chatPath(chatId)}/trust`),
-    changes: (chatId, query = {}, { signal } = {}) =>
-      wire.request(`${chatPath(chatId)}/changes`, { query: { ...query }, signal }),
-    changesDiff: (chatId, query = {}, { signal } = {}) =>
-      wire.request(`${chatPath(chatId)}/changes/diff`, { query: { ...query }, signal }),
+    changes: (chatId, { since, by, ignored } = {}, { signal } = {}) =>
+      wire.request(`${chatPath(chatId)}/changes`, {
+        query: { since, by: by?.toString(), ignored: ignored?.toString() },
+        signal,
+      }),
+    changesDiff: (chatId, { ignored, ...query } = {}, { signal } = {}) =>
+      wire.request(`${chatPath(chatId)}/changes/diff`, { query: { ...query, ignored: ignored?.toString() }, signal }),
     watchChanges: (chatId, { signal } = {}) =>
       watchChanges(wire, `${chatPath(chatId)}/changes/watch`, { signal, ...limits }),
     stageChanges: (chatId, files) => change(chatId, 'stage', files),

@@ -85,7 +85,13 @@ export async function* followFeed(
 }
 
 /** One connection's signal: aborted from outside, by silence, or when the connection is finished. */
-export function openLine(outer: AbortSignal | undefined, silenceMs: number) {
+export interface Line {
+  signal: AbortSignal;
+  touch(): void;
+  close(): void;
+}
+
+export function openLine(outer: AbortSignal | undefined, silenceMs: number): Line {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   const arm = () => setTimeout(abort, silenceMs);

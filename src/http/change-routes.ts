@@ -20,6 +20,7 @@ import { chatPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route, smallBodyBytes } from './route.ts';
 
 const sinceWhen = since.default('start');
+const yesOrNo = z.enum(['true', 'false']).default('false');
 const filePath = z
   .string()
   .min(1)
@@ -38,6 +39,7 @@ const diffQuery = z
       .string()
       .regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'must be a tree of GET …/changes')
       .optional(),
+    ignored: yesOrNo,
   })
   .refine(({ path, pathBytes }) => path === undefined || pathBytes === undefined, {
     path: ['pathBytes'],
@@ -64,8 +66,15 @@ export function changeRoutes(
           200: { description: 'The files, and what their working tree was compared with.', schema: changeList },
         },
       },
-      { params: chatPath, query: z.strictObject({ since: sinceWhen }) },
-      async ({ params, query }) => json(200, await changes.list(params.chatId, query.since)),
+      { params: chatPath, query: z.strictObject({ since: sinceWhen, by: yesOrNo, ignored: yesOrNo }) },
+      async ({ params, query }) =>
+        json(
+          200,
+          await changes.list(params.chatId, query.since, {
+            by: query.by === 'true',
+            ignored: query.ignored === 'true',
+          }),
+        ),
     ),
     route(
       {
@@ -79,7 +88,8 @@ export function changeRoutes(
         responses: { 200: { description: 'The diff, at most 1 MB of one file and 4 MB of all.', schema: changeDiff } },
       },
       { params: chatPath, query: diffQuery },
-      async ({ params, query }) => json(200, await changes.diff(params.chatId, query)),
+      async ({ params, query }) =>
+        json(200, await changes.diff(params.chatId, { ...query, ignored: query.ignored === 'true' })),
     ),
     route(
       {

@@ -3,9 +3,9 @@ import type { Clock } from '../lib/clock.ts';
 
 export interface NewsStream {
   readonly body: ReadableStream<Uint8Array>;
-  write(tree: string | null): void;
+  readonly write: (tree: string | null) => void;
   /** From the server's side. */
-  end(): void;
+  readonly end: () => void;
   /** Calls back once, when it has ended for any reason; at once if it has. */
   onEnd(callback: () => void): void;
 }

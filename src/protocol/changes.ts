@@ -57,6 +57,20 @@ export interface ShownPath {
   pathBytes?: string;
 }
 
+export const changedBy = z
+  .object({
+    /** Turns of these chats have changed it. */
+    chats: z.array(z.uuid()),
+    /** Turns of these ran at the same time: it was at least one of them. */
+    either: z.array(z.uuid()),
+    /** It changed while no turn of any chat ran in this working tree: a person did, or a program. */
+    people: z.boolean(),
+    /** Some of it cannot be told. */
+    unknown: z.boolean(),
+  })
+  .meta({ id: 'ChangedBy' });
+export type ChangedBy = z.infer<typeof changedBy>;
+
 export const changedFile = z
   .object({
     ...shown,
@@ -70,10 +84,12 @@ export const changedFile = z
     /** Binary, or larger than 10 MB. */
     isBinary: z.boolean(),
     isSubmodule: z.boolean(),
-    /** Names what is in the file now: the same name, the same content. Null if it was deleted. */
+    /** Names what is in the file now: the same name, the same content. Null if it was deleted, or is ignored. */
     content: z.string().nullable(),
     /** What of it is staged; only since `head`. */
     staged: z.enum(['none', 'part', 'all']).optional(),
+    /** Only if it was asked for. */
+    by: changedBy.optional(),
   })
   .meta({ id: 'ChangedFile' });
 export type ChangedFile = z.infer<typeof changedFile>;
@@ -107,6 +123,8 @@ export const changeList = z
     leftOut: z.array(leftOut),
     /** Staged, while the working tree has it as in the last commit; only since `head`. */
     onlyStaged: z.array(z.object(shown)).optional(),
+    /** Only if they were asked for: files that the repository ignores; a directory of them ends with a slash. */
+    ignored: z.object({ files: z.array(z.object(shown)), isTruncated: z.boolean() }).optional(),
   })
   .meta({ id: 'ChangeList' });
 export type ChangeList = z.infer<typeof changeList>;
@@ -146,6 +164,8 @@ export interface DiffQuery {
   pathBytes?: string | undefined;
   /** Of the list, to compare exactly what it shows. */
   tree?: string | undefined;
+  /** A file that the repository ignores is shown as if it were new. */
+  ignored?: boolean | undefined;
 }
 
 const filePath = z

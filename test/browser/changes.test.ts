@@ -28,6 +28,8 @@ describeInBrowser('the Changes view', (opened) => {
   async function openRepository(files: Record<string, string | Buffer>) {
     const top = await mkdtemp(join(server.workDir, 'repository-'));
     initRepository(top);
+    git(top, 'config', 'user.name', 'Test');
+    git(top, 'config', 'user.email', 'test@example.com');
     const write = async (path: string, text: string | Buffer): Promise<void> => {
       await mkdir(join(top, path, '..'), { recursive: true });
       await writeFile(join(top, path), text);
@@ -212,8 +214,8 @@ describeInBrowser('the Changes view', (opened) => {
     page.on('request', (request) => asked.push(request.url()));
     await diffOf(page).getByText('line 60 changed').waitFor();
     await diffOf(page).evaluate((element) => (element.scrollTop = 700));
+    // By a person, without a turn.
     await write('b.txt', 'B\n');
-    await runTurn(server.client, chat.id, 'stream 3 tokens');
     await row(page, 'b.txt').waitFor();
     expect(await diffOf(page).evaluate((element) => element.scrollTop)).toBe(700);
     await write('a.txt', `${many.with(59, 'the last one').join('\n')}\n`);

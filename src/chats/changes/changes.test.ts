@@ -268,3 +268,27 @@ describe('CHANGE-12: two chats in one directory', () => {
     expect(two).toEqual(['added b +1 -0']);
   });
 });
+
+describe('CHANGE-24: what the repository ignores', () => {
+  test('is listed on request, directories as one, and shown as if it were new', async () => {
+    repository.commit({ '.gitignore': '*.log\nnode_modules\n', 'a.txt': '1\n' });
+    repository.write('x.log', 'one\ntwo\n');
+    repository.write('node_modules/a/index.js', 'a\n');
+    repository.write('node_modules/b/index.js', 'b\n');
+    repository.write('big.log', Buffer.alloc(11 * 1024 * 1024, 'x'));
+    const list = await repository.changes.list(repository.chat, 'head', { ignored: true });
+    expect(list.files).toEqual([]);
+    const paths = ['big.log', 'node_modules/', 'x.log'];
+    expect(list.ignored).toEqual({ files: paths.map((path) => ({ path })), isTruncated: false });
+    expect((await repository.changes.list(repository.chat, 'head')).ignored).toBeUndefined();
+    const diff = (path: string, ignored = true) =>
+      repository.changes.diff(repository.chat, { since: 'head', path, ignored });
+    expect((await diff('x.log')).diff).toContain('+one\n+two\n');
+    expect(await diff('node_modules/a/index.js')).toMatchObject({ file: { status: 'added', added: 1 } });
+    expect(await diff('big.log')).toMatchObject({ file: { isBinary: true }, diff: '', isTruncated: true });
+    for (const found of [await diff('x.log', false), await diff('a.txt'), await diff('none.log')])
+      expect(found).toMatchObject({ file: null, diff: '' });
+    // It is no part of what is compared from then on.
+    expect((await repository.changes.list(repository.chat, 'head')).files).toEqual([]);
+  });
+});

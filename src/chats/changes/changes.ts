@@ -35,9 +35,9 @@ import { readMissed } from './missed.ts';
 import { PrivateGit } from './private-git.ts';
 import { Repositories, type Repository } from './repository.ts';
 import { findSnapshot, readHead, removeSnapshots, topOfSnapshot } from './snapshot-refs.ts';
-import { takeSnapshot, type TurnStart } from './take-snapshot.ts';
+import { takeEndSnapshot, takeSnapshot, type TurnStart } from './take-snapshot.ts';
 import { unavailable } from './unavailable.ts';
-import { readWorkingTree } from './working-tree.ts';
+import { readWorkingTree, type WorkingTree } from './working-tree.ts';
 
 export interface ChangesOptions {
   dataDir: string;
@@ -81,6 +81,16 @@ interface Lanes {
   reads: Record<ViewName, Serial>;
   readCounts: Record<ViewName, number>;
   hasStart: Set<string>;
+  /** Starts of turns that wait or run. */
+  starting: number;
+  /** The turn whose end is not recorded yet. */
+  ended: string | null;
+}
+
+/** What else a list is to have. */
+export interface ListOptions {
+  by?: boolean;
+  ignored?: boolean;
 }
 
 interface WriteParts extends DiscardParts {
@@ -94,6 +104,8 @@ export class Changes {
   readonly #lanes = new Map<string, Lanes>();
   readonly #running = new Set<Promise<unknown>>();
   readonly #watches: Watches;
+  /** Turns that run. */
+  readonly #turnIds = new Set<string>();
   readonly #stop = new AbortController();
 
   constructor(options: ChangesOptions) {
@@ -122,9 +134,18 @@ export class Changes {
       };
       const at = new Date();
       const stored = isStored.catch(() => false);
-      const task = (): Promise<void> =>
-        this.#snapshot(chat, { turnId, stored, at, onRead: done, late: () => (isLate ? limitMs : null) });
-      this.#track(this.#lanesOf(chat.id).turns(task)).then(done, done);
+      const lanes = this.#lanesOf(chat.id);
+      this.#turnIds.add(turnId);
+      lanes.starting += 1;
+      const late = (): number | null => (isLate ? limitMs : null);
+      const task = async (): Promise<void> => {
+        lanes.starting -= 1;
+        const { ended } = lanes;
+        lanes.ended = null;
+        await this.#snapshot(chat, { turnId, stored, at, onRead: done, late, ended });
+        if (!(await stored)) this.#turnIds.delete(turnId);
+      };
+      this.#track(lanes.turns(task)).then(done, done);
     });
   }
 
@@ -138,9 +159,29 @@ export class Changes {
     await this.#track(this.#lanesOf(chat.id).turns(task)).catch(() => undefined);
   }
 
+  /** Records the state at the end of a turn, beside whatever comes next. If that is a turn, its own start is that state. */
+  afterTurn(chat: ChangingChat, turnId: string): void {
+    this.#turnIds.delete(turnId);
+    const lanes = this.#lanesOf(chat.id);
+    lanes.ended = turnId;
+    const at = new Date();
+    const task = async (): Promise<void> => {
+      if (lanes.ended !== turnId || lanes.starting > 0) return;
+      lanes.ended = null;
+      // Without a folder there is no repository, or the chat is deleted.
+      if (!existsSync(folderOf(this.#options.dataDir, chat.id))) return;
+      const opened = await this.#open(chat);
+      const readTree = (onRead: () => void): Promise<WorkingTree> => this.#readTree(opened.git, onRead);
+      await takeEndSnapshot(turnId, at, { ...opened, env: this.#options.env, chatId: chat.id, readTree });
+    };
+    void this.#track(lanes.turns(task)).catch(() => undefined);
+  }
+
   /** Throws `changes_unavailable`. */
-  list(chat: ChangingChat, since: Since): Promise<ChangeList> {
-    return this.#read(chat, (view) => listChanges(view, chat.id, since));
+  list(chat: ChangingChat, since: Since, { by, ignored }: ListOptions = {}): Promise<ChangeList> {
+    const who = by ? { isRunning: (turnId: string) => this.#turnIds.has(turnId) } : undefined;
+    const ignoredBeside = ignored ? this.#options.dataDir : undefined;
+    return this.#read(chat, (view) => listChanges(view, chat.id, since, { who, ignoredBeside }));
   }
 
   /** Throws `changes_unavailable`. */
@@ -383,6 +424,8 @@ export class Changes {
       reads: { view: createSerial(), watch: createSerial() },
       readCounts: { view: 0, watch: 0 },
       hasStart: new Set(),
+      starting: 0,
+      ended: null,
     };
     this.#lanes.set(chatId, lanes);
     return lanes;

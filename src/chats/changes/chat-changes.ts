@@ -19,7 +19,7 @@ import { rowHere } from '../assert-here.ts';
 import { lookAtDirectory } from '../directory-trust.ts';
 import { ask, unknownChat } from '../storage.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
-import type { Changes } from './changes.ts';
+import type { Changes, ListOptions } from './changes.ts';
 import type { Viewer } from './watches.ts';
 import { changingChat, type ChangingChat } from './changing-chat.ts';
 
@@ -37,8 +37,8 @@ export class ChatChanges {
     this.#agents = agents;
   }
 
-  async list(chatId: string, since: Since): Promise<ChangeList> {
-    return this.#workspaces.changes.list(await this.#find(chatId), since);
+  async list(chatId: string, since: Since, options: ListOptions = {}): Promise<ChangeList> {
+    return this.#workspaces.changes.list(await this.#find(chatId), since, options);
   }
 
   /** Of one file, or of all. */

@@ -6,6 +6,7 @@ import type { ChangesProblem } from '../../protocol/changes.ts';
 export interface Missed {
   reason: ChangesProblem;
   message: string;
+  at?: number;
 }
 
 const maxKept = 200;

@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import type { ChangeDiff, ChangeList, DiffQuery, LeftOut, Since } from '../../protocol/changes.ts';
 import type { GitEnvironment } from '../workspaces/git.ts';
 import { compareTrees, diffOfAll, diffOfFile, entriesOf } from './compare-trees.ts';
+import { diffOfIgnored, listIgnored } from './ignored.ts';
 import type { Missed } from './missed.ts';
 import type { PrivateGit } from './private-git.ts';
 import { emptyTrees, stamp } from './repository.ts';
-import { findSnapshot, readHead, readSnapshot, startName } from './snapshot-refs.ts';
+import { findSnapshot, readHead, readMoments, readSnapshot, startName } from './snapshot-refs.ts';
 import { readStaged } from './staging.ts';
 import { unavailable } from './unavailable.ts';
 import type { Glance } from './watches.ts';
+import { type Timeline, whoChanged } from './who-changed.ts';
 import type { WorkingTree } from './working-tree.ts';
 
 /** A working tree that is read for clients, and writes nothing into its repository. */
@@ -25,16 +27,33 @@ export interface Base extends Pick<ChangeList, 'base'> {
   /** A commit or a tree. */
   from: string;
   leftOut: LeftOut[];
+  /** When it was recorded; null for the last commit. */
+  at: number | null;
 }
 
-export async function listChanges(view: View, chatId: string, since: Since): Promise<ChangeList> {
-  const { base, from, leftOut } = await baseOf(view, chatId, since);
+export async function listChanges(
+  view: View,
+  chatId: string,
+  since: Since,
+  { who, ignoredBeside }: { who?: Pick<Timeline, 'isRunning'> | undefined; ignoredBeside?: string | undefined } = {},
+): Promise<ChangeList> {
+  const { base, from, leftOut, at } = await baseOf(view, chatId, since);
   const now = await view.now();
   const compared = await compareTrees(view.git, from, now.tree);
   const all = [...now.leftOut, ...leftOut];
+  const { repository } = view.git;
+  const by =
+    who &&
+    (await whoChanged(view.git, compared.files, {
+      ...who,
+      moments: await readMoments(repository, view.env),
+      from: since === 'head' ? { head: base.commit } : { at: at ?? Infinity },
+      now: now.tree,
+      missedAt: Object.values(await view.missed()).flatMap((missed) => missed.at ?? []),
+    }));
   const staged =
     since === 'head'
-      ? await readStaged(view.git.repository, {
+      ? await readStaged(repository, {
           env: view.env,
           head: base.commit,
           tree: now.tree,
@@ -49,10 +68,13 @@ export async function listChanges(view: View, chatId: string, since: Since): Pro
     base,
     tree: now.tree,
     ...compared,
-    ...(staged && {
-      files: compared.files.map((file) => ({ ...file, staged: staged.of(file) })),
-      onlyStaged: staged.only,
-    }),
+    files: compared.files.map((file) => ({
+      ...file,
+      ...(staged && { staged: staged.of(file) }),
+      ...(by && { by: by(file) }),
+    })),
+    ...(staged && { onlyStaged: staged.only }),
+    ...(ignoredBeside !== undefined && { ignored: await listIgnored(view.git, ignoredBeside) }),
     leftOut: all
       .filter(({ path }, at) => all.findIndex((each) => each.path === path) === at)
       .toSorted((one, other) => (one.path < other.path ? -1 : 1)),
@@ -78,13 +100,14 @@ export async function changedPaths(view: View, head: string | null): Promise<Buf
 export async function readDiff(
   view: View,
   chatId: string,
-  { since, path, pathBytes, tree }: DiffQuery & { since: Since },
+  { since, path, pathBytes, tree, ignored }: DiffQuery & { since: Since },
 ): Promise<ChangeDiff> {
   const { base, from } = await baseOf(view, chatId, since);
   const to = tree !== undefined && (await hasTree(view.git, tree)) ? tree : (await view.now()).tree;
   const bytes = pathBytes === undefined ? path && Buffer.from(path) : Buffer.from(pathBytes, 'base64url');
   const found = bytes ? await diffOfFile(view.git, from, to, bytes) : await diffOfAll(view.git, from, to);
-  return { chatId, since, base, tree: to, ...found };
+  const hidden = ignored && bytes && found.file === null ? await diffOfIgnored(view.git, bytes) : null;
+  return { chatId, since, base, tree: to, ...(hidden ?? found) };
 }
 
 export async function baseOf({ git, env, missed }: View, chatId: string, since: Since): Promise<Base> {
@@ -92,7 +115,7 @@ export async function baseOf({ git, env, missed }: View, chatId: string, since: 
   if (since === 'head') {
     const head = await readHead(repository, env);
     const base = { commit: head, takenAt: null, turnId: null };
-    return { base, from: head ?? emptyTrees[repository.objectFormat], leftOut: [] };
+    return { base, from: head ?? emptyTrees[repository.objectFormat], leftOut: [], at: null };
   }
   const name = since === 'start' ? startName : since.slice('turn:'.length);
   const oid = await findSnapshot(repository, env, chatId, name);
@@ -102,8 +125,8 @@ export async function baseOf({ git, env, missed }: View, chatId: string, since: 
     const when = name === startName ? 'when the chat started' : 'at the start of that turn';
     throw unavailable('no_snapshot', `No snapshot of ${repository.top} was taken ${when}.`);
   }
-  const { head, takenAt, turnId, leftOut } = await readSnapshot(git, oid);
-  return { base: { commit: head, takenAt, turnId }, from: oid, leftOut };
+  const { head, takenAt, turnId, leftOut, at } = await readSnapshot(git, oid);
+  return { base: { commit: head, takenAt, turnId }, from: oid, leftOut, at };
 }
 
 /** It is only kept for some time. */

@@ -2,6 +2,7 @@
  * Snapshots are commits that only a reference of ours holds: `refs/boocode/<chat>/<turn>`, `…/start`, and before files were
  * rewound `…/rewind/<id>`. Their parent is the commit that was checked out, so that the repository keeps that too.
  */
+import { createHash } from 'node:crypto';
 import type { LeftOut } from '../../protocol/changes.ts';
 import { complaint, git, type GitEnvironment } from '../workspaces/git.ts';
 import type { PrivateGit } from './private-git.ts';
@@ -16,6 +17,8 @@ export interface Snapshot {
   leftOut: LeftOut[];
   /** The top of the working tree. */
   top: string | null;
+  /** In milliseconds, where it was recorded. */
+  at: number | null;
 }
 
 export const startName = 'start';
@@ -40,13 +43,63 @@ export interface NewSnapshot {
   at: Date;
 }
 
+/** Of the reference to the state at the end of a turn. */
+export const endSuffix = '-end';
+
+/** The state at the start or the end of a turn of any chat. */
+export interface Moment {
+  chatId: string;
+  turnId: string;
+  isEnd: boolean;
+  at: number;
+  tree: string;
+  head: string | null;
+}
+
+/** Linked working trees have one store of references. */
+const treeName = (top: string): string => createHash('sha256').update(top).digest('hex').slice(0, 16);
+const maxMoments = 1_000;
+
+/** The latest ones of this working tree, the oldest first. */
+export async function readMoments({ top }: Place, env: GitEnvironment): Promise<Moment[]> {
+  const format = '%(refname)%00%(tree)%00%(parent)%00%(contents:body)';
+  const args = ['for-each-ref', '--sort=-creatordate', `--count=${maxMoments}`, `--format=${format}`, 'refs/boocode/'];
+  const { stdout } = await git(args, { cwd: top, env, maxBytes: 16 * 1024 * 1024 });
+  const moments = stdout.split('\n').flatMap((line): Moment[] => {
+    const [name = '', tree = '', parent = '', facts = ''] = line.split('\0');
+    const [, chatId, turn] = /^refs\/boocode\/([^/]+)\/([^/]+)$/.exec(name) ?? [];
+    if (chatId === undefined || turn === undefined || turn === startName || !facts.startsWith('{')) return [];
+    const { at, workingTree } = JSON.parse(facts) as Partial<Facts>;
+    if (at === undefined || workingTree !== treeName(top)) return [];
+    const isEnd = turn.endsWith(endSuffix);
+    const turnId = isEnd ? turn.slice(0, -endSuffix.length) : turn;
+    return [{ chatId, turnId, isEnd, at, tree, head: parent === '' ? null : parent }];
+  });
+  // A turn begins after another one has ended, if both have the same state.
+  return moments.toSorted((one, other) => one.at - other.at || Number(other.isEnd) - Number(one.isEnd));
+}
+
+interface Facts {
+  turnId: string | null;
+  top: string;
+  leftOut: LeftOut[];
+  at: number;
+  workingTree: string;
+}
+
 /** Writes the commit. No name is asked for, and nothing is signed. */
 export async function writeSnapshot(
   own: PrivateGit,
   { tree, head, turnId, leftOut, at }: NewSnapshot,
 ): Promise<string> {
   const { top } = own.repository;
-  const facts = JSON.stringify({ turnId, top, leftOut: leftOut.slice(0, maxLeftOut) });
+  const facts = JSON.stringify({
+    turnId,
+    top,
+    leftOut: leftOut.slice(0, maxLeftOut),
+    at: at.getTime(),
+    workingTree: treeName(top),
+  });
   const moment = turnId === null ? 'before files were rewound' : 'at the start of a turn';
   const when = `${person} ${Math.floor(at.getTime() / 1_000)} +0000`;
   const lines = [
@@ -87,10 +140,10 @@ export async function topOfSnapshot({ top }: Place, env: GitEnvironment, oid: st
 
 function parseSnapshot(oid: string, text: string): Snapshot {
   const [header = '', , facts = '{}'] = text.split('\n\n');
-  const { turnId = null, top = null, leftOut = [] } = JSON.parse(facts) as Partial<Snapshot>;
+  const { turnId = null, top = null, leftOut = [], at = null } = JSON.parse(facts) as Partial<Facts>;
   const seconds = Number(/^committer .* (\d+) \+0000$/m.exec(header)?.[1] ?? 0);
   const head = /^parent (\S+)$/m.exec(header)?.[1] ?? null;
-  return { oid, head, takenAt: new Date(seconds * 1_000).toISOString(), turnId, leftOut, top };
+  return { oid, head, takenAt: new Date(seconds * 1_000).toISOString(), turnId, leftOut, top, at };
 }
 
 /** How many commits have been made since that one was checked out; null if it is no ancestor of the present one. */

@@ -4,7 +4,7 @@ import type { GitEnvironment } from '../workspaces/git.ts';
 import { type Missed, noteMissed, readMissed } from './missed.ts';
 import type { PrivateGit } from './private-git.ts';
 import type { Repository } from './repository.ts';
-import { findSnapshot, readHead, setSnapshots, startName, writeSnapshot } from './snapshot-refs.ts';
+import { endSuffix, findSnapshot, readHead, setSnapshots, startName, writeSnapshot } from './snapshot-refs.ts';
 import type { WorkingTree } from './working-tree.ts';
 
 export interface TurnStart {
@@ -12,6 +12,8 @@ export interface TurnStart {
   stored: Promise<boolean>;
   at: Date;
   onRead: () => void;
+  /** The turn before, whose end has not been recorded yet. */
+  ended: string | null;
   /** How long the turn has waited, once it waits no longer. */
   late: () => number | null;
 }
@@ -28,7 +30,7 @@ export interface SnapshotParts {
 }
 
 export async function takeSnapshot(
-  { turnId, stored, at, onRead, late }: TurnStart,
+  { turnId, stored, at, onRead, late, ended }: TurnStart,
   parts: SnapshotParts,
 ): Promise<void> {
   const { git, repository, folder, env, chatId, readTree } = parts;
@@ -44,7 +46,8 @@ export async function takeSnapshot(
     if (lateMs === null) {
       const head = await readHead(repository, env);
       const oid = await writeSnapshot(git, { tree, head, turnId, leftOut, at });
-      await setSnapshots(repository, env, { chatId, oid, names: await names() });
+      const all = [...(await names()), ...(ended === null ? [] : [`${ended}${endSuffix}`])];
+      await setSnapshots(repository, env, { chatId, oid, names: all });
     } else missed = tooSlow(lateMs);
   } catch (error) {
     const afterMs = late();
@@ -52,8 +55,17 @@ export async function takeSnapshot(
     missed = afterMs === null ? { reason: 'git_failed', message } : tooSlow(afterMs);
   }
   if (!(await stored)) return;
-  if (missed) await noteMissed(folder, await names(), missed);
+  if (missed) await noteMissed(folder, await names(), { ...missed, at: at.getTime() });
   parts.hasStart.add(folder);
+}
+
+/** The state at the end of a turn, which only tells who has changed what. */
+export async function takeEndSnapshot(turnId: string, at: Date, parts: Omit<SnapshotParts, 'hasStart'>): Promise<void> {
+  const { git, repository, env, chatId, readTree } = parts;
+  const { tree, leftOut } = await readTree(() => {});
+  const head = await readHead(repository, env);
+  const oid = await writeSnapshot(git, { tree, head, turnId, leftOut, at });
+  await setSnapshots(repository, env, { chatId, oid, names: [`${turnId}${endSuffix}`] });
 }
 
 async function knowsStart({ repository, folder, env, chatId, hasStart }: SnapshotParts): Promise<boolean> {

@@ -59,8 +59,8 @@ export class Watches {
 
   /** Of one chat, or all. */
   end(chatId?: string): void {
-    for (const [top, { viewers }] of [...this.#watched]) {
-      for (const viewer of [...viewers]) {
+    for (const [top, { viewers }] of this.#watched) {
+      for (const viewer of viewers) {
         if (chatId !== undefined && viewer.chatId !== chatId) continue;
         this.#remove(top, viewer);
         viewer.onEnd();

@@ -155,7 +155,7 @@ describe('WEB-85: the Changes view', () => {
     const { server, api, view } = openServer([file('a', '1')]);
     view.refresh();
     await settled();
-    const { changes } = api;
+    const changes = api.changes.bind(api);
     api.changes = () =>
       Promise.reject(new BooError('changes_unavailable', 'Slow.', { details: { reason: 'too_slow' } }));
     view.refresh();
@@ -175,7 +175,9 @@ it('WEB-86: a seen mark lasts until the content changes, and says nothing about 
   seen.mark(file('gone', null), true);
   const again = openSeenFiles(storage, chatId);
   expect(
-    [file('secret-name', '1'), file('secret-name', '2'), file('other', '1'), file('gone', null)].map(again.has),
+    [file('secret-name', '1'), file('secret-name', '2'), file('other', '1'), file('gone', null)].map((each) =>
+      again.has(each),
+    ),
   ).toEqual([true, false, false, true]);
   expect(storage.getItem(storage.key(0)!)).not.toContain('secret');
   again.mark(file('secret-name', '1'), false);

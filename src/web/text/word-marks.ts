@@ -54,7 +54,7 @@ export function pairLines(removed: readonly string[], added: readonly string[]):
   }
   const bags = [removed, added].map((side) => side.map((text) => text.slice(0, maxLength).match(words) ?? []));
   // The best sum of all pairs, from each pair of places to the end.
-  const best = Array.from({ length: removed.length + 1 }, () => new Array<number>(added.length + 1).fill(0));
+  const best = Array.from({ length: removed.length + 1 }, () => Array.from({ length: added.length + 1 }, () => 0));
   const alike = removed.map((_, left) => added.map((__, right) => likeness(bags[0]![left]!, bags[1]![right]!)));
   for (let left = removed.length - 1; left >= 0; left -= 1) {
     for (let right = added.length - 1; right >= 0; right -= 1) {

@@ -1,17 +1,12 @@
 import { lazy, Suspense } from 'react';
 import type { ChatLog } from '../../state/chat-log.ts';
+import type { ChangesCount } from './changes-count.ts';
 import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { chatHref } from '../parts/route.ts';
 import { shortcuts, shortcutText, useShortcuts } from '../shell/shortcuts.ts';
 
 const ChangesPanel = lazy(() => import('./changes-panel.tsx'));
-
-/** A count, and what was known of the chat when it was made: it says nothing about what happened since. */
-export interface ChangesCount {
-  count: number;
-  of: ChatLog['results'];
-}
 
 /** Whether the page before this one is the chat without its changes. */
 let isBack = false;

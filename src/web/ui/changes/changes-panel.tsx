@@ -1,5 +1,5 @@
 /** What has changed in the chat's repository, next to its conversation. Loaded when it is first opened. */
-import '../../styles/changes.css';
+import './changes.css';
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { countOf } from '../../../protocol/count-text.ts';
 import type { ChatLog } from '../../state/chat-log.ts';
@@ -10,7 +10,7 @@ import { focusPrompt } from '../parts/focus-prompt.ts';
 import { Icon } from '../parts/icon.tsx';
 import { useStore } from '../parts/use-store.ts';
 import { ChangesKeys } from './changes-keys.tsx';
-import type { ChangesCount } from './changes-opener.tsx';
+import type { ChangesCount } from './changes-count.ts';
 import { ChangesProblem, LeftOut } from './changes-notes.tsx';
 import { ChangesTools } from './changes-tools.tsx';
 import { ChosenFile } from './chosen-file.tsx';
@@ -223,6 +223,7 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
               isSeen={seen.has(chosen)}
               onSeen={(isSeen) => file && seenFiles.mark(file, isSeen)}
               onGo={goFile}
+              onRetry={() => view.refresh()}
               {...(file && {
                 actions: <FileActions list={list} file={file} changing={changing} />,
                 hunkActions: (hunk: number) => <DiscardHunk {...{ list, file, hunk, changing }} />,

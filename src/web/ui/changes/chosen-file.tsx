@@ -21,6 +21,7 @@ interface ChosenFileProps {
   isSeen: boolean;
   onSeen: (isSeen: boolean) => void;
   onGo: (by: 1 | -1) => void;
+  onRetry: () => void;
   actions?: ReactNode;
   hunkActions?: (hunk: number) => ReactNode;
 }
@@ -37,7 +38,7 @@ export function ChosenFile(props: ChosenFileProps) {
   const name = visibleName(file.path);
   const slash = name.lastIndexOf('/') + 1;
   const { diff, diffProblem } = state;
-  const isHere = diff?.file != null && fileKey(diff.file) === fileKey(file);
+  const shown = diff?.file && fileKey(diff.file) === fileKey(file) ? diff : undefined;
   return (
     <section className="changes-file" aria-label="File">
       <header className="changes-file-head">
@@ -63,8 +64,13 @@ export function ChosenFile(props: ChosenFileProps) {
         </button>
       </header>
       <Problem text={diffProblem?.message} />
-      {isHere ? (
-        <FileDiffView {...props} file={file} diff={diff} />
+      {diffProblem && (
+        <p className="changes-more">
+          <button onClick={props.onRetry}>Try again</button>
+        </p>
+      )}
+      {shown ? (
+        <FileDiffView {...props} file={file} diff={shown} />
       ) : (
         !diffProblem && (
           <p className="changes-empty" role="status">

@@ -78,6 +78,8 @@ export function FileTree(props: FileTreeProps) {
     <div
       ref={scroller}
       className="changes-tree"
+      // Its rows are placed without taking space.
+      style={room === 'medium' ? { height: `min(14rem, ${rows.length * 1.75 + 0.8}rem)` } : undefined}
       role="tree"
       aria-label="Changed files"
       tabIndex={0}

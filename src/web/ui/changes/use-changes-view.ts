@@ -7,17 +7,35 @@ import { useSession } from '../parts/session-context.ts';
 
 const isVisible = (): boolean => document.visibilityState === 'visible';
 
-/** Stays as new as the chat's tool calls and turns, while the page can be seen. */
+/** Stays as new as the chat's tool calls and turns, and as its files, while the page can be seen. */
 export function useChangesView(chatId: string, since: Since, log: ChatLog): ChangesView | undefined {
   const session = useSession();
   const [view, setView] = useState<ChangesView>();
   useEffect(() => {
-    const onUnauthorized = (): void => session.refuse();
-    const opened = openChangesView({ chatId, api: session.api, since, isVisible, onUnauthorized });
+    const opened = openChangesView({
+      chatId,
+      api: session.api,
+      since,
+      isVisible,
+      onUnauthorized: () => session.refuse(),
+    });
+    let watching: AbortController | undefined;
+    const note = (): void => {
+      opened.noteVisibility();
+      if (!isVisible()) {
+        watching?.abort();
+        watching = undefined;
+      } else if (!watching) {
+        watching = new AbortController();
+        void watch(session.api.watchChanges(chatId, { signal: watching.signal }), () => opened.refresh());
+      }
+    };
     setView(opened);
-    document.addEventListener('visibilitychange', opened.noteVisibility);
+    note();
+    document.addEventListener('visibilitychange', note);
     return () => {
-      document.removeEventListener('visibilitychange', opened.noteVisibility);
+      document.removeEventListener('visibilitychange', note);
+      watching?.abort();
       opened.close();
     };
     // `since` of an open view is changed below.
@@ -28,4 +46,12 @@ export function useChangesView(chatId: string, since: Since, log: ChatLog): Chan
     if (!isOffline) view?.refresh();
   }, [view, isOffline, log.results, log.latest.ended]);
   return view;
+}
+
+async function watch(news: AsyncIterable<unknown>, onNews: () => void): Promise<void> {
+  try {
+    for await (const _ of news) onNews();
+  } catch {
+    // Refused, as without a repository: the list says why.
+  }
 }
