@@ -84,13 +84,14 @@ export async function* followFeed(
   }
 }
 
-/** One connection's signal: aborted from outside, by silence, or when the connection is finished. */
 export interface Line {
-  signal: AbortSignal;
-  touch(): void;
+  readonly signal: AbortSignal;
+  /** Something has arrived. */
+  readonly touch: () => void;
   close(): void;
 }
 
+/** One connection's signal: aborted from outside, by silence, or when the connection is finished. */
 export function openLine(outer: AbortSignal | undefined, silenceMs: number): Line {
   const controller = new AbortController();
   const abort = (): void => controller.abort();

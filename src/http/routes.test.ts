@@ -439,7 +439,9 @@ describe('answers', () => {
               .split('\n')
               .slice(0, -1)
               .map((line): unknown => JSON.parse(line))
-          : [type.endsWith('json') ? (JSON.parse(text) as unknown) : text];
+          : type === 'text/event-stream'
+            ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']): unknown => JSON.parse(data))
+            : [type.endsWith('json') ? (JSON.parse(text) as unknown) : text];
       for (const value of values) declared?.schema?.parse(value);
       checked += 1;
     }
