@@ -87,8 +87,8 @@ export async function* followFeed(
 /** One connection's signal: aborted from outside, by silence, or when the connection is finished. */
 export interface Line {
   signal: AbortSignal;
-  touch(): void;
-  close(): void;
+  touch: () => void;
+  close: () => void;
 }
 
 export function openLine(outer: AbortSignal | undefined, silenceMs: number): Line {
