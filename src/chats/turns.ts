@@ -239,6 +239,7 @@ export class Turns {
     };
     this.#starts = starts;
     state.beginTurn(turnId, interruption);
+    let hasBegun = false;
     try {
       const stored = start(turnId);
       const recorded = this.#recordFiles(turnId, stored);
@@ -247,6 +248,7 @@ export class Turns {
       const isAsked = await isWanted;
       if (!isAsked) await this.#withdraw(ahead);
       if (!(await stored)) return;
+      hasBegun = true;
       const begun = (isAsked ? ahead : undefined) ?? attempt(() => begin(turnId));
       const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), state.turn?.failure);
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
@@ -264,9 +266,9 @@ export class Turns {
           },
         );
       }
-      const { settings: now, workspaces } = this.#context;
-      workspaces.changes.afterTurn(changingChat(now.rowHere), turnId);
     } finally {
+      const { settings: now, workspaces } = this.#context;
+      if (hasBegun) workspaces.changes.afterTurn(changingChat(now.rowHere), turnId);
       state.end();
     }
   }

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { createTestApp } from '../../test/support/test-app.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { systemClock } from '../lib/clock.ts';
 import { BooError } from '../protocol/error.ts';
 import { changeRoutes } from './change-routes.ts';
+import type { Route } from './route.ts';
 
 async function withChat() {
   const app = createTestApp();
@@ -56,6 +58,17 @@ describe('CHANGE-14: changes over HTTP', () => {
     expect(response.status).toBe(409);
     expect(await response.json()).toMatchObject({ code: 'changes_unavailable', reason: 'bare_repository' });
   });
+});
+
+test('CHANGE-22: a watch that cannot begin leaves no timer', async () => {
+  const clock = new ManualClock();
+  const { chats, id } = await withChat();
+  chats.changes.watch = () => Promise.reject(new BooError('changes_unavailable', '/r is bare.'));
+  const watch = changeRoutes(chats, { keepAliveMs: 1_000, clock }).find((each) => each.id === 'watchChanges')!;
+  const request = new Request(`http://x/v1/chats/${id}/changes/watch`);
+  const incoming = { request, pathParams: { chatId: id }, clock, env: {} } as unknown as Parameters<Route['answer']>[0];
+  await expect(watch.answer(incoming)).rejects.toThrow('bare');
+  expect(clock.pending).toBe(0);
 });
 
 describe('CHANGE-14: changes by people over HTTP', () => {

@@ -116,7 +116,11 @@ export function changeRoutes(
         // Nobody reads the body of an answer to HEAD.
         if (request.method !== 'GET') return new Response(null, { headers });
         const news = newsStream({ keepAliveMs, clock });
-        const close = await changes.watch(params.chatId, { onChange: news.write, onEnd: news.end });
+        const watching = changes.watch(params.chatId, { onChange: news.write, onEnd: news.end });
+        const close = await watching.catch((error: unknown) => {
+          news.end();
+          throw error;
+        });
         const forget = env.openFeeds?.add(news.end);
         news.onEnd(() => {
           close();

@@ -308,7 +308,7 @@ export class Changes {
 
   /** Ends what runs. Idempotent. */
   async close(): Promise<void> {
-    this.#watches.end();
+    this.#watches.close();
     this.#stop.abort(new Error('the host stops'));
     await Promise.allSettled(this.#running);
   }

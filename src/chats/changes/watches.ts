@@ -33,6 +33,7 @@ const unreadable: Glance = { tree: null, mark: 'unreadable' };
 export class Watches {
   readonly #clock: Clock;
   readonly #watched = new Map<string, Watched>();
+  #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -44,6 +45,10 @@ export class Watches {
 
   /** Tells the viewer at once, and whenever something has changed, until the returned function is called. */
   add(top: string, viewer: Viewer): () => void {
+    if (this.#isClosed) {
+      viewer.onEnd();
+      return () => {};
+    }
     let watched = this.#watched.get(top);
     if (!watched) {
       watched = { viewers: new Set(), last: null, cancel: () => {} };
@@ -55,6 +60,12 @@ export class Watches {
       if (watched.last) viewer.onChange(watched.last.tree);
     }
     return () => this.#remove(top, viewer);
+  }
+
+  /** Of all chats, for good. */
+  close(): void {
+    this.#isClosed = true;
+    this.end();
   }
 
   /** Of one chat, or all. */

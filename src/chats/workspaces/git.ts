@@ -58,6 +58,8 @@ const harmless = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.askP
 /** Nobody is at a terminal, and git's own monitor would stay behind as a process. */
 const unattended = ['core.fsmonitor=false', 'core.askPass='];
 const maxOutput = 256 * 1024;
+/** How long git may take to end once it is asked to, and its output to end after it. */
+const patienceMs = 1_000;
 
 /** Resolves with its exit code. Rejects if git cannot be started, takes too long, or is aborted; none of it is left then. */
 export async function git(args: readonly string[], options: GitOptions): Promise<GitResult> {
@@ -83,27 +85,44 @@ export function gitBytes(
     child.stdin.on('error', () => undefined).end(input);
     const output = { stdout: collect(child.stdout, maxBytes), stderr: collect(child.stderr, maxOutput) };
     let why: Error | undefined;
-    const end = (reason: Error): void => {
-      why ??= reason;
+    let patience: NodeJS.Timeout | undefined;
+    const signalAll = (name: NodeJS.Signals): void => {
       try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+        if (child.pid !== undefined) process.kill(-child.pid, name);
       } catch {
         // It has just ended.
       }
+    };
+    const end = (reason: Error): void => {
+      why ??= reason;
+      // Ended this way it removes its locks.
+      signalAll('SIGTERM');
+      patience ??= setTimeout(() => signalAll('SIGKILL'), patienceMs);
     };
     const onAbort = (): void => end(stopped(signal));
     const timer = setTimeout(() => end(new Error(`git took longer than ${timeoutMs / 1000} s`)), timeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
     const settle = (): void => {
       clearTimeout(timer);
+      clearTimeout(patience);
       signal?.removeEventListener('abort', onAbort);
     };
     child.once('error', (error) => {
       settle();
       reject(error);
     });
+    // What a hook has left running may hold its output open.
+    child.once('exit', () => {
+      clearTimeout(patience);
+      patience = setTimeout(() => {
+        if (why) signalAll('SIGKILL');
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, patienceMs);
+    });
     child.once('close', (code, killed) => {
       settle();
+      if (why) signalAll('SIGKILL');
       if (why || code === null) return reject(why ?? new Error(`git was ended by ${killed}`));
       const { bytes: stdout, isCut } = output.stdout();
       resolve({ code, stdout, stderr: output.stderr().bytes.toString('utf8'), isCut });

@@ -13,6 +13,7 @@ import {
   trackedChanges,
   withPrivateGit,
 } from './git-work.ts';
+import { findInTheWay } from './in-the-way.ts';
 import { named, refused } from './refused.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -57,22 +58,25 @@ export async function treeOf(own: PrivateGit, commit: string): Promise<string> {
   return (await own.run(['rev-parse', '--verify', `${commit}^{tree}`])).stdout.toString('utf8').trim();
 }
 
+/** How long taking back what was done to a working tree may take. */
+const undoMs = 60_000;
+
 const nobody = 'BooCode <boocode@localhost> 0 +0000';
 
 /**
- * The tree that has the changes of both sides since their base. Drivers that the repository names for some files are not run.
- * Throws `worktree_refused`: `conflicts`.
+ * The tree that has the changes of both sides since their base, by default as git finds it: there may be several. Drivers that
+ * the repository names for some files are not run. Throws `worktree_refused`: `conflicts`.
  */
 export async function mergeTrees(
   own: PrivateGit,
-  { base, ours, theirs }: { base: string; ours: string; theirs: string },
+  { base, ours, theirs }: { base?: string; ours: string; theirs: string },
   what: string,
 ): Promise<string> {
   // Commits of their own say what the base is, also where git would find another one.
   const at = async (commit: string, parents: readonly string[]): Promise<string> =>
     writeCommit(own, { tree: await treeOf(own, commit), parents, author: nobody, committer: nobody, message: '' });
-  const root = await at(base, []);
-  const [one, other] = await Promise.all([at(ours, [root]), at(theirs, [root])]);
+  const root = base === undefined ? null : await at(base, []);
+  const [one, other] = root === null ? [ours, theirs] : await Promise.all([at(ours, [root]), at(theirs, [root])]);
   const args = ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', one, other];
   const { code, stdout } = await own.run(args, { mayEndWith: [0, 1] });
   const [tree = '', ...files] = stdout.toString('utf8').split('\0').filter(Boolean);
@@ -115,20 +119,19 @@ export async function moveBranch(work: GitWork, cwd: string, move: BranchMove): 
       const what = `${branch} is checked out in ${there.path}, where changes are not committed (${text}).`;
       throw refused('base_in_use', `${what} Commit or stash them first.`, { files });
     }
+    const inTheWay = await findInTheWay(own, from, to);
+    if (inTheWay.length > 0) {
+      const { text, files } = named(inTheWay);
+      const what = `${branch} is checked out in ${there.path}, where ${text} would be overwritten.`;
+      throw refused('base_in_use', `${what} Move that away first.`, { files });
+    }
     const special = await filtered(own, await differing(own, from, to));
     if (special.length > 0 && !trusted) throw viaFilters(special);
     const index = join(repository.gitDirectory, 'index');
-    const read = async (one: string, other: string): Promise<void> => {
-      const args = ['read-tree', '-m', '-u', one, other];
-      if (special.length > 0) {
-        const result = await ask(work, repository.top, args);
-        if (result.code !== 0) throw new Error(complaint(result));
-      } else await own.run(args, { index });
-    };
     // So that only what has really changed is taken for a change.
     await own.run(['update-index', '-q', '--refresh'], { index, mayEndWith: [0, 1] });
     try {
-      await read(from, to);
+      await readTrees({ work, own, special, from, to });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw refused('base_in_use', `${branch} is checked out in ${there.path}, which cannot be updated: ${why}`, {
@@ -138,10 +141,30 @@ export async function moveBranch(work: GitWork, cwd: string, move: BranchMove): 
     try {
       await update(work, repository.top, { branch, from, to, message, trusted });
     } catch (error) {
-      await read(to, from);
+      // Also if the server stops, which has ended the commands above.
+      const lasting = { ...work, signal: AbortSignal.timeout(undoMs) };
+      await withPrivateGit(lasting, repository, (own) =>
+        readTrees({ work: lasting, own, special, from: to, to: from }),
+      );
       throw error;
     }
   });
+}
+
+/** Takes the working tree and its index from one commit to the other. */
+async function readTrees({
+  work,
+  own,
+  special,
+  from,
+  to,
+}: Pick<BranchMove, 'from' | 'to'> & { work: GitWork; own: PrivateGit; special: readonly string[] }): Promise<void> {
+  const { top, gitDirectory } = own.repository;
+  const args = ['read-tree', '-m', '-u', from, to];
+  if (special.length > 0) {
+    const result = await ask(work, top, args);
+    if (result.code !== 0) throw new Error(complaint(result));
+  } else await own.run(args, { index: join(gitDirectory, 'index') });
 }
 
 async function update(work: GitWork, cwd: string, { branch, from, to, message }: BranchMove): Promise<void> {

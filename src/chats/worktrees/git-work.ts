@@ -89,6 +89,8 @@ export interface LinkedTree {
   /** Null if none is checked out. */
   branch: string | null;
   isLocked: boolean;
+  /** It is still being made. */
+  isUnborn: boolean;
 }
 
 /** All working trees of a repository. */
@@ -101,7 +103,8 @@ export async function listTrees(work: GitWork, cwd: string): Promise<LinkedTree[
     const path = value('worktree');
     if (path === undefined || lines.includes('bare')) return [];
     const branch = value('branch')?.replace(/^refs\/heads\//, '') ?? null;
-    return [{ path, branch, isLocked: lines.some((line) => /^locked( |$)/.test(line)) }];
+    const isLocked = lines.some((line) => /^locked( |$)/.test(line));
+    return [{ path, branch, isLocked, isUnborn: branch === null && /^0+$/.test(value('HEAD') ?? '') }];
   });
 }
 

@@ -124,17 +124,16 @@ export async function merge(step: Step, given: string | undefined): Promise<Work
   const { base, tip, target, mergeBase } = await endsOf(step, given);
   if (mergeBase === tip) throw refused('nothing_to_do', `${base} has everything that ${branch} has.`);
   const commits = await countBetween(step, target, tip);
-  const to = mergeBase === target ? tip : await mergeCommit(step, { base, tip, target, mergeBase });
+  const to = mergeBase === target ? tip : await mergeCommit(step, { base, tip, target });
   await moveBranch(work, cwd, { branch: base, from: target, to, message: `merge ${branch}`, trusted });
   return { branch, base, commit: to, commits };
 }
 
-async function mergeCommit({ work, place }: Step, { base, tip, target, mergeBase }: Ends): Promise<string> {
+async function mergeCommit({ work, place }: Step, { base, tip, target }: Omit<Ends, 'mergeBase'>): Promise<string> {
   const { branch, repository: cwd } = place;
   const committer = await identity(work, cwd);
   return withPrivateGit(work, await findRepository(work, cwd), async (own) => {
-    const ends = { base: mergeBase, ours: target, theirs: tip };
-    const tree = await mergeTrees(own, ends, `Merging ${branch} into ${base}`);
+    const tree = await mergeTrees(own, { ours: target, theirs: tip }, `Merging ${branch} into ${base}`);
     const message = `Merge branch '${branch}' into ${base}\n`;
     return writeCommit(own, { tree, parents: [target, tip], author: committer, committer, message });
   });

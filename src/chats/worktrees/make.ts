@@ -1,13 +1,22 @@
 /** Makes worktrees, and takes them back. Nothing is made that is not recorded before. */
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readFile, realpath, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, realpath, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import type { NewWorktree } from '../../protocol/worktree.ts';
 import type { StoredWorktree } from '../../store/chats.ts';
 import type { Repository } from '../changes/repository.ts';
 import { complaint } from '../workspaces/git.ts';
 import { assertApart } from '../working-directory.ts';
-import { ask, findBranch, findCommit, findRepository, type GitWork, must, withPrivateGit } from './git-work.ts';
+import {
+  ask,
+  findBranch,
+  findCommit,
+  findRepository,
+  type GitWork,
+  listTrees,
+  must,
+  withPrivateGit,
+} from './git-work.ts';
 import { refused } from './refused.ts';
 import { readSettings, type WorktreeSettings } from './repository-settings.ts';
 
@@ -124,21 +133,34 @@ export async function make(work: GitWork, { place, cwd, repository }: Plan, trus
   if (real !== path && !real.startsWith(`${path}/`)) throw refused('place_taken', `${cwd} leads out of the worktree.`);
 }
 
-/** Takes back what `make` has made, also if it was cut off. Leaves alone what somebody has committed or put there. */
-export async function takeBack(work: GitWork, place: StoredWorktree, { ownsBranch = true } = {}): Promise<void> {
+/**
+ * Takes back what `make` has made, also if it was cut off. Leaves alone what somebody has committed or put there: a working tree
+ * with another branch is another chat's, or a person's.
+ */
+export async function takeBack(
+  work: GitWork,
+  place: StoredWorktree,
+  { ownsPath = true, ownsBranch = true } = {},
+): Promise<void> {
   const { path, branch, baseCommit, commonDirectory } = place;
   const isThere = existsSync(commonDirectory);
-  const gitFile = await readFile(join(path, '.git'), 'utf8').catch(() => '');
-  if (gitFile.startsWith(`gitdir: ${join(commonDirectory, 'worktrees')}/`)) {
-    if (isThere) await inCommon(work, place, ['worktree', 'remove', '--force', '--force', path]).catch(() => undefined);
-    await rm(path, { recursive: true, force: true });
-  } else await rmdir(path).catch(() => undefined);
-  await rmdir(dirname(path)).catch(() => undefined);
-  if (!isThere) return;
-  await inCommon(work, place, ['worktree', 'prune']);
-  if (ownsBranch) await inCommon(work, place, ['update-ref', '-d', `refs/heads/${branch}`, baseCommit]);
+  if (ownsPath) {
+    const trees = isThere ? await listTrees(inside(work, place), commonDirectory) : [];
+    const there = trees.find((tree) => tree.path === path);
+    if (there && (there.branch === branch || there.isUnborn)) {
+      await inCommon(work, place, ['worktree', 'remove', '--force', '--force', path]).catch(() => undefined);
+      await rm(path, { recursive: true, force: true });
+    } else await rmdir(path).catch(() => undefined);
+    await rmdir(dirname(path)).catch(() => undefined);
+  }
+  if (isThere && ownsBranch) await inCommon(work, place, ['update-ref', '-d', `refs/heads/${branch}`, baseCommit]);
 }
 
+const inside = (work: GitWork, { commonDirectory }: StoredWorktree): GitWork => ({
+  ...work,
+  env: { ...work.env, GIT_DIR: commonDirectory },
+});
+
 /** Also if the working tree that it was made from is gone. */
-export const inCommon = (work: GitWork, { commonDirectory }: StoredWorktree, args: readonly string[]) =>
-  ask({ ...work, env: { ...work.env, GIT_DIR: commonDirectory } }, commonDirectory, args);
+export const inCommon = (work: GitWork, place: StoredWorktree, args: readonly string[]) =>
+  ask(inside(work, place), place.commonDirectory, args);

@@ -38,7 +38,10 @@ export async function remove(
       throw refused(/locked/.test(why) ? 'locked' : 'git_failed', `git could not remove ${path}: ${why}`);
     }
     await removeFiles(path);
-  } else await inCommon(work, place, ['worktree', 'prune']);
+  } else {
+    // Not `prune`, which also forgets working trees on disks that are away at the moment.
+    await inCommon(work, place, ['worktree', 'remove', '--force', '--force', path]);
+  }
   if (keepsBranch || commit === null) return { branch, commit, isBranchKept: commit !== null };
   const deleted = await inCommon(work, place, ['update-ref', '-d', `refs/heads/${branch}`, commit]);
   return { branch, commit, isBranchKept: deleted.code !== 0 };

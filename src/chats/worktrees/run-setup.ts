@@ -26,6 +26,8 @@ export interface SetupResult {
 }
 
 const maxOutput = 16 * 1024;
+/** How long its output may take to end after it. */
+const patienceMs = 1_000;
 
 export function runSetup(setup: Setup): Promise<SetupResult> {
   const { command, cwd, repository, limitMs, signal, onLine } = setup;
@@ -40,8 +42,10 @@ export function runSetup(setup: Setup): Promise<SetupResult> {
   return new Promise((resolve) => {
     let output = '';
     let problem: string | null = null;
+    let drained: NodeJS.Timeout | undefined;
     const done = (): void => {
       clearTimeout(timer);
+      clearTimeout(drained);
       signal.removeEventListener('abort', onAbort);
       resolve({ problem, output: output.trim(), seconds: Math.round((performance.now() - started) / 100) / 10 });
     };
@@ -77,6 +81,11 @@ export function runSetup(setup: Setup): Promise<SetupResult> {
       if (code !== 0) problem ??= killed ? `it was ended by ${killed}` : `it ended with exit code ${code}`;
       // What it left in the background.
       end(null);
+      // A daemon in a session of its own may hold the output open.
+      drained = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, patienceMs);
     });
     child.once('close', () => done());
     if (signal.aborted) onAbort();

@@ -1,5 +1,5 @@
 // What becomes of a chat's worktree: each step is done, or refused with the reason and nothing is lost.
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -96,6 +96,48 @@ describe('BRANCH-7: a merge', () => {
     commit(own.top, { 'a.txt': 'one\ntwo\nmain\n' });
     await expectRefused(chat, merge, 'conflicts');
     await expect(merge()).rejects.toMatchObject({ details: { files: ['a.txt'] } });
+  });
+
+  test('keeps ignored files, which git would overwrite, and says which are in the way', async () => {
+    const chat = await own.create();
+    commit(own.top, { '.gitignore': 'ignored\ndata/\nfile\n' }, 'Ignore more');
+    write(own.top, { ignored: 'mine\n', 'data/deep/db': 'mine\n', file: 'mine\n' });
+    rmSync(join(path(chat), '.gitignore'));
+    for (const [name, text] of [
+      ['ignored', 'theirs\n'],
+      ['data', 'a file now\n'],
+      ['file/below', 'a directory now\n'],
+    ] as const) {
+      const at = commit(path(chat), { [name]: text }, name);
+      await expectRefused(chat, () => own.merge(chat), 'base_in_use');
+      const inTheWay = { ignored: 'ignored', data: 'data/deep/db', 'file/below': 'file' }[name];
+      await expect(own.merge(chat)).rejects.toMatchObject({ details: { files: [inTheWay] } });
+      git(path(chat), 'reset', '-q', '--hard', `${at}~1`);
+    }
+    expect(readFileSync(join(own.top, 'data/deep/db'), 'utf8')).toBe('mine\n');
+    // A directory whose files the merge removes itself is not in the way of a file.
+    git(own.top, 'rm', '-q', '--cached', '.gitignore');
+    commit(own.top, { 'was/a': 'a\n', 'was/b': 'b\n' }, 'A directory');
+    git(path(chat), 'reset', '-q', '--hard', 'main');
+    rmSync(join(path(chat), 'was'), { recursive: true });
+    commit(path(chat), { was: 'a file\n' }, 'A file');
+    await own.merge(chat);
+    expect(readFileSync(join(own.top, 'was'), 'utf8')).toBe('a file\n');
+    expect(readFileSync(join(own.top, 'ignored'), 'utf8')).toBe('mine\n');
+  });
+
+  test('of histories that have merged each other has what git’s own merge would have', async () => {
+    const chat = await own.create({ name: 'x' });
+    const feature = commit(path(chat), { 'a.txt': 'one\nFEATURE\nthree\n' }, 'A feature');
+    const other = commit(own.top, { 'b.txt': 'b\n' }, 'Meanwhile');
+    git(own.top, 'merge', '-q', '--no-edit', feature);
+    git(path(chat), 'merge', '-q', '--no-edit', other);
+    commit(path(chat), { 'a.txt': 'one\ntwo\nthree\n' }, 'Take it back');
+    commit(own.top, { 'c.txt': 'c\n' }, 'More');
+    const expected = git(own.top, 'merge-tree', '--write-tree', 'main', 'boocode/x');
+    await own.merge(chat);
+    expect(git(own.top, 'rev-parse', 'main^{tree}')).toBe(expected);
+    expect(readFileSync(join(own.top, 'a.txt'), 'utf8')).toBe('one\ntwo\nthree\n');
   });
 
   test('is refused in the middle of a rebase of either branch', async () => {
@@ -198,6 +240,20 @@ describe('BRANCH-9: a removal', () => {
     await own.here.chats.deleteChat(other.id);
     expect(await own.here.chats.getChat(chat.id)).toMatchObject({ cwd: path(chat) });
     expect(await own.remove(chat, { discards: true })).toMatchObject({ isBranchKept: false });
+  });
+
+  test('forgets no other working tree, such as one on a disk that is away', async () => {
+    const away = `${own.top}-away`;
+    git(own.top, 'worktree', 'add', '-q', '-b', 'mine', away);
+    renameSync(away, `${away}-elsewhere`);
+    const chat = await own.create();
+    rmSync(path(chat), { recursive: true });
+    await own.remove(chat);
+    git(own.top, 'config', 'boocode.setup', 'exit 1');
+    await expect(own.create({}, { trusted: true })).rejects.toThrow();
+    renameSync(`${away}-elsewhere`, away);
+    expect(git(away, 'symbolic-ref', 'HEAD')).toBe('refs/heads/mine');
+    git(own.top, 'worktree', 'remove', away);
   });
 
   test('of one that was removed by hand', async () => {

@@ -131,6 +131,20 @@ describe('BRANCH-2: what cannot be made is refused, and leaves nothing', () => {
     expect(git(own.top, 'rev-parse', 'boocode/taken')).toBe(git(own.top, 'rev-parse', 'main'));
   });
 
+  test('a place that another name leads to as well, and what is there stays', async () => {
+    commit(own.top, { 'a.txt': 'a\n' });
+    const results = await Promise.allSettled([own.create({ name: 'a/b' }), own.create({ name: 'a-b' })]);
+    const chats = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    expect(chats).toHaveLength(1);
+    expect(git(path(chats[0]!), 'symbolic-ref', '--short', 'HEAD')).toBe(chats[0]!.worktree!.branch);
+    expect(await own.recorded()).toHaveLength(1);
+    const mine = `${own.top}.worktrees/mine`;
+    git(own.top, 'worktree', 'add', '-q', '-b', 'mine', mine);
+    expect(await refusal(own.create({ name: 'mine' }))).toBe('worktree_refused: place_taken');
+    expect(readFileSync(join(mine, 'a.txt'), 'utf8')).toBe('a\n');
+    git(own.top, 'worktree', 'remove', mine);
+  });
+
   test('no place for it', async () => {
     const blocked = join(own.root, `blocked-${own.number}`);
     writeFileSync(blocked, '');

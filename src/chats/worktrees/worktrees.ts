@@ -111,7 +111,8 @@ export class Worktrees implements ChatWorktrees {
     const { sql } = this.#parts;
     if (!(await ask(() => giveUpWorktree(sql, chatId))) && (await ask(() => findChat(sql, chatId)))) return true;
     const reason = toBooError(error).details['reason'];
-    await takeBack(this.#work(), place, { ownsBranch: reason !== 'branch_exists' && reason !== 'place_taken' });
+    const isTaken = reason === 'place_taken';
+    await takeBack(this.#work(), place, { ownsPath: !isTaken, ownsBranch: reason !== 'branch_exists' && !isTaken });
     await ask(() => deleteWorktree(sql, chatId));
     return false;
   }
