@@ -9,6 +9,8 @@ create table worktrees (
 );
 -- Two chats never make the same branch.
 create unique index worktrees_branch on worktrees ((place ->> 'seenBy'), (place ->> 'commonDirectory'), (place ->> 'branch'));
+-- Names that differ in more than one way may lead to one directory.
+create unique index worktrees_path on worktrees ((place ->> 'seenBy'), (place ->> 'path'));
 
 -- Chats that were given the same prompt, each in a working tree of its own, so that one can be kept.
 alter table chats add column attempt_group uuid;

@@ -1,6 +1,6 @@
 // What is told about changes in real working trees.
 import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ChangingRepository } from '../../../test/support/changing-repository.ts';
 import { git, initRepository } from '../../../test/support/git-repository.ts';
@@ -31,6 +31,8 @@ describe('CHANGE-6: changes cannot be told', () => {
     expect(await reasonOf(join(bare, 'refs'))).toBe('changes_unavailable: bare_repository');
     expect(await reasonOf(join(repository.root, 'gone'))).toBe('changes_unavailable: directory_missing');
     expect(await reasonOf(join(repository.top, '.git'))).toBe('changes_unavailable: no_working_tree');
+    repository.git('config', 'core.worktree', dirname(repository.top));
+    expect(await reasonOf(repository.top)).toBe('changes_unavailable: no_working_tree');
     const broken = join(repository.root, 'broken');
     mkdirSync(join(broken, '.git'), { recursive: true });
     expect(await reasonOf(broken)).toMatch(/^changes_unavailable: /);

@@ -62,13 +62,13 @@ export class Repositories {
     if (place === null) throw await withoutWorkingTree(own);
     const known = this.#known.get(own);
     if (known?.mark === (await markOf(place, known?.repository))) return known.repository;
-    const repository = await this.#read(own);
+    const repository = await this.#read(own, dirname(place));
     if (this.#known.size >= maxKept) this.#known.clear();
     this.#known.set(own, { mark: await markOf(place, repository), repository });
     return repository;
   }
 
-  async #read(directory: string): Promise<Repository> {
+  async #read(directory: string, holder: string): Promise<Repository> {
     const ask = (...args: string[]): Promise<GitResult> => git(args, { cwd: directory, env: this.#env });
     let answers: [GitResult, GitResult, GitResult, GitResult];
     try {
@@ -101,8 +101,12 @@ export class Repositories {
         return end < 0 ? [entry, 'true'] : [entry.slice(0, end), entry.slice(end + 1)];
       });
     const format = entries.findLast(([name]) => name === 'extensions.objectformat')?.[1];
+    const realTop = await realpath(line(top));
+    // Whoever wrote the repository's configuration would decide which files of this machine are read.
+    if (realTop !== (await realpath(holder)))
+      throw unavailable('no_working_tree', `The working tree of ${holder} is elsewhere: core.worktree is ${realTop}.`);
     return {
-      top: await realpath(line(top)),
+      top: realTop,
       gitDirectory: line(own),
       commonDirectory: resolve(directory, line(common)),
       objectFormat: format?.toLowerCase() === 'sha256' ? 'sha256' : 'sha1',

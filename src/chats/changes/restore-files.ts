@@ -3,7 +3,20 @@
  * aside first and looked at again, so that nothing is lost that has been written meanwhile.
  */
 import type { BigIntStats } from 'node:fs';
-import { chmod, constants, copyFile, link, lstat, mkdir, readlink, rename, rm, rmdir, symlink } from 'node:fs/promises';
+import {
+  chmod,
+  constants,
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  readlink,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeptFile, KeptReason } from '../../protocol/rewind.ts';
 import type { Entry } from './compare-trees.ts';
@@ -15,6 +28,8 @@ import { type InFolder, TreeFolder } from './tree-folder.ts';
 
 /** What was in the place of each file when that was recorded; null if nothing was, or a directory. */
 export type Seen = ReadonlyMap<string, BigIntStats | null>;
+
+const stagePrefix = 'boocode-rewind-';
 
 export interface Restored {
   changed: number;
@@ -44,8 +59,9 @@ export interface Restoring {
 
 export async function restoreFiles(git: PrivateGit, { plan, seen, chatId, directory }: Restoring): Promise<Restored> {
   const { top, gitDirectory } = git.repository;
-  // Beside the files, so that they only have to be moved.
-  const stage = join(gitDirectory, `boocode-rewind-${chatId}`);
+  // On the file system of the files, so that they only have to be moved.
+  const devices = await Promise.all([top, gitDirectory].map(async (path) => (await stat(path)).dev));
+  const stage = join(devices[0] === devices[1] ? gitDirectory : top, `${stagePrefix}${chatId}`);
   await rm(stage, { recursive: true, force: true });
   await mkdir(join(stage, 'old'), { recursive: true, mode: 0o700 });
   const restorer = new Restorer(new TreeFolder(top), stage, seen);
@@ -101,7 +117,7 @@ class Restorer {
         try {
           return (await putInPlace(staged, at.path)) ? null : 'in_the_way';
         } catch (error) {
-          if (old) await link(old, at.path);
+          if (old) await giveBack(old, at.path);
           throw error;
         }
       };
@@ -145,9 +161,14 @@ class Restorer {
     await rename(from, to);
     // It may have been written in this very moment.
     if (isSame(before, await lstat(to, { bigint: true }))) return to;
-    await link(to, from);
+    await giveBack(to, from);
     return 'changed';
   }
+}
+
+/** Also where a file system has no hard links. */
+async function giveBack(aside: Buffer, path: Buffer): Promise<void> {
+  if (!(await putInPlace(aside, path))) throw new Error('Something is in its place');
 }
 
 const isSame = (one: BigIntStats, other: BigIntStats): boolean =>

@@ -5,6 +5,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import type { NewWorktree } from '../../protocol/worktree.ts';
 import type { StoredWorktree } from '../../store/chats.ts';
 import type { Repository } from '../changes/repository.ts';
+import { TreeFolder } from '../changes/tree-folder.ts';
 import { complaint } from '../workspaces/git.ts';
 import { assertApart } from '../working-directory.ts';
 import {
@@ -30,11 +31,18 @@ export interface Plan {
 
 export const branchPrefix = 'boocode/';
 
+interface Wanted {
+  directory: string;
+  wanted: NewWorktree;
+  /** The name, unless one is wanted. */
+  spare: string;
+  seenBy: string;
+  /** The directory is trusted. */
+  trusted: boolean;
+}
+
 /** Checks everything, and makes nothing. Throws `worktree_refused`. */
-export async function plan(
-  work: GitWork,
-  { directory, wanted, spare, seenBy }: { directory: string; wanted: NewWorktree; spare: string; seenBy: string },
-): Promise<Plan> {
+export async function plan(work: GitWork, { directory, wanted, spare, seenBy, trusted }: Wanted): Promise<Plan> {
   const repository = await findRepository(work, directory);
   const { top, commonDirectory } = repository;
   const name = wanted.name ?? spare;
@@ -45,7 +53,7 @@ export async function plan(
   const { commit: baseCommit, branch: base } = await findBase(work, top, wanted.base);
   if ((await findBranch(work, top, branch)) !== null)
     throw refused('branch_exists', `There is a branch ${branch} already.`);
-  const settings = await readSettings(work, top);
+  const settings = await readSettings(work, top, trusted);
   const root = settings.place ?? (await besideRepository(top));
   const path = join(root, ...(settings.place === null ? [] : [basename(top)]), name.replaceAll('/', '-'));
   await assertApart(path, work.dataDir);
@@ -128,9 +136,10 @@ export async function make(work: GitWork, { place, cwd, repository }: Plan, trus
     );
   }
   // A directory that the commit does not have, or that is a link there.
-  await mkdir(cwd, { recursive: true });
-  const real = await realpath(cwd);
-  if (real !== path && !real.startsWith(`${path}/`)) throw refused('place_taken', `${cwd} leads out of the worktree.`);
+  if (cwd === path) return;
+  const inside = Buffer.from(join(relative(path, cwd), 'file'));
+  const made = await new TreeFolder(path).at(inside, () => Promise.resolve(true), { creates: true });
+  if (!made) throw refused('place_taken', `In the commit, ${cwd} is no directory.`);
 }
 
 /**

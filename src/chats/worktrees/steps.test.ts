@@ -357,7 +357,7 @@ test.each(['recorded', 'made', 'given up'])(
     const id = randomUUID();
     const work = { dataDir: own.dataDir, env: gitEnvironment(process.env), signal: new AbortController().signal };
     const seenBy = own.workspacesOf(own.dataDir).here;
-    const planned = await plan(work, { directory: own.top, wanted: {}, spare: 'x', seenBy });
+    const planned = await plan(work, { directory: own.top, wanted: {}, spare: 'x', seenBy, trusted: false });
     await insertWorktree(own.here.sql, id, planned.place);
     if (when !== 'recorded') await make(work, planned, false);
     if (when === 'given up') await own.here.sql`update boocode.worktrees set state = 'undoing' where chat_id = ${id}`;

@@ -59,8 +59,10 @@ describe('BRANCH-1: a chat with a worktree', () => {
     const chat = await own.create({ name: 'x' }, { cwd: inner });
     expect(path(chat)).toBe(join(own.root, `${own.top.split('/').at(-1)}-inner.worktrees/x`));
     git(own.top, 'config', 'boocode.worktrees', join(own.root, 'elsewhere'));
-    const other = await own.create({ name: 'y' });
+    const other = await own.create({ name: 'y' }, { trusted: true });
     expect(path(other)).toBe(join(own.root, 'elsewhere', own.top.split('/').at(-1)!, 'y'));
+    // An untrusted repository does not say where files are written.
+    expect(path(await own.create({ name: 'z' }))).toBe(`${own.top}.worktrees/z`);
   });
 
   test('of a submodule, in the middle of a rebase and beside a lock that was left behind', async () => {
@@ -150,10 +152,25 @@ describe('BRANCH-2: what cannot be made is refused, and leaves nothing', () => {
     writeFileSync(blocked, '');
     git(own.top, 'config', 'boocode.worktrees', blocked);
     const before = own.state();
-    expect(await refusal(own.create({ name: 'x' }))).toBe('worktree_refused: place_taken');
+    const create = () => own.create({ name: 'x' }, { trusted: true });
+    expect(await refusal(create())).toBe('worktree_refused: place_taken');
     git(own.top, 'config', 'boocode.worktrees', join(own.top, 'inside'));
-    expect(await refusal(own.create({ name: 'x' }))).toBe('worktree_refused: place_taken');
+    expect(await refusal(create())).toBe('worktree_refused: place_taken');
     expect(own.state()).toBe(before);
+  });
+
+  test('no directory of the chat in that commit, and none is made where a link leads', async () => {
+    const outside = join(own.root, `outside-${own.number}`);
+    mkdirSync(outside);
+    symlinkSync(outside, join(own.top, 'sub'));
+    git(own.top, 'add', 'sub');
+    git(own.top, 'commit', '-q', '-m', 'A link');
+    git(own.top, 'tag', 'linked');
+    rmSync(join(own.top, 'sub'));
+    commit(own.top, { 'sub/deep/a.txt': 'a\n' });
+    const cwd = join(own.top, 'sub/deep');
+    expect(await refusal(own.create({ base: 'linked' }, { cwd }))).toBe('worktree_refused: place_taken');
+    expect(existsSync(join(outside, 'deep'))).toBe(false);
   });
 });
 

@@ -73,10 +73,16 @@ export class Worktrees implements ChatWorktrees {
     const { sql, workspaces, logger, trustLike } = this.#parts;
     const work = this.#work(signal);
     const spare = chat.id.slice(0, 8);
-    const planned = await plan(work, { directory: chat.cwd, wanted, spare, seenBy: workspaces.here });
+    const planned = await plan(work, {
+      directory: chat.cwd,
+      wanted,
+      spare,
+      seenBy: workspaces.here,
+      trusted: chat.trusted,
+    });
     const { place, cwd } = planned;
     if (!(await ask(() => insertWorktree(sql, chat.id, place))))
-      throw refused('branch_exists', `Another chat has the branch ${place.branch}.`);
+      throw refused('branch_exists', `Another chat has the branch ${place.branch}, or its place ${place.path}.`);
     try {
       this.#progress.set(chat.id, { step: 'checkout', line: '' });
       await make(work, planned, chat.trusted);
