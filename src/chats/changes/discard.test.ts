@@ -130,6 +130,16 @@ describe('CHANGE-18: a file is discarded', () => {
     repository.write('a.txt', '1\n');
     await undo(id);
     expect(read('a.txt')).toBe('2\n');
+    // An undo that was cut short can be repeated: what is back already is as it should be.
+    const long = `${'n'.repeat(251)}.txt`;
+    repository.commit({ 'was.txt': numbered(20) });
+    renameSync(at('was.txt'), at(long));
+    const renamed = await discard(long);
+    expect(read('was.txt')).toBe(numbered(20));
+    rmSync(at('was.txt'));
+    await undo(renamed);
+    expect(existsSync(at('was.txt'))).toBe(false);
+    expect(read(long)).toBe(numbered(20));
     expect(await refusal(discard('b.txt', { tree: '0'.repeat(40) }))).toBe('unknown_tree');
     expect(await refusal(discard('c.txt'))).toBe('not_changed');
     expect(await refusal(discard('b.txt', { base: '0'.repeat(40) }))).toBe('changed_since');

@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiscardChange, ShownPath } from '../../protocol/changes.ts';
+import { BooError, toBooError } from '../../protocol/error.ts';
 import { type Entry, entriesOf, noMode, treeWith } from './compare-trees.ts';
 import { changedSince, digestOf, type FileState, impossible, readState, stampOf, writeState } from './file-state.ts';
 import type { Hand } from './hand.ts';
@@ -73,9 +74,17 @@ export async function discard(parts: DiscardParts, chatId: string, request: Disc
     );
     for (const { path: each, state, since } of writes) await writeState(top, each, state, since);
   } catch (error) {
-    await giveBack(parts, kept, { isStrict: false });
-    await dropDiscarded(folder, undo);
-    throw error;
+    const isBack = await giveBack(parts, kept, { isStrict: false }).then(
+      () => true,
+      () => false,
+    );
+    if (isBack) {
+      await dropDiscarded(folder, undo);
+      throw error;
+    }
+    const { message, details } = toBooError(error);
+    const what = `${message} Not all of it could be taken back: undo it under the name in “undo”.`;
+    throw new BooError('change_refused', what, { details: { ...details, undo }, cause: error });
   }
   return undo;
 }
@@ -100,7 +109,8 @@ async function giveBack(
     const since = await stampOf(top, path);
     const now = digestOf(await readState(top, path, maxFileBytes));
     if (now === after) files.push({ path, before, since });
-    else if (isStrict) throw changedSince(path);
+    // What an earlier attempt has given back is as it should be.
+    else if (isStrict && now !== digestOf(before)) throw changedSince(path);
   }
   const changed = kept.filter(({ index }) => index);
   if (changed.length > 0) {

@@ -1,9 +1,10 @@
 /** A file as it is on the disk, byte for byte, so that it can be given back exactly. */
-import { createHash } from 'node:crypto';
-import { type BigIntStats } from 'node:fs';
-import { chmod, lstat, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
+import { chmod, lstat, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { refused } from './refused.ts';
 import { stamp } from './repository.ts';
+import { TreeFolder } from './tree-folder.ts';
 
 export type FileState =
   { is: 'absent' } | { is: 'link'; target: Buffer } | { is: 'file'; mode: number; content: Buffer };
@@ -14,13 +15,15 @@ const within = (top: string, path: Buffer): Buffer => Buffer.concat([Buffer.from
 /** Throws `change_refused` if it is neither a file nor a link nor absent. */
 export async function readState(top: string, path: Buffer, maxBytes: number): Promise<FileState> {
   await assertDirectories(top, path);
-  const full = within(top, path);
-  const found = await lstat(full).catch(() => null);
-  if (!found) return { is: 'absent' };
-  if (found.isSymbolicLink()) return { is: 'link', target: await readlink(full, { encoding: 'buffer' }) };
-  if (!found.isFile()) throw impossible(path, 'is neither a file nor a link');
-  if (found.size > maxBytes) throw impossible(path, `is larger than ${maxBytes / 1024 / 1024} MB`);
-  return { is: 'file', mode: found.mode & 0o7777, content: await readFile(full) };
+  const state = await new TreeFolder(top).at(path, async ({ path: full }): Promise<FileState | null> => {
+    const found = await lstat(full).catch(() => null);
+    if (!found) return null;
+    if (found.isSymbolicLink()) return { is: 'link', target: await readlink(full, { encoding: 'buffer' }) };
+    if (!found.isFile()) throw impossible(path, 'is neither a file nor a link');
+    if (found.size > maxBytes) throw impossible(path, `is larger than ${maxBytes / 1024 / 1024} MB`);
+    return { is: 'file', mode: found.mode & 0o7777, content: await readFile(full) };
+  });
+  return state ?? { is: 'absent' };
 }
 
 export const impossible = (path: Buffer, why: string): Error =>
@@ -43,27 +46,32 @@ async function assertDirectories(top: string, path: Buffer): Promise<void> {
 /** Puts it there in one step, unless somebody has written there since it was looked at. */
 export async function writeState(top: string, path: Buffer, state: FileState, since: string): Promise<void> {
   await assertDirectories(top, path);
-  const full = within(top, path);
+  const folder = new TreeFolder(top);
   if (state.is === 'absent') {
     await assertSince(top, path, since);
-    await rm(full, { force: true });
+    await folder.at(path, ({ path: full }) => rm(full, { force: true }));
     return;
   }
-  const end = path.lastIndexOf(0x2f);
-  if (end >= 0) await mkdir(within(top, path.subarray(0, end)), { recursive: true });
-  const beside = Buffer.concat([full, Buffer.from(`.${process.pid}.boocode`)]);
-  try {
-    if (state.is === 'link') await symlink(state.target, beside);
-    else {
-      await writeFile(beside, state.content, { flag: 'wx', mode: state.mode & 0o777 });
-      await chmod(beside, state.mode & 0o7777);
+  const put = async ({ path: full }: { path: Buffer }): Promise<true> => {
+    const beside = Buffer.concat([
+      full.subarray(0, full.lastIndexOf(slash) + 1),
+      Buffer.from(`.boocode-${randomBytes(6).toString('hex')}`),
+    ]);
+    let isThere = false;
+    try {
+      if (state.is === 'link') await symlink(state.target, beside);
+      else await writeFile(beside, state.content, { flag: 'wx', mode: state.mode & 0o777 });
+      isThere = true;
+      if (state.is === 'file') await chmod(beside, state.mode & 0o7777);
+      await assertSince(top, path, since);
+      await rename(beside, full);
+    } catch (error) {
+      if (isThere) await rm(beside, { force: true });
+      throw error;
     }
-    await assertSince(top, path, since);
-    await rename(beside, full);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
-  }
+    return true;
+  };
+  if (!(await folder.at(path, put, { creates: true }))) throw impossible(path, 'cannot be reached any more');
 }
 
 async function assertSince(top: string, path: Buffer, since: string): Promise<void> {
