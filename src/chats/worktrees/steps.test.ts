@@ -100,30 +100,28 @@ describe('BRANCH-7: a merge', () => {
 
   test('keeps ignored files, which git would overwrite, and says which are in the way', async () => {
     const chat = await own.create();
-    commit(own.top, { '.gitignore': 'ignored\ndata/\nfile\n' }, 'Ignore more');
-    write(own.top, { ignored: 'mine\n', 'data/deep/db': 'mine\n', file: 'mine\n' });
-    rmSync(join(path(chat), '.gitignore'));
+    commit(own.top, { '.gitignore': 'ignored\nother\ndata/\nfile\n' }, 'Ignore more');
+    write(own.top, { other: 'mine\n', 'data/deep/db': 'mine\n', file: 'mine\n' });
     for (const [name, text] of [
-      ['ignored', 'theirs\n'],
+      ['other', 'theirs\n'],
       ['data', 'a file now\n'],
       ['file/below', 'a directory now\n'],
     ] as const) {
       const at = commit(path(chat), { [name]: text }, name);
       await expectRefused(chat, () => own.merge(chat), 'base_in_use');
-      const inTheWay = { ignored: 'ignored', data: 'data/deep/db', 'file/below': 'file' }[name];
+      const inTheWay = { other: 'other', data: 'data/deep/db', 'file/below': 'file' }[name];
       await expect(own.merge(chat)).rejects.toMatchObject({ details: { files: [inTheWay] } });
       git(path(chat), 'reset', '-q', '--hard', `${at}~1`);
     }
     expect(readFileSync(join(own.top, 'data/deep/db'), 'utf8')).toBe('mine\n');
     // A directory whose files the merge removes itself is not in the way of a file.
-    git(own.top, 'rm', '-q', '--cached', '.gitignore');
     commit(own.top, { 'was/a': 'a\n', 'was/b': 'b\n' }, 'A directory');
     git(path(chat), 'reset', '-q', '--hard', 'main');
     rmSync(join(path(chat), 'was'), { recursive: true });
     commit(path(chat), { was: 'a file\n' }, 'A file');
     await own.merge(chat);
     expect(readFileSync(join(own.top, 'was'), 'utf8')).toBe('a file\n');
-    expect(readFileSync(join(own.top, 'ignored'), 'utf8')).toBe('mine\n');
+    expect(readFileSync(join(own.top, 'other'), 'utf8')).toBe('mine\n');
   });
 
   test('of histories that have merged each other has what git’s own merge would have', async () => {
