@@ -18,7 +18,7 @@ export const number = (page: Page, side: string, line: number): Locator =>
 
 export interface ChangedRepository {
   top: string;
-  write(path: string, text: string | Buffer): Promise<void>;
+  write: (path: string, text: string | Buffer) => Promise<void>;
   chat: Chat;
 }
 

@@ -153,7 +153,7 @@ describe('WEB-85: the Changes view', () => {
   });
 
   it('keeps what it has while the server is away, and says why', async () => {
-    const { server, api, view } = openServer([file('a', '1')]);
+    const { api, view } = openServer([file('a', '1')]);
     view.refresh();
     await settled();
     const changes = api.changes.bind(api);
