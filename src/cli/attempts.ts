@@ -138,7 +138,7 @@ function attemptsTable(attempts: readonly Attempt[], { terminal }: Cli): string 
     { text: short.get(chatId) ?? chatId },
     { text: outcome ?? state, ...(outcome === 'completed' ? { format: 'green' as const } : {}) },
     { text: changes ? String(changes.files) : '?' },
-    { text: changes ? `+${changes.added} -${changes.removed}` : '?' },
+    { text: !changes ? '?' : changes.added === null ? 'not counted' : `+${changes.added} -${changes.removed}` },
     { text: costText(costUsd) },
     { text: seconds === null ? '' : `${seconds}s` },
     { text: plainLine(branch ?? '', 60) },

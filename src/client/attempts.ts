@@ -1,5 +1,6 @@
 /** Attempts at the same prompt, as they are compared. */
 import type { Chat } from '../protocol/chat.ts';
+import { lineSums } from '../protocol/line-sums.ts';
 import type { BooClient } from './boo-client.ts';
 
 /** What is compared. */
@@ -8,8 +9,8 @@ export interface Attempt {
   title: string;
   branch: string | null;
   state: Chat['state'];
-  /** Since its start; null if that cannot be told. */
-  changes: { files: number; added: number; removed: number } | null;
+  /** Since its start; null if that cannot be told. Lines are null where they were not counted. */
+  changes: { files: number; added: number | null; removed: number | null } | null;
   costUsd: number;
   /** From the start of its first turn to the end of its last one. */
   seconds: number | null;
@@ -23,20 +24,22 @@ export async function attemptsOf(client: Pick<BooClient, 'listChats'>, group: st
   return items.toSorted((one, other) => one.title.localeCompare(other.title));
 }
 
+/** What is known of an attempt without asking for more. */
+export function bareAttempt({ id: chatId, title, worktree, state, costUsd }: Chat): Attempt {
+  const branch = worktree?.branch ?? null;
+  return { chatId, title, branch, state, changes: null, costUsd, seconds: null, outcome: null };
+}
+
 export async function describeAttempt(client: Pick<BooClient, 'changes' | 'events'>, chat: Chat): Promise<Attempt> {
-  const { id: chatId, title, worktree, state, costUsd } = chat;
+  const { id: chatId } = chat;
   const [changes, times] = await Promise.all([
     client.changes(chatId).then(
-      ({ files, count }) => ({
-        files: count,
-        added: files.reduce((sum, { added }) => sum + (added ?? 0), 0),
-        removed: files.reduce((sum, { removed }) => sum + (removed ?? 0), 0),
-      }),
+      ({ files, count }) => ({ files: count, ...(lineSums(files) ?? { added: null, removed: null }) }),
       () => null,
     ),
     timesOf(client, chatId),
   ]);
-  return { chatId, title, branch: worktree?.branch ?? null, state, changes, costUsd, ...times };
+  return { ...bareAttempt(chat), changes, ...times };
 }
 
 async function timesOf(

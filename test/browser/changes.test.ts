@@ -1,58 +1,28 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Browser, Request } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { findings } from '../support/axe-findings.ts';
-import { conversation, openPage, signIn, type WatchedPage } from '../support/browser.ts';
+import { conversation, openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
-import { git, initRepository } from '../support/git-repository.ts';
+import { desk, diffOf, number, numbers, openChanges, openRepository, phone, row } from '../support/changes-page.ts';
+import { git } from '../support/git-repository.ts';
 import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
-const phone = { width: 390, height: 780 };
-const desk = { width: 1440, height: 900 };
-const numbers = Array.from({ length: 60 }, (_, at) => `line ${at + 1}`);
 const hostile = '<img src=x onerror=hacked()>\n\u202eif (admin) {\u202c\n\u001b[31mred\n';
+const answer = () => ({ outcome: 'allow' }) as const;
 
 describeInBrowser('the Changes view', (opened) => {
   let server: TestServer;
   let browser: Browser;
   beforeAll(() => ({ server, browser } = opened()));
 
-  const diffOf = (page: Page): Locator => page.getByRole('region', { name: /^Changes of/ });
-  const row = (page: Page, name: string): Locator => page.getByRole('treeitem', { name });
-  const number = (page: Page, side: string, line: number): Locator =>
-    diffOf(page).locator(`[data-side=${side}][data-number="${line}"]`);
-
-  /** A repository of its own with these files, and a chat in it whose first turn has ended. */
-  async function openRepository(files: Record<string, string | Buffer>) {
-    const top = await mkdtemp(join(server.workDir, 'repository-'));
-    initRepository(top);
-    git(top, 'config', 'user.name', 'Test');
-    git(top, 'config', 'user.email', 'test@example.com');
-    const write = async (path: string, text: string | Buffer): Promise<void> => {
-      await mkdir(join(top, path, '..'), { recursive: true });
-      await writeFile(join(top, path), text);
-    };
-    for (const [path, text] of Object.entries(files)) await write(path, text);
-    git(top, 'add', '-A');
-    git(top, 'commit', '-q', '-m', 'Files');
-    const chat = await server.createChat({ cwd: top, title: 'Changing' });
-    await runTurn(server.client, chat.id, 'stream 3 tokens');
-    return { top, write, chat };
-  }
-  const answer = () => ({ outcome: 'allow' }) as const;
-
-  async function openChanges(chatId: string, options: Parameters<typeof openPage>[1] = {}): Promise<WatchedPage> {
-    const watched = await openPage(browser, { size: desk, ...options });
-    await signIn(watched.page, server.running.signInLink());
-    await watched.page.goto(`${server.url}/#/chat/${chatId}/changes`);
-    await watched.page.locator('.changes-total', { hasText: 'file' }).waitFor();
-    return watched;
-  }
-
   it('WEB-82 WEB-83 WEB-85: opens beside the conversation, and follows what the agent does', async () => {
-    const { chat, write } = await openRepository({ 'src/a.js': 'const a = 1;\nconst b = 2;\n', 'b.txt': 'x  y\n' });
+    const { chat, write } = await openRepository(server, {
+      'src/a.js': 'const a = 1;\nconst b = 2;\n',
+      'b.txt': 'x  y\n',
+    });
     const { page, context, problems } = await openPage(browser, { size: desk });
     const loaded: string[] = [];
     page.on('request', (request) => loaded.push(request.url()));
@@ -98,9 +68,9 @@ describeInBrowser('the Changes view', (opened) => {
   });
 
   it('WEB-84: comments on lines go with the next prompt, and survive a reload', async () => {
-    const { chat, write } = await openRepository({ 'a.js': `${numbers.join('\n')}\n` });
+    const { chat, write } = await openRepository(server, { 'a.js': `${numbers.join('\n')}\n` });
     await write('a.js', `${numbers.with(4, 'five').with(5, 'six').join('\n')}\n`);
-    const { page, context, problems } = await openChanges(chat.id);
+    const { page, context, problems } = await openChanges(opened(), chat.id);
     await number(page, 'after', 5).click();
     await page.getByLabel('Comment on a.js, line 5').fill('Why not 5?');
     await page.keyboard.press('Control+Enter');
@@ -157,11 +127,11 @@ describeInBrowser('the Changes view', (opened) => {
   });
 
   it('WEB-86 WEB-88: files, changes and lines by key; a file is seen until its content changes', async () => {
-    const { chat, write } = await openRepository({ 'a.txt': `${numbers.join('\n')}\n`, 'b.txt': 'b\n' });
+    const { chat, write } = await openRepository(server, { 'a.txt': `${numbers.join('\n')}\n`, 'b.txt': 'b\n' });
     await write('a.txt', `${numbers.with(4, 'five').with(50, 'fifty-one').join('\n')}\n`);
     await write('b.txt', 'B\n');
     await write('large.txt', 'x\n'.repeat(5_000));
-    const { page, context, problems } = await openChanges(chat.id);
+    const { page, context, problems } = await openChanges(opened(), chat.id);
     const chosen = (): Promise<string | null> =>
       page.getByRole('treeitem', { selected: true }).locator('.visually-hidden').textContent();
     await diffOf(page).getByText('five').waitFor();
@@ -206,12 +176,17 @@ describeInBrowser('the Changes view', (opened) => {
   });
 
   it('WEB-85: keeps the place in a file, and asks for nothing while it cannot be seen', async () => {
-    const { chat, write } = await openRepository({ 'a.txt': `${numbers.join('\n')}\n`, 'b.txt': 'b\n' });
+    const { chat, write } = await openRepository(server, { 'a.txt': `${numbers.join('\n')}\n`, 'b.txt': 'b\n' });
     const many = numbers.map((text) => `${text} changed`);
     await write('a.txt', `${many.join('\n')}\n`);
-    const { page, context, problems } = await openChanges(chat.id, { size: { width: 1440, height: 600 } });
+    const { page, context, problems } = await openChanges(opened(), chat.id, { size: { width: 1440, height: 600 } });
     const asked: string[] = [];
-    page.on('request', (request) => asked.push(request.url()));
+    const isWatch = (request: Request): boolean => request.url().includes('/changes/watch');
+    let watches = 0;
+    page.on('request', (request) => {
+      if (isWatch(request)) watches += 1;
+      asked.push(request.url());
+    });
     await diffOf(page).getByText('line 60 changed').waitFor();
     await diffOf(page).evaluate((element) => (element.scrollTop = 700));
     // By a person, without a turn.
@@ -232,19 +207,28 @@ describeInBrowser('the Changes view', (opened) => {
         });
         document.dispatchEvent(new Event('visibilitychange'));
       }, isHidden);
+    const ended = page.waitForEvent('requestfailed', isWatch);
     await hide(true);
+    await ended;
     asked.length = 0;
+    watches = 0;
     await runTurn(server.client, chat.id, 'run: rm b.txt', { answer });
     await conversation(page).getByText('rm b.txt').first().waitFor();
     expect(asked.filter((url) => url.includes('/changes'))).toEqual([]);
+    const begun = page.waitForEvent('request', isWatch);
     await hide(false);
+    await begun;
     await row(page, 'b.txt, deleted').waitFor();
+    expect(watches).toBe(1);
+    // The one that began is the one that tells.
+    await write('d.txt', 'D\n');
+    await row(page, 'd.txt, added').waitFor();
     expect(problems).toEqual([]);
     await context.close();
   });
 
   it('WEB-89 WEB-24: says in words what cannot be shown, and shows hostile text as text', async () => {
-    const { chat, top, write } = await openRepository({
+    const { chat, top, write } = await openRepository(server, {
       'binary.bin': Buffer.from([0, 1, 2]),
       'crlf.txt': 'a\r\nb\r\n',
       'old.txt': `${numbers.join('\n')}\n`,
@@ -262,7 +246,7 @@ describeInBrowser('the Changes view', (opened) => {
     await rm(join(top, 'run.sh'));
     git(top, 'checkout', 'run.sh');
     await writeFile(join(top, 'huge.bin'), Buffer.alloc(51 * 1024 * 1024));
-    const { page, context, problems } = await openChanges(chat.id);
+    const { page, context, problems } = await openChanges(opened(), chat.id);
     for (const [name, words] of [
       ['binary.bin, modified, binary', 'It is a binary file'],
       ['crlf.txt, modified', 'Its lines end with CR LF.'],
@@ -301,7 +285,7 @@ describeInBrowser('the Changes view', (opened) => {
   });
 
   it('WEB-83 WEB-84: is a page of its own on a phone', async () => {
-    const { chat, write } = await openRepository({ 'src/a.js': 'const a = 1;\n' });
+    const { chat, write } = await openRepository(server, { 'src/a.js': 'const a = 1;\n' });
     await write('src/a.js', 'const a = 2;\n');
     const { page, context, problems } = await openPage(browser, { size: phone, isTouched: true });
     await signIn(page, server.running.signInLink());
@@ -326,68 +310,12 @@ describeInBrowser('the Changes view', (opened) => {
     await context.close();
   });
 
-  it('WEB-87: stages, discards with a way back, and commits', async () => {
-    const { chat, top, write } = await openRepository({ 'a.txt': `${numbers.join('\n')}\n`, 'b.txt': 'b\n' });
-    const changed = `${numbers.with(4, 'five').with(50, 'fifty-one').join('\n')}\n`;
-    await write('a.txt', changed);
-    await write('b.txt', 'B\n');
-    await write('new.txt', 'x\n');
-    const { page, context, problems } = await openChanges(chat.id);
-    await page.getByLabel('Compare with').selectOption('Since the last commit');
-    await row(page, 'a.txt').click();
-    await page.getByRole('button', { name: 'Discard change 2' }).click();
-    await page.getByRole('button', { name: 'Cancel' }).click();
-    await page.getByRole('button', { name: 'Discard change 2' }).click();
-    await page.getByRole('button', { name: 'Discard', exact: true }).click();
-    await row(page, 'a.txt, modified, 1 line added, 1 removed').waitFor();
-    expect(await readFile(join(top, 'a.txt'), 'utf8')).toBe(`${numbers.with(4, 'five').join('\n')}\n`);
-    await page.getByRole('button', { name: 'Undo' }).click();
-    await row(page, 'a.txt, modified, 2 lines added, 2 removed').waitFor();
-    expect(await readFile(join(top, 'a.txt'), 'utf8')).toBe(changed);
-    await row(page, 'new.txt').click();
-    await page.getByRole('button', { name: 'Discard …' }).click();
-    await page.getByText('new.txt is removed.').waitFor();
-    expect(await findings(page)).toEqual([]);
-    await page.getByRole('button', { name: 'Discard', exact: true }).click();
-    await expect.poll(() => row(page, 'new.txt').count()).toBe(0);
-
-    await row(page, 'b.txt').click();
-    await page.getByRole('button', { name: 'Stage', exact: true }).click();
-    await row(page, 'b.txt, modified, 1 line added, 1 removed, staged').waitFor();
-    await page.getByRole('button', { name: 'Unstage', exact: true }).click();
-    await page.getByText('Nothing is staged').waitFor();
-    await page.getByRole('button', { name: 'Stage', exact: true }).click();
-    await page.getByText('1 file staged').waitFor();
-    await page.getByRole('button', { name: 'Commit …' }).click();
-    await page.getByRole('button', { name: 'Ask the agent for a message' }).click();
-    await expect.poll(() => page.getByLabel('Prompt', { exact: true }).inputValue()).toContain('commit message');
-    await page.getByRole('button', { name: 'Commit …' }).click();
-    await page.getByLabel('Message').fill('Change b');
-    expect(await findings(page)).toEqual([]);
-    await page.getByRole('dialog').getByRole('button', { name: 'Commit', exact: true }).click();
-    await page.getByText(/^Committed [0-9a-f]{8}: Change b/).waitFor();
-    await expect.poll(() => row(page, 'b.txt').count()).toBe(0);
-    expect(git(top, 'show', '--format=%s', '--name-only')).toBe('Change b\n\nb.txt');
-    // What has changed since it was seen is not discarded.
-    await write('a.txt', 'something else\n');
-    await row(page, 'a.txt').click();
-    await page.getByRole('button', { name: 'Discard …', exact: true }).click();
-    await page.getByRole('button', { name: 'Discard', exact: true }).click();
-    await page
-      .getByText(/has changed since/)
-      .first()
-      .waitFor();
-    expect(await readFile(join(top, 'a.txt'), 'utf8')).toBe('something else\n');
-    expect(problems).toEqual([]);
-    await context.close();
-  });
-
   it.each(['light', 'dark'] as const)('WEB-29: has no serious axe findings, %s', async (colorScheme) => {
-    const { chat, write } = await openRepository({ 'src/a.js': 'const a = 1; // one\n', 'b.txt': 'x\n' });
+    const { chat, write } = await openRepository(server, { 'src/a.js': 'const a = 1; // one\n', 'b.txt': 'x\n' });
     await write('src/a.js', 'const a = "two"; // \u202etwo\nfunction f() {}\n');
     await write('new.txt', 'x\n');
     await rm(join(chat.cwd, 'b.txt'));
-    const { page, context, problems } = await openChanges(chat.id, { colorScheme });
+    const { page, context, problems } = await openChanges(opened(), chat.id, { colorScheme });
     await row(page, 'a.js, modified').click();
     await diffOf(page).locator('.diff-added .hljs-keyword').first().waitFor();
     await number(page, 'after', 1).click();

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { findings } from '../support/axe-findings.ts';
-import { openChat, openPage, signIn } from '../support/browser.ts';
+import { openChat, openPage, say, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import { initRepository } from '../support/git-repository.ts';
 import type { TestServer } from '../support/server.ts';
-import { runTurn } from '../support/turns.ts';
+import { nextEvent, runTurn } from '../support/turns.ts';
 
 const sizes = [
   ['desk', { size: { width: 1280, height: 800 } }],
@@ -91,6 +91,48 @@ describeInBrowser('going back', (opened) => {
     );
     await dialog.getByRole('button', { name: 'Rewind', exact: true }).click();
     await page.getByText('The last prompt was rewound').waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('WEB-94: waits for another chat that works in the files, and goes on when that is done', async () => {
+    const { id, cwd, files } = await newChat('shared');
+    const other = await server.client.createChat({ cwd, title: 'The other one' });
+    await server.client.prompt(other.id, { content: 'run: touch asked.txt' });
+    const asked = await nextEvent(server.client, other.id, 'decision_requested');
+    const { page, context, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, id);
+    await page.getByRole('button', { name: 'Rewind to before this' }).last().click();
+    const dialog = page.getByRole('dialog', { name: 'Rewind to before this prompt' });
+    await dialog.getByText('“The other one” is working in these files right now.').waitFor();
+    const rewind = dialog.getByRole('button', { name: 'Rewind', exact: true });
+    expect(await rewind.isDisabled()).toBe(true);
+    await dialog.getByRole('button', { name: 'Look again' }).click();
+    expect(await findings(page)).toEqual([]);
+    await server.client.decide(asked.decisionId, { outcome: 'deny' });
+    await expect.poll(() => rewind.isEnabled()).toBe(true);
+    await rewind.click();
+    await dialog.waitFor({ state: 'hidden' });
+    expect(files()).toEqual(['first.txt']);
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('WEB-97: a side question that cannot be asked is back where it was written', async () => {
+    const { id } = await server.createChat();
+    await runTurn(server.client, id, 'stream 3 tokens');
+    const { page, context, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, id);
+    const refusal = { code: 'aside_unavailable', title: 'No answer', detail: 'Not now.', status: 409 };
+    await page.route('**/aside', (route) => route.fulfill({ status: 409, json: refusal }), { times: 1 });
+    await say(page, '/btw what did I say');
+    const aside = page.getByRole('region', { name: 'Side question' });
+    await aside.getByText('Not now.').waitFor();
+    await expect.poll(() => page.getByLabel('Prompt', { exact: true }).inputValue()).toBe('/btw what did I say');
+    await aside.getByRole('button', { name: 'Ask again' }).click();
+    await aside.getByText('You said: "stream 3 tokens".').waitFor();
     expect(problems).toEqual([]);
     await context.close();
   });

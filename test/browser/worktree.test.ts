@@ -60,6 +60,10 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello\n');
     await (await branch()).getByRole('button', { name: 'Remove' }).click();
     await until(async () => (await server.client.getChat(id)).worktree === null, { what: 'the removal' });
+    await page
+      .getByText(/^The worktree and the branch boocode\/.* were removed\. The branch was at [0-9a-f]{10}\.$/)
+      .first()
+      .waitFor();
     await page.getByText(/^branch boocode\//).waitFor({ state: 'detached' });
     expect(problems.filter((problem) => !problem.includes('409'))).toEqual([]);
     await context.close();
@@ -70,6 +74,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     const cwd = realpathSync(join(server.workDir, 'attempts'));
     initRepository(cwd);
     const group = crypto.randomUUID();
+    let lastId = '';
     for (const [at, prompt] of ['write a.txt: a', 'stream 3 tokens'].entries()) {
       const title = `Attempt ${at + 1}`;
       const chat = await server.client.createChat({
@@ -80,6 +85,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
         permissionMode: 'bypassPermissions',
       });
       await runTurn(server.client, chat.id, prompt);
+      lastId = chat.id;
     }
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
@@ -89,6 +95,14 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     await row('Attempt 1').getByRole('cell', { name: '+1 −0' }).waitFor();
     await row('Attempt 2').getByRole('cell', { name: '+0 −0' }).waitFor();
     expect(await findings(page)).toEqual([]);
+    // What cannot be read of one is said, and the others are there.
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+    await page.route(`**/v1/chats/${lastId}/events*`, (route) => route.fulfill({ status: 400, body: '{}' }));
+    await page.getByRole('button', { name: 'More for Attempt 1' }).click();
+    await page.getByRole('menuitem', { name: 'Branch and attempts' }).click();
+    await page.getByText('Not all could be read.').waitFor();
+    await row('Attempt 1').getByRole('cell', { name: '+1 −0' }).waitFor();
+    await row('Attempt 2').getByRole('cell', { name: '?' }).first().waitFor();
     expect(problems).toEqual([]);
     await context.close();
   });

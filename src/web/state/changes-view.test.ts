@@ -3,7 +3,8 @@ import type { ChangeDiff, ChangedFile, ChangeList, DiffQuery, Since } from '../.
 import { BooError } from '../../protocol/error.ts';
 import { until } from '../../../test/support/until.ts';
 import { memoryStorage } from '../../../test/support/memory-storage.ts';
-import { openChangesView } from './changes-view.ts';
+import { isDiffOfList, openChangesView } from './changes-view.ts';
+import { openChangesWatch } from './changes-watch.ts';
 import { openSeenFiles } from './seen-files.ts';
 
 const chatId = '00000000-0000-4000-8000-000000000001';
@@ -152,7 +153,7 @@ describe('WEB-85: the Changes view', () => {
   });
 
   it('keeps what it has while the server is away, and says why', async () => {
-    const { server, api, view } = openServer([file('a', '1')]);
+    const { api, view } = openServer([file('a', '1')]);
     view.refresh();
     await settled();
     const changes = api.changes.bind(api);
@@ -164,7 +165,105 @@ describe('WEB-85: the Changes view', () => {
     api.changes = changes;
     view.refresh();
     await settled();
-    expect([view.store.get().problem, server.files.length]).toEqual([undefined, 1]);
+    expect([view.store.get().problem, view.store.get().list?.files.length]).toEqual([undefined, 1]);
+  });
+
+  it('WEB-87: knows whether the diff shown is that of the list, whose changes can be discarded', async () => {
+    const { server, api, view } = openServer([file('a', '1')]);
+    const isOfList = (): boolean => isDiffOfList(view.store.get(), view.store.get().list!.files[0]!);
+    view.refresh();
+    await settled();
+    view.choose('=a');
+    expect(isOfList()).toBe(false);
+    await settled();
+    expect(isOfList()).toBe(true);
+    // Another file is nothing to this one.
+    server.files = [file('a', '1'), file('b', '1')];
+    view.refresh();
+    await settled();
+    expect([view.store.get().list?.count, isOfList()]).toEqual([2, true]);
+
+    const changesDiff = api.changesDiff.bind(api);
+    api.changesDiff = () => Promise.reject(new BooError('changes_unavailable', 'Away.'));
+    server.files = [file('a', '2')];
+    view.refresh();
+    await settled();
+    // The old one is still shown.
+    expect([view.store.get().diff?.diff, isOfList()]).toEqual(['a 1', false]);
+    api.changesDiff = changesDiff;
+    view.refresh();
+    await until(() => view.store.get().diff?.diff === 'a 2');
+    expect(isOfList()).toBe(true);
+    server.holds = true;
+    server.files = [file('a', '3')];
+    view.refresh();
+    server.held.shift()!();
+    await settled();
+    expect([view.store.get().list?.files[0]?.content, isOfList()]).toEqual(['3', false]);
+  });
+});
+
+describe('WEB-85: the live news', () => {
+  /** Each line can be ended, as by a refusal. */
+  function openWatch() {
+    const lines: { signal: AbortSignal; tell: () => void; refuse: () => void }[] = [];
+    const state = { isVisible: true, news: 0, lines };
+    async function* news(signal: AbortSignal): AsyncGenerator<undefined> {
+      const line = { signal, tell: () => {}, refuse: () => {} };
+      lines.push(line);
+      signal.addEventListener('abort', () => line.refuse());
+      for (;;) {
+        await new Promise<void>((resolve, reject) => {
+          line.tell = resolve;
+          line.refuse = () => reject(new BooError('changes_unavailable', 'No repository.'));
+        });
+        yield undefined;
+      }
+    }
+    const watch = openChangesWatch({
+      watch: news,
+      isVisible: () => state.isVisible,
+      onNews: () => (state.news += 1),
+    });
+    const open = (): number => lines.filter(({ signal }) => !signal.aborted).length;
+    return { state, watch, lines, open };
+  }
+  const at = (root: string, host?: string) => ({ root, host });
+
+  it('are of the place where the chat works', async () => {
+    const { state, watch, lines, open } = openWatch();
+    watch.noteVisibility();
+    for (const place of [at('/a'), at('/a', 'one'), at('/a'), at('/a', 'one')]) watch.noteList(place);
+    expect(lines.length).toBe(1);
+    lines[0]!.tell();
+    await until(() => state.news === 1);
+    watch.noteList(at('/a/worktree', 'one'));
+    watch.noteList(at('/a/worktree', 'other'));
+    await settled();
+    expect([lines.length, open()]).toEqual([3, 1]);
+    watch.close();
+    watch.noteList(at('/a', 'one'));
+    watch.noteVisibility();
+    expect([lines.length, open()]).toEqual([3, 0]);
+  });
+
+  it('begin again with the next list after they were refused, and only while someone can see them', async () => {
+    const { state, watch, lines } = openWatch();
+    watch.noteVisibility();
+    lines[0]!.refuse();
+    await settled();
+    expect(lines.length).toBe(1);
+    watch.noteList(at('/a'));
+    watch.noteList(at('/a'));
+    expect(lines.length).toBe(2);
+    state.isVisible = false;
+    watch.noteVisibility();
+    watch.noteList(at('/b'));
+    expect([lines.length, lines[1]!.signal.aborted]).toEqual([2, true]);
+    state.isVisible = true;
+    watch.noteVisibility();
+    watch.noteVisibility();
+    expect([lines.length, lines[2]!.signal.aborted]).toEqual([3, false]);
   });
 });
 

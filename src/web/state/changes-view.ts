@@ -39,11 +39,14 @@ export interface ChangesViewOptions {
   since: Since;
   isVisible: () => boolean;
   onUnauthorized: () => void;
+  /** It was read, even if it is the same as before. */
+  onList?: (list: ChangeList) => void;
 }
 
 const keptDiffs = 40;
 
-export function openChangesView({ chatId, api, since, isVisible, onUnauthorized }: ChangesViewOptions): ChangesView {
+export function openChangesView(options: ChangesViewOptions): ChangesView {
+  const { chatId, api, since, isVisible, onUnauthorized, onList } = options;
   const store = createStore<ChangesState>({
     since,
     list: undefined,
@@ -79,6 +82,7 @@ export function openChangesView({ chatId, api, since, isVisible, onUnauthorized 
       // Nothing is drawn again if nothing has changed.
       set({ problem: undefined, ...(before && isSame(before, list) ? {} : { list }) });
       readDiff();
+      onList?.(list);
     } catch (error) {
       if (!mine.signal.aborted) set({ problem: failed(error) });
     } finally {
@@ -155,9 +159,15 @@ export function openChangesView({ chatId, api, since, isVisible, onUnauthorized 
   };
 }
 
+/** Whether the diff shown is that of the list: only then do both count the same hunks. */
+export function isDiffOfList({ list, diff, diffProblem }: ChangesState, file: ChangedFile): boolean {
+  if (!list || !diff?.file || diffProblem || file.content === null) return false;
+  return nameOf(diff, diff.file) === nameOf(list, file);
+}
+
 /** The same name, the same diff. */
 function nameOf(
-  { since, base, tree }: ChangeList,
+  { since, base, tree }: Pick<ChangeList, 'since' | 'base' | 'tree'>,
   { content, status, oldPath, isBinary, ...file }: ChangedFile,
 ): string {
   const is = content ?? (status === 'deleted' ? 'deleted' : tree);

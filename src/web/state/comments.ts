@@ -7,7 +7,7 @@ export interface Comments {
   readonly store: Store<ReadonlyMap<string, readonly Comment[]>>;
   /** Replaces those of a chat. Returns false if a reload would lose them. */
   set(chatId: string, comments: readonly Comment[]): boolean;
-  /** Deletes all. */
+  /** Deletes all, and takes no more. */
   clear(): void;
 }
 
@@ -22,7 +22,10 @@ export function createComments(storage: Storage): Comments {
   const store = createStore<ReadonlyMap<string, readonly Comment[]>>(
     new Map(stored.entries().map(([chatId, { comments }]) => [chatId, comments])),
   );
+  let isCleared = false;
   const set = (chatId: string, comments: readonly Comment[]): boolean => {
+    // A view that closes because of it may still add one.
+    if (isCleared) return true;
     store.update((all) => new Map(all).set(chatId, comments));
     if (comments.length > 0) return stored.set(chatId, { comments });
     stored.delete(chatId);
@@ -33,6 +36,7 @@ export function createComments(storage: Storage): Comments {
     set,
     clear() {
       for (const chatId of store.get().keys()) set(chatId, noComments);
+      isCleared = true;
     },
   };
 }

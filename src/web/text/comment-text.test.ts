@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Comment, commentsText, shortPlace } from './comment-text.ts';
-import { codeOf, extended, moved, placeOf } from './line-selection.ts';
+import { hideBlanks } from './diff-rows.ts';
+import { codeOf, extended, followed, moved, placeOf } from './line-selection.ts';
 import { parseDiff } from './unified-diff.ts';
 
 const comment = (fields: Partial<Comment> = {}): Comment => ({
@@ -54,5 +55,23 @@ describe('WEB-84: selected lines', () => {
     expect(placeOf(hunks, on)).toEqual({ side: 'after', hunk: 0, anchor: 2, head: 3 });
     expect(placeOf(diff(' a\n-b\n+B\n c\n d', 7), on)).toEqual({ side: 'after', hunk: 0, anchor: 8, head: 9 });
     expect(placeOf(diff(' a\n-b\n+X\n c\n d'), on)).toBeUndefined();
+  });
+
+  it('are told in the prompt where they are shown', () => {
+    const [here, elsewhere] = [comment({ first: 2, last: 3, code: 'B\nc' }), comment({ path: 'other.js' })];
+    const comments = [here, elsewhere];
+    expect(followed(comments, here.path, hunks)).toBe(comments);
+    expect(followed(comments, here.path, diff(' a\n-b\n+X\n c\n d'))).toBe(comments);
+    const next = followed(comments, here.path, diff(' a\n-b\n+B\n c\n d', 7));
+    expect(next[1]).toBe(elsewhere);
+    expect(commentsText([next[0]!])).toContain('src/a.js, lines 8 to 9:');
+  });
+
+  it('are those of the old version there, although white space is hidden', () => {
+    const { hunks: hidden } = hideBlanks(diff('-  a\n+\ta\n-b\n+B\n c'));
+    const before = { side: 'before', hunk: 0, anchor: 1, head: 1 } as const;
+    expect(codeOf(hidden, before)).toBe('  a');
+    expect(codeOf(hidden, { ...before, side: 'after' })).toBe('\ta');
+    expect(placeOf(hidden, comment({ side: 'before', first: 1, last: 1, code: '  a' }))).toEqual(before);
   });
 });

@@ -89,7 +89,11 @@ function alikeLines(removed: readonly ChangeLine[], added: readonly ChangeLine[]
     for (let count = 0; count < value.length; count += 1) {
       if (isAdded) lines.push(added[right++]!);
       else if (isRemoved) lines.push(removed[left++]!);
-      else lines.push({ ...added[right++]!, kind: 'same', before: removed[left++]!.before! });
+      else {
+        const now = added[right++]!;
+        const { before, text } = removed[left++]!;
+        lines.push({ ...now, kind: 'same', before: before!, ...(text !== now.text && { textBefore: text }) });
+      }
     }
   }
   return lines;

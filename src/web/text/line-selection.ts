@@ -26,12 +26,15 @@ export function isSelected(line: ChangeLine, side: Side, selection: Selection | 
 
 const linesOn = (hunk: Hunk, side: Side): ChangeLine[] => hunk.lines.filter((line) => line[side] !== undefined);
 
+const textOn = (line: ChangeLine, side: Side): string =>
+  side === 'before' ? (line.textBefore ?? line.text) : line.text;
+
 /** The selected lines of code. */
 export function codeOf(hunks: readonly Hunk[], selection: Selection): string {
   const hunk = hunks.find(({ index }) => index === selection.hunk);
   if (!hunk) return '';
   const lines = linesOn(hunk, selection.side).filter((line) => isSelected(line, selection.side, selection));
-  return lines.map(({ text }) => text).join('\n');
+  return lines.map((line) => textOn(line, selection.side)).join('\n');
 }
 
 /** The next line from where the selection ends, on its side and in its hunk. */
@@ -69,9 +72,21 @@ export function placeOf(hunks: readonly Hunk[], comment: Comment): Selection | u
     for (let at = 0; at + length < lines.length; at += 1) {
       const start = lines[at]![side]!;
       if (nearest && Math.abs(start - first) >= Math.abs(nearest.anchor - first)) continue;
-      const text = lines.slice(at, at + length + 1).map((line) => line.text);
+      const text = lines.slice(at, at + length + 1).map((line) => textOn(line, side));
       if (text.join('\n') === code) nearest = { side, hunk: hunk.index, anchor: start, head: start + length };
     }
   }
   return nearest;
+}
+
+/** The comments with the numbers of the lines where those on this file are now; the same ones if nothing has moved. */
+export function followed(comments: readonly Comment[], path: string, hunks: readonly Hunk[]): readonly Comment[] {
+  let hasMoved = false;
+  const next = comments.map((comment) => {
+    const place = comment.path === path ? placeOf(hunks, comment) : undefined;
+    if (!place || firstOf(place) === comment.first) return comment;
+    hasMoved = true;
+    return { ...comment, first: firstOf(place), last: lastOf(place) };
+  });
+  return hasMoved ? next : comments;
 }

@@ -93,6 +93,6 @@ describe('WEB-82: a hunk', () => {
     const { hunks, hidden } = hideBlanks([hunk('-  a\n-b\n+a \n+c'), hunk('-\tx\n+    x')]);
     expect(hunks.map(({ lines }) => lines.map(({ kind, text }) => signs[kind] + text))).toEqual([[' a ', '-b', '+c']]);
     expect(hidden).toBe(2);
-    expect(hunks[0]!.lines[0]).toMatchObject({ before: 1, after: 1 });
+    expect(hunks[0]!.lines[0]).toMatchObject({ before: 1, after: 1, textBefore: '  a' });
   });
 });

@@ -4,6 +4,8 @@ export interface ChangeLine {
   kind: 'same' | 'added' | 'removed';
   /** Without the end of the line. */
   text: string;
+  /** What it was before, if it differs in blanks that are hidden. */
+  textBefore?: string;
   /** Its number in the file before and after; undefined where it is not part of it. */
   before?: number;
   after?: number;

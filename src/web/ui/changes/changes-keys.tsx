@@ -5,7 +5,7 @@ const keys = [
   ['j, k', 'Next and previous change'],
   ['↑, ↓', 'Another line; with Shift, several'],
   ['c', 'Comment on the selected lines'],
-  ['Ctrl+Enter', 'Add the comment to the prompt'],
+  ['Ctrl+Enter, Esc', 'Add the comment to the prompt'],
   ['s', 'Mark the file as seen, and go on'],
   ['u', 'Unified or split'],
   ['w', 'White space on or off'],

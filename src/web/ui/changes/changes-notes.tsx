@@ -24,6 +24,15 @@ export function ChangesProblem({
   );
 }
 
+/** The question itself is in the conversation. Shown only where that is hidden. */
+export function WaitsForPerson({ onShow }: { onShow: () => void }) {
+  return (
+    <p className="changes-waits notice notice-warning">
+      <span role="status">The agent waits for you.</span> <button onClick={onShow}>Show the conversation</button>
+    </p>
+  );
+}
+
 const mostShown = 100;
 
 /** What the list does not have. */

@@ -1,24 +1,27 @@
 /** What has changed in the chat's repository, next to its conversation. Loaded when it is first opened. */
 import './changes.css';
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react';
+import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { countOf } from '../../../protocol/count-text.ts';
 import type { ChatLog } from '../../state/chat-log.ts';
-import type { ChangesState, ChangesView } from '../../state/changes-view.ts';
+import { type ChangesState, type ChangesView, isDiffOfList } from '../../state/changes-view.ts';
 import { openSeenFiles } from '../../state/seen-files.ts';
 import { fileKey, treeRows } from '../../text/tree-rows.ts';
+import type { Hunk } from '../../text/unified-diff.ts';
+import { usePending } from '../decisions/inbox.tsx';
 import { focusPrompt } from '../parts/focus-prompt.ts';
 import { Icon } from '../parts/icon.tsx';
+import { useKeptFocus } from '../parts/use-kept-focus.ts';
 import { useStore } from '../parts/use-store.ts';
 import { ChangesKeys } from './changes-keys.tsx';
 import type { ChangesCount } from './changes-count.ts';
-import { ChangesProblem, LeftOut } from './changes-notes.tsx';
+import { ChangesProblem, LeftOut, WaitsForPerson } from './changes-notes.tsx';
 import { ChangesTools } from './changes-tools.tsx';
 import { ChosenFile } from './chosen-file.tsx';
 import { CommitDialog } from './commit-dialog.tsx';
 import { CommitBar, DiscardHunk, FileActions } from './changing-buttons.tsx';
 import { FileTree } from './file-tree.tsx';
 import { useChangesView } from './use-changes-view.ts';
-import { useChanging } from './use-changing.tsx';
+import { Discards, useChanging } from './use-changing.tsx';
 import { usePreferences } from './use-preferences.ts';
 import { useRoom } from './use-room.ts';
 import { useCommentCounts, useWriting } from './use-writing.tsx';
@@ -62,10 +65,20 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
   const step = useRef<(by: 1 | -1) => boolean>(undefined);
   const focusDiff = (): void => scroller.current?.focus({ preventScroll: true });
   const writing = useWriting(chatId, focusDiff);
-  const changing = useChanging(chatId, view, focusDiff);
+  const changing = useChanging(chatId, view);
+  // What is staged or discarded takes its button with it.
+  useKeptFocus(
+    panel,
+    useCallback(() => scroller.current ?? panel.current, []),
+  );
+  const waiting = usePending(chatId).length;
   const [isCommitting, setCommitting] = useState(false);
   const [message, setMessage] = useState('');
-  const write = (): void => goPrompt(onClose, () => setAlone(false));
+  const share = (): void => setAlone(false);
+  const write = (): void => {
+    writing.finish();
+    goPrompt(onClose, share);
+  };
 
   const files = list?.files;
   const rows = useMemo(() => treeRows(files ?? [], closed), [files, closed]);
@@ -175,6 +188,7 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
           <Icon name="close" />
         </button>
       </header>
+      {waiting > 0 && <WaitsForPerson onShow={() => (isAloneOnPage() ? onClose() : share())} />}
       <ChangesTools
         against={against}
         hasTurn={hasTurn}
@@ -226,19 +240,22 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
               onRetry={() => view.refresh()}
               {...(file && {
                 actions: <FileActions list={list} file={file} changing={changing} />,
-                hunkActions: (hunk: number) => <DiscardHunk {...{ list, file, hunk, changing }} />,
               })}
+              {...(file &&
+                isDiffOfList(state, file) && {
+                  hunkActions: (hunk: Hunk) => <DiscardHunk {...{ list, file, hunk, changing }} />,
+                })}
             />
           )}
         </div>
       )}
-      {changing.undo}
+      <Discards changing={changing} />
       {list && list.since === 'head' && list.count > 0 && showsList && (
         <CommitBar list={list} changing={changing} onCommit={() => setCommitting(true)} />
       )}
       {writing.comments.length > 0 && (
         <footer className="changes-foot">
-          <span>{countOf(writing.comments.length, 'comment')} for your next prompt</span>
+          <span>{countOf(writing.count, 'comment')} for your next prompt</span>
           <button className="primary" onClick={write}>
             Write the prompt
           </button>
@@ -254,8 +271,8 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
             write();
           }}
           onClose={() => setCommitting(false)}
-          onDone={() => {
-            setCommitting(false);
+          onDone={(isOpen) => {
+            if (isOpen) setCommitting(false);
             setMessage('');
             view.refresh();
           }}
@@ -266,6 +283,9 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
   );
 }
 
+/** Whether the conversation has no room beside this view. */
+const isAloneOnPage = (): boolean => matchMedia('(max-width: 1100px)').matches;
+
 /** To the prompt field, which may be hidden by this view. */
 function goPrompt(onClose: () => void, onShare: () => void): void {
   const focus = (): void => {
@@ -273,7 +293,7 @@ function goPrompt(onClose: () => void, onShare: () => void): void {
     requestAnimationFrame(() => requestAnimationFrame(find));
   };
   onShare();
-  if (!matchMedia('(max-width: 1100px)').matches) return focus();
+  if (!isAloneOnPage()) return focus();
   addEventListener('hashchange', focus, { once: true });
   onClose();
 }

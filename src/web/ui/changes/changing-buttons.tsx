@@ -1,5 +1,7 @@
+import type { ReactNode } from 'react';
 import type { ChangedFile, ChangeList } from '../../../client/client.ts';
 import { countOf } from '../../../protocol/count-text.ts';
+import type { Hunk } from '../../text/unified-diff.ts';
 import { stagedCount } from './commit-dialog.tsx';
 import type { Changing } from './use-changing.tsx';
 
@@ -9,45 +11,67 @@ interface ButtonProps {
   changing: Changing;
 }
 
+interface ChangingButtonProps {
+  changing: Changing;
+  className?: string;
+  label?: string;
+  onPress: () => void;
+  children: ReactNode;
+}
+
+/** Stays focusable while something is being changed: a button that is disabled loses the focus. */
+export function ChangingButton({ changing, className, label, onPress, children }: ChangingButtonProps) {
+  return (
+    <button
+      className={className}
+      aria-label={label}
+      aria-disabled={changing.isBusy}
+      onClick={() => !changing.isBusy && onPress()}
+    >
+      {children}
+    </button>
+  );
+}
+
 export function FileActions({ list, file, changing }: ButtonProps) {
   const { staged } = file;
   return (
     <>
       {staged !== undefined && staged !== 'all' && (
-        <button disabled={changing.isBusy} onClick={() => changing.stage([file], true)}>
+        <ChangingButton changing={changing} onPress={() => changing.stage([file], true)}>
           Stage
-        </button>
+        </ChangingButton>
       )}
       {staged !== undefined && staged !== 'none' && (
-        <button disabled={changing.isBusy} onClick={() => changing.stage([file], false)}>
+        <ChangingButton changing={changing} onPress={() => changing.stage([file], false)}>
           Unstage
-        </button>
+        </ChangingButton>
       )}
       {!file.isSubmodule && (
-        <button
+        <ChangingButton
           className="dangerous"
-          disabled={changing.isBusy}
-          onClick={() => changing.discard({ list, file, hunk: undefined })}
+          changing={changing}
+          onPress={() => changing.discard({ list, file, hunk: undefined })}
         >
           Discard …
-        </button>
+        </ChangingButton>
       )}
     </>
   );
 }
 
-export function DiscardHunk({ list, file, hunk, changing }: ButtonProps & { hunk: number }) {
+export function DiscardHunk({ list, file, hunk, changing }: ButtonProps & { hunk: Hunk }) {
   // An added or deleted file is discarded as a whole.
   if (file.status !== 'modified' || file.isSubmodule) return null;
   return (
-    <button
+    <ChangingButton
       className="plain"
-      aria-label={`Discard change ${hunk + 1}`}
-      disabled={changing.isBusy}
-      onClick={() => changing.discard({ list, file, hunk })}
+      label={`Discard change ${hunk.index + 1}`}
+      changing={changing}
+      onPress={() => changing.discard({ list, file, hunk })}
     >
       Discard …
-    </button>
+    </ChangingButton>
   );
 }
 
@@ -66,9 +90,9 @@ export function CommitBar({
     <div className="changes-foot">
       <span>{staged === 0 ? 'Nothing is staged' : `${countOf(staged, 'file')} staged`}</span>
       <span className="actions">
-        <button disabled={changing.isBusy} onClick={() => changing.stage(list.files, !isAll)}>
+        <ChangingButton changing={changing} onPress={() => changing.stage(list.files, !isAll)}>
           {isAll ? 'Unstage all' : 'Stage all'}
-        </button>
+        </ChangingButton>
         <button className="primary" onClick={onCommit}>
           Commit …
         </button>

@@ -3,6 +3,7 @@ import type { ChangedFile } from '../../../client/client.ts';
 import type { ChangesState } from '../../state/changes-view.ts';
 import { statusWords, visibleName } from '../../text/changes-words.ts';
 import { fileKey } from '../../text/tree-rows.ts';
+import type { Hunk } from '../../text/unified-diff.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { FileDiffView } from './file-diff.tsx';
@@ -23,7 +24,7 @@ interface ChosenFileProps {
   onGo: (by: 1 | -1) => void;
   onRetry: () => void;
   actions?: ReactNode;
-  hunkActions?: (hunk: number) => ReactNode;
+  hunkActions?: (hunk: Hunk) => ReactNode;
 }
 
 export function ChosenFile(props: ChosenFileProps) {

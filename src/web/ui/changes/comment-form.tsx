@@ -20,7 +20,7 @@ export function CommentForm({
     field.current?.focus({ preventScroll: true });
     field.current?.setSelectionRange(field.current.value.length, field.current.value.length);
     field.current?.closest('form')?.scrollIntoView({ block: 'nearest' });
-  }, [comment.id, comment.first, comment.last]);
+  }, [comment.id]);
   return (
     <form
       className="changes-comment"
@@ -39,7 +39,10 @@ export function CommentForm({
         onChange={(event) => onText(event.target.value)}
         onKeyDown={(event) => {
           event.stopPropagation();
-          if (event.key === 'Escape') onCancel();
+          // These keys may end an IME composition. Safari ends the composition first.
+          if (event.nativeEvent.isComposing || event.keyCode === 229) return;
+          // Nobody loses what they wrote by one key.
+          if (event.key === 'Escape') onSave();
           if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) onSave();
         }}
       />

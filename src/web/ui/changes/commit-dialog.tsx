@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { ChangeList, CommitChanges } from '../../../client/client.ts';
 import { countOf } from '../../../protocol/count-text.ts';
 import { type BooError, toBooError } from '../../../protocol/error.ts';
@@ -29,13 +29,16 @@ export function CommitDialog({
   /** The prompt field has a prompt for the agent now. */
   onAsk: () => void;
   onClose: () => void;
-  onDone: () => void;
+  /** It may have been closed before. */
+  onDone: (isOpen: boolean) => void;
 }) {
   const session = useSession();
   const staged = stagedCount(list);
   const [isAll, setAll] = useState(staged === 0);
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<BooError>();
+  const isOpen = useRef(true);
+  useEffect(() => () => void (isOpen.current = false), []);
   const operation = problem?.details['operation'];
 
   async function commit(during?: CommitChanges['during']): Promise<void> {
@@ -50,10 +53,11 @@ export function CommitDialog({
       const skipped =
         made.skipped.length === 0 ? '' : ` Not run, because the directory is not trusted: ${made.skipped.join(', ')}.`;
       session.showToast(readableLine(`Committed ${made.commit.slice(0, 8)}: ${made.subject}.${skipped}`, 400));
-      onDone();
+      onDone(isOpen.current);
     } catch (error) {
       const found = toBooError(error);
       if (found.code === 'unauthorized') session.refuse();
+      else if (!isOpen.current) session.showToast(`Nothing was committed. ${found.message}`, { level: 'error' });
       setProblem(found);
     } finally {
       setBusy(false);

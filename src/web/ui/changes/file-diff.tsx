@@ -4,7 +4,7 @@ import { countOf } from '../../../protocol/count-text.ts';
 import { visibleName } from '../../text/changes-words.ts';
 import { hideBlanks, showHunk } from '../../text/diff-rows.ts';
 import { extended, isSelected, moved, type Selection, sideOf } from '../../text/line-selection.ts';
-import { type FileDiff, parseDiff } from '../../text/unified-diff.ts';
+import { type FileDiff, type Hunk, parseDiff } from '../../text/unified-diff.ts';
 import { HunkLines, type Inserts } from './hunk-lines.tsx';
 import { useSelection } from './use-selection.ts';
 import type { Writing } from './use-writing.tsx';
@@ -26,7 +26,8 @@ export interface FileDiffProps {
   scroller: RefObject<HTMLDivElement | null>;
   /** Goes to the next change of this file, or answers that there is none. */
   step: RefObject<((by: 1 | -1) => boolean) | undefined>;
-  hunkActions?: (hunk: number) => ReactNode;
+  /** For a change as the file has it, whatever of it is hidden. */
+  hunkActions?: (hunk: Hunk) => ReactNode;
 }
 
 export function FileDiffView(props: FileDiffProps) {
@@ -53,6 +54,9 @@ export function FileDiffView(props: FileDiffProps) {
   const { selection, setSelection, handlers } = useSelection(scroller, begin);
   const { inserts, lost } = writing.place(file.path, shown);
   const spoken = useSpoken(shown, selection);
+  // Of a diff that is cut off, the last one may be longer than what is here.
+  const whole = diff.isTruncated ? parsed.hunks.slice(0, -1) : parsed.hunks;
+  useEffect(() => writing.follow(file.path, shown), [file.path, shown, writing.comments]);
 
   // The selected line is in view, wherever the keyboard has moved it.
   const isByKey = useRef(false);
@@ -116,7 +120,7 @@ export function FileDiffView(props: FileDiffProps) {
           isColoured={diff.diff.length < colouredChars}
           selection={selection?.hunk === hunk.index ? selection : undefined}
           inserts={inserts.size === 0 ? noInserts : inserts}
-          actions={props.hunkActions?.(hunk.index)}
+          actions={whole[hunk.index] && props.hunkActions?.(whole[hunk.index]!)}
         />
       ))}
       {shownLines < total && (

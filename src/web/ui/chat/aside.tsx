@@ -9,22 +9,27 @@ import { Content } from './content.tsx';
 export default function Aside({
   chatId,
   aside,
+  onAgain,
   onClose,
 }: {
   chatId: string;
   aside: { question: string };
+  onAgain: () => void;
   onClose: () => void;
 }) {
-  const { api } = useSession();
+  const { api, prepared } = useSession();
   const [told, setTold] = useState<{ answer: string } | { problem: string }>();
   useEffect(() => {
     const abort = new AbortController();
     setTold(undefined);
     api.aside(chatId, aside.question, { signal: abort.signal }).then(setTold, (error: unknown) => {
-      if (!abort.signal.aborted) setTold({ problem: toBooError(error).message });
+      if (abort.signal.aborted) return;
+      setTold({ problem: toBooError(error).message });
+      // Back to where it was written, unless something else is written there by now.
+      prepared.set({ chatId, text: `/btw ${aside.question}`, isSpare: true });
     });
     return () => abort.abort();
-  }, [api, chatId, aside]);
+  }, [api, prepared, chatId, aside]);
   return (
     <section className="aside" aria-label="Side question" tabIndex={0}>
       <header>
@@ -38,6 +43,11 @@ export default function Aside({
         {told && 'answer' in told && <Content content={[{ type: 'text', text: told.answer }]} isMarkdown />}
         {told && 'problem' in told && <p className="problem">{readable(told.problem)}</p>}
       </div>
+      {told && 'problem' in told && (
+        <button type="button" onClick={onAgain}>
+          Ask again
+        </button>
+      )}
     </section>
   );
 }

@@ -1,6 +1,5 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
-import { asideIn } from '../../../protocol/aside-text.ts';
 import { worksIn } from '../../../protocol/works-in.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
@@ -252,7 +251,12 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
           {aside && (
             <Suspense>
-              <Aside chatId={chatId} aside={aside} onClose={() => setAside(undefined)} />
+              <Aside
+                chatId={chatId}
+                aside={aside}
+                onAgain={() => setAside({ ...aside })}
+                onClose={() => setAside(undefined)}
+              />
             </Suspense>
           )}
           {chat?.hold && <HeldQueue chat={chat} hold={chat.hold} />}
@@ -270,12 +274,8 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
               chat={chat}
               latest={log.latest}
               isBusy={isBusy}
-              onSend={(content) => {
-                const [block] = content;
-                const question = content.length === 1 && block?.type === 'text' ? asideIn(block.text) : undefined;
-                if (question === undefined) session.outbox.send(chatId, content);
-                else setAside({ question });
-              }}
+              onSend={(content) => session.outbox.send(chatId, content)}
+              onAside={(question) => setAside({ question })}
               onInterrupt={() => void interrupt()}
               onSettings={() => setChanging(true)}
             />

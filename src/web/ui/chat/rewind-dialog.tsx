@@ -1,5 +1,6 @@
-import { type FormEvent, type ReactNode, useCallback, useEffect, useState } from 'react';
+import { type FormEvent, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import { countOf } from '../../../protocol/count-text.ts';
+import { lineSums } from '../../../protocol/line-sums.ts';
 import { toBooError } from '../../../protocol/error.ts';
 import type { FilesRewind, KeptReason, RewindPart, RewindResult } from '../../../protocol/rewind.ts';
 import { readableLine } from '../../text/readable.ts';
@@ -7,6 +8,7 @@ import { Dialog } from '../parts/dialog.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
+import { useStore } from '../parts/use-store.ts';
 
 /** Where to: before a prompt, or before files were rewound. */
 export type RewindTo = { before: string } | { undo: string };
@@ -33,11 +35,16 @@ export default function RewindDialog({ chatId, to, isBusy, onClose }: RewindDial
   const [chosen, choose] = useState<RewindPart>();
   const isUndo = 'undo' in to;
 
+  const looks = useRef(0);
   const look = useCallback((): void => {
+    const mine = (looks.current += 1);
     const ask = (what: RewindPart, set: (told: Told) => void): void => {
+      const tell = (told: Told): void => {
+        if (looks.current === mine) set(told);
+      };
       session.api.rewind(chatId, { ...to, what, dryRun: true }).then(
-        (result) => set({ result }),
-        (error: unknown) => set({ problem: toBooError(error).message }),
+        (result) => tell({ result }),
+        (error: unknown) => tell({ problem: toBooError(error).message }),
       );
     };
     ask('files', setFiles);
@@ -46,6 +53,11 @@ export default function RewindDialog({ chatId, to, isBusy, onClose }: RewindDial
   useEffect(look, [look]);
 
   const plan = files && 'result' in files ? files.result.files : null;
+  const chats = useStore(session.chats.store);
+  const working = plan?.workingChats.map(({ chatId: id }) => `${id} ${chats.byId.get(id)?.state ?? ''}`).join() ?? '';
+  useEffect(() => {
+    if (working !== '') look();
+  }, [look, working]);
   const forgets = conversation && 'result' in conversation ? conversation.result.promptIds.length : 0;
   const isOffered: Record<RewindPart, boolean> = {
     both: plan !== null && forgets > 0,
@@ -101,7 +113,7 @@ export default function RewindDialog({ chatId, to, isBusy, onClose }: RewindDial
         {files && 'problem' in files && (
           <p className="quiet">Files cannot go back: {readableLine(files.problem, 500)}</p>
         )}
-        {changesFiles && plan && <Plan plan={plan} />}
+        {changesFiles && plan && <Plan plan={plan} onLook={look} />}
         {!isKnown && <p role="status">Looking at what would change …</p>}
         {isBusy && <p className="notice notice-warning">A turn is running: wait for its end, or interrupt it.</p>}
         <Problem text={problem} />
@@ -132,15 +144,14 @@ const reasons: Readonly<Record<KeptReason, string>> = {
   failed: 'could not be written',
 };
 
-function Plan({ plan }: { plan: FilesRewind }) {
+function Plan({ plan, onLook }: { plan: FilesRewind; onLook: () => void }) {
   const { files, count, kept, keptCount, commits, workingChats } = plan;
-  const sum = (of: 'added' | 'removed') => files.reduce((all, file) => all + (file[of] ?? 0), 0);
+  const sums = lineSums(files);
+  const lines = sums ? `+${sums.added} −${sums.removed}` : 'lines not counted';
   return (
     <section aria-label="What would change">
       <p>
-        <strong>
-          {count === 0 ? 'No file would change.' : `${countOf(count, 'file')}, +${sum('added')} −${sum('removed')}`}
-        </strong>
+        <strong>{count === 0 ? 'No file would change.' : `${countOf(count, 'file')}, ${lines}`}</strong>
       </p>
       {count > 0 && (
         <ul className="rewind-files" tabIndex={0} aria-label="Files that would change">
@@ -149,7 +160,11 @@ function Plan({ plan }: { plan: FilesRewind }) {
               <bdi>{readableLine(file.oldPath ? `${file.oldPath} → ${file.path}` : file.path, 1000)}</bdi>
               <span className="quiet">
                 {' '}
-                {file.isBinary ? 'binary' : file.added !== null && `+${file.added} −${file.removed}`}{' '}
+                {file.isBinary
+                  ? 'binary'
+                  : file.added === null
+                    ? 'not counted'
+                    : `+${file.added} −${file.removed}`}{' '}
                 {does[file.status]}
               </span>
             </li>
@@ -176,6 +191,13 @@ function Plan({ plan }: { plan: FilesRewind }) {
           “{readableLine(title, 100)}” is working in these files right now. Wait for its turn to end, or interrupt it.
         </p>
       ))}
+      {workingChats.length > 0 && (
+        <p>
+          <button type="button" onClick={onLook}>
+            Look again
+          </button>
+        </p>
+      )}
       <p className="quiet">
         Whoever changed them and by whichever tool. Files that git ignores stay as they are. It can be undone.
       </p>

@@ -4,7 +4,7 @@ import { readableLine } from '../../text/readable.ts';
 import { Icon } from '../parts/icon.tsx';
 import { forkChat } from '../parts/fork-chat.ts';
 import { Menu } from '../parts/menu.tsx';
-import { chatHref } from '../parts/route.ts';
+import { chatHref, parseRoute } from '../parts/route.ts';
 import { RenameDialog } from './rename-dialog.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { costText, lastPart, whenText } from '../parts/format.ts';
@@ -86,7 +86,8 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
             label: 'Delete',
             isDangerous: true,
             run() {
-              if (location.hash === chatHref(chat.id)) location.hash = '#/';
+              const route = parseRoute(location.hash);
+              if (route.name === 'chat' && route.chatId === chat.id) location.hash = '#/';
               session.deleteChat(chat);
             },
           },

@@ -1,5 +1,5 @@
 import { type FormEvent, useEffect, useState } from 'react';
-import { type Attempt, attemptsOf, describeAttempt } from '../../../client/attempts.ts';
+import { type Attempt, attemptsOf, bareAttempt, describeAttempt } from '../../../client/attempts.ts';
 import type { Chat } from '../../../protocol/chat.ts';
 import { toBooError } from '../../../protocol/error.ts';
 import type { Worktree } from '../../../protocol/worktree.ts';
@@ -10,6 +10,7 @@ import { Problem } from '../parts/problem.tsx';
 import { chatHref } from '../parts/route.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useAttempt } from '../parts/use-attempt.ts';
+import { Losses, removalText } from './worktree-words.tsx';
 
 /** What can be done with a chat's own branch, and with the other attempts at the same prompt. Loaded when it is opened. */
 export default function WorktreeDialog({ chat, onClose }: { chat: Chat; onClose: () => void }) {
@@ -27,7 +28,7 @@ export default function WorktreeDialog({ chat, onClose }: { chat: Chat; onClose:
 
 function Steps({ chat, worktree, onClose }: { chat: Chat; worktree: Worktree; onClose: () => void }) {
   const session = useSession();
-  const { isBusy, problem, attempt } = useAttempt();
+  const { isBusy, problem, details, attempt } = useAttempt();
   const [message, setMessage] = useState('');
   /** What would be lost, once that was said. */
   const [isLossy, setLossy] = useState(false);
@@ -65,7 +66,7 @@ function Steps({ chat, worktree, onClose }: { chat: Chat; worktree: Worktree; on
         throw error;
       }
     });
-    if (removed) done(`The worktree and the branch ${branch} were removed.`);
+    if (removed) done(removalText(removed));
   };
 
   return (
@@ -78,7 +79,7 @@ function Steps({ chat, worktree, onClose }: { chat: Chat; worktree: Worktree; on
         Commit all changes first, with this message
         <input value={message} maxLength={1000} onChange={(event) => setMessage(event.target.value)} />
       </label>
-      <Problem text={problem} />
+      <Losses problem={problem} losses={details?.['losses']} />
       <div className="actions">
         {isLossy ? (
           <button type="button" className="danger-fill" disabled={isBusy} onClick={() => void remove(true)}>
@@ -107,51 +108,69 @@ function Steps({ chat, worktree, onClose }: { chat: Chat; worktree: Worktree; on
 function Attempts({ chat, group, onClose }: { chat: Chat; group: string; onClose: () => void }) {
   const session = useSession();
   const [attempts, setAttempts] = useState<Attempt[]>();
+  const [problem, setProblem] = useState<string>();
   useEffect(() => {
     let isCurrent = true;
+    const say = (error: unknown): void => {
+      if (isCurrent) setProblem(`Not all could be read. ${toBooError(error).message}`);
+    };
     attemptsOf(session.api, group)
-      .then((chats) => Promise.all(chats.map((each) => describeAttempt(session.api, each))))
-      .then(
-        (all) => isCurrent && setAttempts(all),
-        () => isCurrent && setAttempts([]),
-      );
+      .then((chats) =>
+        Promise.all(
+          chats.map((each) =>
+            describeAttempt(session.api, each).catch((error: unknown) => {
+              say(error);
+              return bareAttempt(each);
+            }),
+          ),
+        ),
+      )
+      .then((all) => {
+        if (isCurrent) setAttempts(all);
+      }, say);
     return () => {
       isCurrent = false;
     };
   }, [group, session]);
-  if (!attempts) return <p role="status">Comparing the attempts …</p>;
+  if (!attempts)
+    return problem === undefined ? <p role="status">Comparing the attempts …</p> : <Problem text={problem} />;
   return (
-    <table className="attempts">
-      <caption>Attempts at the same prompt</caption>
-      <thead>
-        <tr>
-          {['Attempt', 'End', 'Files', 'Lines', 'Cost', 'Time'].map((name) => (
-            <th key={name} scope="col">
-              {name}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {attempts.map(({ chatId, title, outcome, state, changes, costUsd, seconds }) => (
-          <tr key={chatId}>
-            <th scope="row">
-              {chatId === chat.id ? (
-                readableLine(title, 60)
-              ) : (
-                <a href={chatHref(chatId)} onClick={onClose}>
-                  {readableLine(title, 60)}
-                </a>
-              )}
-            </th>
-            <td>{outcome ?? state}</td>
-            <td>{changes?.files ?? '?'}</td>
-            <td>{changes ? `+${changes.added} −${changes.removed}` : '?'}</td>
-            <td>{costText(costUsd)}</td>
-            <td>{seconds === null ? '' : `${seconds} s`}</td>
+    <>
+      <Problem text={problem} />
+      <table className="attempts">
+        <caption>Attempts at the same prompt</caption>
+        <thead>
+          <tr>
+            {['Attempt', 'End', 'Files', 'Lines', 'Cost', 'Time'].map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {attempts.map(({ chatId, title, outcome, state, changes, costUsd, seconds }) => (
+            <tr key={chatId}>
+              <th scope="row">
+                {chatId === chat.id ? (
+                  readableLine(title, 60)
+                ) : (
+                  <a href={chatHref(chatId)} onClick={onClose}>
+                    {readableLine(title, 60)}
+                  </a>
+                )}
+              </th>
+              <td>{outcome ?? state}</td>
+              <td>{changes?.files ?? '?'}</td>
+              <td>
+                {!changes ? '?' : changes.added === null ? 'not counted' : `+${changes.added} −${changes.removed}`}
+              </td>
+              <td>{costText(costUsd)}</td>
+              <td>{seconds === null ? '' : `${seconds} s`}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
   );
 }

@@ -7,7 +7,6 @@ import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Attached } from './attached.tsx';
 import { Commented } from './commented.tsx';
-import { commentsText } from '../../text/comment-text.ts';
 import { noComments } from '../../state/comments.ts';
 import { Icon } from '../parts/icon.tsx';
 import { type ImageBlock, readImages } from './read-images.ts';
@@ -15,6 +14,7 @@ import { PromptField } from './prompt-field.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { useCommands } from './use-commands.ts';
 import { useDrop } from './use-drop.ts';
+import { whatIsSent } from './what-is-sent.ts';
 import { modeChoices } from '../parts/mode-choices.ts';
 
 export interface ComposerProps {
@@ -22,11 +22,13 @@ export interface ComposerProps {
   latest: Latest;
   isBusy: boolean;
   onSend: (content: ContentBlock[]) => void;
+  /** Asks beside the conversation. */
+  onAside: (question: string) => void;
   onInterrupt: () => void;
   onSettings: () => void;
 }
 
-export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings }: ComposerProps) {
+export function Composer({ chat, latest, isBusy, onSend, onAside, onInterrupt, onSettings }: ComposerProps) {
   const session = useSession();
   const { drafts } = session;
   const info = useStore(session.info);
@@ -37,8 +39,8 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   const field = useRef<HTMLTextAreaElement>(null);
   const commands = useCommands(chat.id, latest.commands?.commands, text);
   const comments = useStore(session.comments.store).get(chat.id) ?? noComments;
-  const written = [text.trim() === '' ? '' : text, commentsText(comments)].filter((part) => part !== '').join('\n\n');
-  const isEmpty = written === '' && images.length === 0;
+  const sent = whatIsSent(text, images, comments);
+  const isEmpty = sent.is === 'nothing';
   const [reading, setReading] = useState(0);
   const takesImages = info?.backends.find(({ name }) => name === chat.backend)?.capabilities.images !== false;
 
@@ -51,15 +53,22 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   useEffect(() => {
     if (prepared?.chatId !== chat.id) return;
     session.prepared.set(undefined);
-    setText((before) => (before.trim() === '' ? prepared.text : `${before}\n\n${prepared.text}`));
+    setText((before) => {
+      if (before.trim() === '') return prepared.text;
+      return prepared.isSpare === true ? before : `${before}\n\n${prepared.text}`;
+    });
   }, [chat.id, prepared, session]);
   const send = (): void => {
     // Images still being read belong to this prompt.
-    if (isEmpty || reading > 0) return;
-    onSend([...images, ...(written === '' ? [] : [{ type: 'text' as const, text: written }])]);
+    if (sent.is === 'nothing' || reading > 0) return;
+    if (sent.is === 'refused') return void session.showToast(sent.why, { level: 'error' });
+    if (sent.is === 'aside') onAside(sent.question);
+    else {
+      onSend(sent.content);
+      if (sent.hasComments) session.comments.set(chat.id, noComments);
+      setImages([]);
+    }
     setText('');
-    session.comments.set(chat.id, noComments);
-    setImages([]);
     field.current?.focus();
   };
   const addFiles = async (files: readonly File[]): Promise<void> => {
