@@ -8,8 +8,8 @@ export interface Attempt {
   title: string;
   branch: string | null;
   state: Chat['state'];
-  /** Since its start; null if that cannot be told. */
-  changes: { files: number; added: number; removed: number } | null;
+  /** Since its start; null if that cannot be told. Lines are null if too many files have changed for them to be counted. */
+  changes: { files: number; added: number | null; removed: number | null } | null;
   costUsd: number;
   /** From the start of its first turn to the end of its last one. */
   seconds: number | null;
@@ -27,10 +27,10 @@ export async function describeAttempt(client: Pick<BooClient, 'changes' | 'event
   const { id: chatId, title, worktree, state, costUsd } = chat;
   const [changes, times] = await Promise.all([
     client.changes(chatId).then(
-      ({ files, count }) => ({
+      ({ files, count, isTruncated }) => ({
         files: count,
-        added: files.reduce((sum, { added }) => sum + (added ?? 0), 0),
-        removed: files.reduce((sum, { removed }) => sum + (removed ?? 0), 0),
+        added: isTruncated ? null : files.reduce((sum, { added }) => sum + (added ?? 0), 0),
+        removed: isTruncated ? null : files.reduce((sum, { removed }) => sum + (removed ?? 0), 0),
       }),
       () => null,
     ),

@@ -37,6 +37,7 @@ export type { Chat, ChatPage, CreateChat, ForkChat, PatchChat, WarmedChat } from
 export type { ContentBlock } from '../protocol/content.ts';
 export type {
   ChangeDiff,
+  ChangedBy,
   ChangedFile,
   ChangeList,
   ChangeRefusal,
@@ -87,6 +88,7 @@ export type {
   RebaseWorktree,
   RemovedWorktree,
   Worktree,
+  WorktreeLoss,
   WorktreeResult,
 } from '../protocol/worktree.ts';
 
@@ -244,7 +246,7 @@ export function createClient(options: ClientOptions): BooClient {
     removeWorktree: (chatId, { discard } = {}) =>
       wire.request(`${chatPath(chatId)}/worktree`, {
         method: 'DELETE',
-        query: { discard: discard === true ? 'true' : undefined },
+        query: { discard: discard?.toString() },
         ...slowly,
       }),
     warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),

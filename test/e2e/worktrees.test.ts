@@ -1,5 +1,5 @@
 // Chats with a worktree of their own, from the command line, with the real program and real git.
-import { existsSync, readFileSync, realpathSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Chat, ListedWorktree } from '../../src/client/client.ts';
@@ -7,6 +7,7 @@ import { runCli } from '../../src/cli/run.ts';
 import { createFakeTerminal } from '../support/fake-terminal.ts';
 import { git, initRepository } from '../support/git-repository.ts';
 import { openServer, type TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 let server: TestServer;
 let top: string;
@@ -25,19 +26,22 @@ function newRepository(): void {
   git(top, 'config', 'user.email', 'test@example.com');
 }
 
-async function boocode(...words: string[]) {
+function start(...words: string[]) {
   const terminal = createFakeTerminal();
   const env = { BOOCODE_URL: server.url, BOOCODE_TOKEN: server.token, HOME: '/nonexistent' };
   const cli = { terminal, env, exitCode: 0 };
-  await runCli(cli, words);
-  return { code: cli.exitCode, out: terminal.stdout, err: terminal.stderr };
+  const done = runCli(cli, words).then(() => ({ code: cli.exitCode, out: terminal.stdout, err: terminal.stderr }));
+  return { terminal, done };
 }
+const boocode = (...words: string[]) => start(...words).done;
 const free = ['--permission-mode', 'bypassPermissions'];
 
 test('CLI-29: a chat works on its own branch, which is merged and removed', async () => {
   newRepository();
-  git(top, 'config', 'boocode.setup', 'touch from-setup');
-  const begun = await boocode(
+  // It goes on once its line was shown.
+  const go = join(server.workDir, `go-${number}`);
+  git(top, 'config', 'boocode.setup', `echo installing; until test -e '${go}'; do sleep 0.1; done; touch from-setup`);
+  const { terminal, done } = start(
     'chat',
     'write notes.txt: hello',
     '--cwd',
@@ -47,6 +51,9 @@ test('CLI-29: a chat works on its own branch, which is merged and removed', asyn
     '--trust',
     ...free,
   );
+  await until(() => terminal.stderr.includes('· setup installing\n'));
+  writeFileSync(go, '');
+  const begun = await done;
   expect(begun).toMatchObject({ code: 0 });
   expect(begun.err).toContain(`boocode/login in ${top}.worktrees/login`);
   expect(existsSync(join(top, 'notes.txt'))).toBe(false);

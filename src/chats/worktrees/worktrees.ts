@@ -38,7 +38,7 @@ import type { ChatWorktrees } from './chat-worktrees.ts';
 import { type Furnished, furnish } from './furnish.ts';
 import { type GitWork, removeScratch } from './git-work.ts';
 import { commitAll, merge, rebase, type Step } from './integrate.ts';
-import { assertNothingLost, wouldLose } from './losses.ts';
+import { assertMayGo, wouldLose } from './losses.ts';
 import { make, plan, takeBack } from './make.ts';
 import { measure } from './measure.ts';
 import { refused } from './refused.ts';
@@ -129,9 +129,9 @@ export class Worktrees implements ChatWorktrees {
     }
   }
 
-  async merge(actor: Actor, chatId: string, { into, commit }: MergeWorktree): Promise<WorktreeResult> {
+  async merge(actor: Actor, chatId: string, { into, message: committing }: MergeWorktree): Promise<WorktreeResult> {
     return this.#step(chatId, async (step) => {
-      if (commit !== undefined) await commitAll(step, commit);
+      if (committing !== undefined) await commitAll(step, committing);
       const result = await merge(step, into);
       const message = `${result.branch} was merged into ${result.base}.`;
       await this.#note(chatId, notice('worktree_merged', message, { ...result, by: actor.principal.name }));
@@ -154,12 +154,8 @@ export class Worktrees implements ChatWorktrees {
     if (isArchived === null) return this.#removeNow(chatId, place, removal);
     const { path, directory, repository } = place;
     const trusted = await this.#step(chatId, async (step) => {
-      const [other] = await ask(() => chatsIn(sql, path, chatId));
-      if (other)
-        throw refused('other_chats', `Another chat works in ${path}: ${other.title ?? other.id}.`, {
-          chatId: other.id,
-        });
-      if (!removal.discards) await assertNothingLost(step.work, place, { branch: !removal.keepsBranch });
+      await this.#assertAlone(chatId, place);
+      await assertMayGo(step.work, place, removal);
       return step.trusted;
     });
     const { cwd } = (await ask(() => findChat(sql, chatId))) ?? { cwd: '' };
@@ -221,15 +217,26 @@ export class Worktrees implements ChatWorktrees {
       isHere,
       bytes: size?.bytes ?? null,
       lastUsedAt: size ? new Date(size.lastUsedMs).toISOString() : null,
-      wouldLose: isHere && isReady ? ((await wouldLose(this.#work(), place)) ?? null) : null,
+      wouldLose: isHere && isReady ? await wouldLose(this.#work(), place) : null,
       progress: this.#progress.get(chatId) ?? null,
     };
   }
 
   async #removeNow(chatId: string, place: StoredWorktree, removal: Removal): Promise<RemovedWorktree> {
-    const removed = await this.#laneOf(place)(() => remove(this.#work(), place, removal));
+    const removed = await this.#laneOf(place)(async () => {
+      await this.#assertAlone(chatId, place);
+      return remove(this.#work(), place, removal);
+    });
     await ask(() => deleteWorktree(this.#parts.sql, chatId));
     return removed;
+  }
+
+  /** Throws `worktree_refused` if another chat works there, such as a fork. */
+  async #assertAlone(chatId: string, { path }: StoredWorktree): Promise<void> {
+    const [other] = await ask(() => chatsIn(this.#parts.sql, path, chatId));
+    if (!other) return;
+    const what = `Another chat works in ${path}: ${other.title ?? other.id}.`;
+    throw refused('other_chats', what, { chatId: other.id });
   }
 
   /** While no turn runs in it, and no other step in its repository. */
