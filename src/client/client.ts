@@ -233,7 +233,11 @@ export function createClient(options: ClientOptions): BooClient {
         timeoutMs: forkTimeoutMs,
       }),
     fork: (chatId, fork = {}) =>
-      wire.request(`${chatPath(chatId)}/fork`, { method: 'POST', body: fork, timeoutMs: forkTimeoutMs }),
+      wire.request(`${chatPath(chatId)}/fork`, {
+        method: 'POST',
+        body: fork,
+        timeoutMs: fork.isolation === 'worktree' ? worktreeTimeoutMs : forkTimeoutMs,
+      }),
     listWorktrees: async ({ making } = {}) => {
       const query = { making: making === true ? 'true' : undefined };
       return (await wire.request<{ items: ListedWorktree[] }>('/v1/worktrees', { query, ...slowly })).items;

@@ -34,7 +34,7 @@ import * as rewinds from './rewind-files.ts';
 import { readMissed } from './missed.ts';
 import { PrivateGit } from './private-git.ts';
 import { Repositories, type Repository } from './repository.ts';
-import { findSnapshot, readHead, removeSnapshots, topOfSnapshot } from './snapshot-refs.ts';
+import { endSuffix, findSnapshot, readHead, readSnapshot, removeSnapshots, topOfSnapshot } from './snapshot-refs.ts';
 import { takeEndSnapshot, takeSnapshot, type TurnStart } from './take-snapshot.ts';
 import { unavailable } from './unavailable.ts';
 import { readWorkingTree, type WorkingTree } from './working-tree.ts';
@@ -240,6 +240,22 @@ export class Changes {
   /** Throws `changes_unavailable`, `change_refused`. */
   undo(chat: ChangingChat, id: string, isTrusted: boolean): Promise<ShownPath[]> {
     return this.#write(chat, isTrusted, (parts) => undoDiscard(parts, id));
+  }
+
+  /** The commit that was checked out at the end of a turn, and a snapshot of the files. Throws `changes_unavailable`. */
+  async atEnd(
+    chat: ChangingChat,
+    chatIds: readonly string[],
+    turnId: string,
+  ): Promise<{ commit: string; files: string }> {
+    return this.#read(chat, async ({ git, env }) => {
+      for (const chatId of chatIds) {
+        const files = await findSnapshot(git.repository, env, chatId, `${turnId}${endSuffix}`);
+        const commit = files === null ? null : (await readSnapshot(git, files)).head;
+        if (files !== null && commit !== null) return { commit, files };
+      }
+      throw unavailable('no_snapshot', `No snapshot of ${git.repository.top} was taken at the end of that turn.`);
+    });
   }
 
   /** What a rewind of files would change. Throws `changes_unavailable`. */

@@ -40,6 +40,7 @@ import { type GitWork, removeScratch } from './git-work.ts';
 import { commitAll, merge, rebase, type Step } from './integrate.ts';
 import { assertMayGo, wouldLose } from './losses.ts';
 import { make, plan, takeBack } from './make.ts';
+import { branchWith, type Origin, putFiles } from './isolate-fork.ts';
 import { measure } from './measure.ts';
 import { refused } from './refused.ts';
 import { type Removal, remove } from './remove.ts';
@@ -69,17 +70,24 @@ export class Worktrees implements ChatWorktrees {
   }
 
   /** Stores the chat with a worktree of its own. Throws `worktree_refused`, and then neither is there. */
-  async create(chat: NewChat, wanted: NewWorktree, signal?: AbortSignal): Promise<ChatRow> {
+  async create(
+    chat: NewChat,
+    wanted: NewWorktree,
+    { signal, from }: { signal?: AbortSignal | undefined; from?: Origin } = {},
+  ): Promise<ChatRow> {
     const { sql, workspaces, logger, trustLike } = this.#parts;
     const work = this.#work(signal);
     const spare = chat.id.slice(0, 8);
-    const planned = await plan(work, { directory: chat.cwd, wanted, spare, seenBy: workspaces.here });
+    const directory = from?.directory ?? chat.cwd;
+    const planned = await plan(work, { directory, wanted, spare, seenBy: workspaces.here });
     const { place, cwd } = planned;
+    if (from) place.base = await branchWith(work, from.parentDirectory, place.baseCommit);
     if (!(await ask(() => insertWorktree(sql, chat.id, place))))
       throw refused('branch_exists', `Another chat has the branch ${place.branch}.`);
     try {
       this.#progress.set(chat.id, { step: 'checkout', line: '' });
       await make(work, planned, chat.trusted);
+      if (from) await putFiles(work, planned, from.files);
       const own = { ...chat, cwd };
       const isTrusted = chat.trusted && (await trustLike(own, chat.cwd));
       const furnished = await furnish(work, planned, {
@@ -89,7 +97,8 @@ export class Worktrees implements ChatWorktrees {
       });
       signal?.throwIfAborted();
       const workspace = (await workspaces.look(cwd))?.workspace ?? null;
-      if (!(await ask(() => insertChatWithWorktree(sql, { ...own, workspace }))))
+      const placed = { ...own, workspace };
+      if (!(await (from ? from.store(placed) : ask(() => insertChatWithWorktree(sql, placed)))))
         throw refused('missing', 'The worktree was given up meanwhile.');
       await this.#note(chat.id, madeNotice(place, furnished));
     } catch (error) {
