@@ -1,5 +1,6 @@
 /** A fork in a worktree of its own, with the files as they were at the end of the turn that it continues from. */
 import { join } from 'node:path';
+import type { NewWorktree } from '../../protocol/worktree.ts';
 import type { ChatRow, NewChat } from '../../store/chats.ts';
 import { rowHere } from '../assert-here.ts';
 import { changingChat } from '../changes/changing-chat.ts';
@@ -8,11 +9,16 @@ import type { IsolatedFork } from '../fork.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
 import { ask, findRepository, type GitWork, withPrivateGit } from './git-work.ts';
 import type { Plan } from './make.ts';
-import type { Worktrees } from './worktrees.ts';
 
 interface IsolateParts {
   workspaces: Workspaces;
-  worktrees: Worktrees;
+  readonly worktrees: {
+    create(
+      chat: NewChat,
+      wanted: NewWorktree,
+      how: { signal: AbortSignal | undefined; from: Origin },
+    ): Promise<ChatRow>;
+  };
   parent: ChatRow;
   signal: AbortSignal | undefined;
 }

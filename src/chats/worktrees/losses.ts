@@ -22,9 +22,17 @@ import {
   withPrivateGit,
 } from './git-work.ts';
 import { named, refused } from './refused.ts';
-import type { Removal } from './remove.ts';
 
 const maxFileBytes = 50 * 1024 * 1024;
+
+export interface Removal {
+  keepsBranch: boolean;
+  /**
+   * Goes on although something would be lost: with `true` whatever that is, with the `shown` of a refusal only if it is still
+   * exactly what that has named. So nothing goes that was added after a person has agreed.
+   */
+  discards: boolean | string;
+}
 
 interface Loss extends WorktreeLoss {
   /** Says exactly what would be lost: other changes have another one. */

@@ -5,18 +5,11 @@ import type { RemovedWorktree } from '../../protocol/worktree.ts';
 import type { StoredWorktree } from '../../store/chats.ts';
 import { complaint } from '../workspaces/git.ts';
 import { findBranch, type GitWork } from './git-work.ts';
-import { assertMayGo } from './losses.ts';
+import { assertMayGo, type Removal } from './losses.ts';
 import { inCommon } from './make.ts';
 import { refused } from './refused.ts';
 
-export interface Removal {
-  keepsBranch: boolean;
-  /**
-   * Goes on although something would be lost: with `true` whatever that is, with the `shown` of a refusal only if it is still
-   * exactly what that has named. So nothing goes that was added after a person has agreed.
-   */
-  discards: boolean | string;
-}
+export type { Removal } from './losses.ts';
 
 /** Throws `worktree_refused` if something would be lost, and removes nothing then. */
 export async function remove(
