@@ -154,7 +154,7 @@ export interface Chats {
    * A new chat that begins with everything said in this one up to the end of a turn. Throws `invalid_request` if that is not
    * one, or cannot be continued from.
    */
-  forkChat(actor: Actor, chatId: string, fork: ForkChat): Promise<Chat>;
+  forkChat(actor: Actor, chatId: string, fork: ForkChat, signal?: AbortSignal): Promise<Chat>;
   /** Ends the agent's session and deletes everything. A running turn is interrupted. */
   deleteChat(actor: Actor, chatId: string): Promise<void>;
 

@@ -17,7 +17,7 @@ import { findPrompt, insertPrompt, readWaitingPrompts } from '../store/prompts.t
 import { markRewound, readPromptsFrom } from '../store/rewinds.ts';
 import { SlowLane } from '../store/slow-lane.ts';
 import { finishTurn, insertTurn, takePrompt } from '../store/turns.ts';
-import { forkChat } from './fork.ts';
+import { forkChat, type ForkParts } from './fork.ts';
 
 let database: TestDatabase;
 let lease: Lease;
@@ -46,15 +46,13 @@ const store = (entries: Parameters<ReturnType<typeof chatSessionStore>['append']
     { projectKey: 'x', sessionId: session, ...(subpath === undefined ? {} : { subpath }) },
     entries,
   );
+const parts = (): ForkParts => ({
+  slow: new SlowLane(database.sql),
+  agents: { agentFor: () => agent } as unknown as AgentDirectory,
+  isolate: () => Promise.reject(new Error('There is no repository.')),
+});
 const fork = (asked: ForkChat = {}, chatId = lease.chatId): Promise<ChatRow> =>
-  findChat(database.sql, chatId).then((row) =>
-    forkChat(
-      { slow: new SlowLane(database.sql), agents: { agentFor: () => agent } as unknown as AgentDirectory },
-      anActor,
-      row!,
-      asked,
-    ),
-  );
+  findChat(database.sql, chatId).then((row) => forkChat(parts(), anActor, row!, asked));
 const log = (chatId: string): Promise<Event[]> => readEvents(database.sql, chatId, { after: 0, limit: 1000 });
 const said = (chatId: string) => database.sql<{ text: string; session: string }[]>`
   select entry -> 'message' ->> 'content' as text, entry ->> 'sessionId' as session from boocode.claude_session_entries
@@ -204,8 +202,7 @@ describe('FORK-6: a fork', () => {
     await run();
     const row = await findChat(database.sql, lease.chatId);
     await database.sql`update boocode.chats set importing_session = ${randomUUID()} where id = ${lease.chatId}`;
-    const parts = { slow: new SlowLane(database.sql), agents: { agentFor: () => agent } as unknown as AgentDirectory };
-    await expect(forkChat(parts, anActor, row!, {})).rejects.toMatchObject({ code: 'not_found' });
+    await expect(forkChat(parts(), anActor, row!, {})).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 

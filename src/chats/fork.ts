@@ -14,7 +14,9 @@ import { BooError } from '../protocol/error.ts';
 import type { ForkChat } from '../protocol/chat.ts';
 import type { AgentDirectory, EventBody } from '../protocol/event.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
-import { type ChatRow, findChat } from '../store/chats.ts';
+import type { NewWorktree } from '../protocol/worktree.ts';
+import { type ChatRow, findChat, type NewChat } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
 import { type Fork, insertFork, readForkEntries } from '../store/fork.ts';
 import {
   findAnswer,
@@ -27,10 +29,22 @@ import {
 } from '../store/fork-turns.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { ask, unknownChat } from './storage.ts';
+import { onlyIsolated } from './worktrees/refused.ts';
 
 export interface ForkParts {
   readonly slow: SlowLane;
   readonly agents: Agents;
+  /** Makes a worktree for the chat, and has it stored there. */
+  readonly isolate: (chat: NewChat, fork: IsolatedFork) => Promise<ChatRow>;
+}
+
+export interface IsolatedFork {
+  wanted: NewWorktree;
+  /** The chats that may have recorded the files, the likeliest first, and at the end of which turn. */
+  chatIds: readonly string[];
+  turnId: string;
+  /** With the directory that it works in. False if it could not be. */
+  readonly store: (chat: NewChat) => Promise<boolean>;
 }
 
 const [tries, waitMs] = [8, 250];
@@ -38,7 +52,8 @@ const maxTitle = 200;
 
 /** Throws `invalid_request` where there is nothing to continue from, and `chat_busy` for what is not stored yet. */
 export async function forkChat(parts: ForkParts, actor: Actor, parent: ChatRow, asked: ForkChat): Promise<ChatRow> {
-  const { slow, agents } = parts;
+  const { slow, agents, isolate } = parts;
+  if (asked.worktree && asked.isolation !== 'worktree') throw onlyIsolated();
   const { sql } = slow;
   const agent = agents.agentFor(parent.agent);
   if (!agent.createForkReader) throw new BooError('invalid_request', `Chats of ${agent.label} cannot be forked.`);
@@ -65,17 +80,35 @@ export async function forkChat(parts: ForkParts, actor: Actor, parent: ChatRow, 
   const to = randomUUID();
   const from = { chatId: parent.id, seq: at };
   const { worktree } = reader;
-  const agentDirectory = worktree === null ? null : { cwd: worktree, worktree };
+  const entered = worktree === null ? null : { cwd: worktree, worktree };
   const chat = { ...parent, id, title: asked.title ?? titleOfFork(parent.title), archived: false, group: null };
-  const events: EventBody[] = [
-    ...closing(open, actor, agentDirectory ?? { cwd: parent.cwd, worktree: null }),
-    { type: 'chat_forked', from, sessionId: to, ...doneByActor(actor) },
-  ];
-  const fork: Fork = { chat, from, sessions: { from: sessionId, to }, agentDirectory, events, ...cut };
-  if (!(await insertFork(slow, fork))) throw unknownChat();
+  const forkOf = (own: NewChat, agentDirectory: AgentDirectory | null, isIsolated: boolean): Fork => {
+    const events: EventBody[] = [
+      ...closing(open, actor, agentDirectory ?? { cwd: own.cwd, worktree: null }),
+      { type: 'chat_forked', from, sessionId: to, ...doneByActor(actor) },
+    ];
+    return { chat: own, from, sessions: { from: sessionId, to }, agentDirectory, isIsolated, events, ...cut };
+  };
+  if (asked.isolation === 'worktree') {
+    return isolate(chat, {
+      wanted: asked.worktree ?? {},
+      chatIds: await writersOf(sql, parent, at),
+      turnId: turn.turnId,
+      store: (own) => insertFork(slow, forkOf(own, null, true)),
+    });
+  }
+  if (!(await insertFork(slow, forkOf(chat, entered, false)))) throw unknownChat();
   const row = await ask(() => findChat(sql, id));
   if (!row) throw unknownChat();
   return row;
+}
+
+/** The chat, and if the turn is from before it was forked, the one that it was forked from. */
+async function writersOf(sql: Sql, chat: ChatRow, at: number): Promise<string[]> {
+  const { id, forkedFrom } = chat;
+  if (!forkedFrom || at > forkedFrom.seq) return [id];
+  const earlier = await ask(() => findChat(sql, forkedFrom.chatId));
+  return [id, ...(earlier ? await writersOf(sql, earlier, at) : [forkedFrom.chatId])];
 }
 
 interface Search {

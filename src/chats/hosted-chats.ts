@@ -52,7 +52,7 @@ import type {
   Subject,
   SubmittedPrompt,
 } from './chats.ts';
-import { forkChat } from './fork.ts';
+import { forkChat, type ForkParts } from './fork.ts';
 import { Holders } from './holders.ts';
 import type { Host } from './host.ts';
 import { HostMoves } from './host-moves.ts';
@@ -68,6 +68,8 @@ import { rewindHosted } from './rewind-hosted.ts';
 import { submitPrompt } from './submit-prompt.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
+import { isolateFork } from './worktrees/isolate-fork.ts';
+import { onlyIsolated } from './worktrees/refused.ts';
 import { Worktrees } from './worktrees/worktrees.ts';
 
 export interface HostedChatsParts {
@@ -132,7 +134,7 @@ export class HostedChats implements Chats {
   async createChat({ isolation, worktree, ...input }: CreateChat, signal?: AbortSignal): Promise<ChatView> {
     if (worktree && isolation !== 'worktree') throw onlyIsolated();
     const chat = await this.#newChat(input);
-    if (isolation === 'worktree') return this.#announce(await this.worktrees.create(chat, worktree ?? {}, signal));
+    if (isolation === 'worktree') return this.#announce(await this.worktrees.create(chat, worktree ?? {}, { signal }));
     if (chat.trusted) await this.#trust(chat);
     return this.#announce(await ask(() => insertChat(this.#sql, chat)));
   }
@@ -216,8 +218,12 @@ export class HostedChats implements Chats {
     await trustDirectory(this.#sql, this.#agents.agentFor(chat.agent), chat, digest);
   }
 
-  readonly forkChat: Chats['forkChat'] = async (actor, chatId, fork) =>
-    this.#announce(await forkChat({ slow: this.#slow, agents: this.#agents }, actor, await this.#row(chatId), fork));
+  readonly forkChat: Chats['forkChat'] = async (actor, chatId, fork, signal) => {
+    const parent = await this.#row(chatId);
+    const isolate: ForkParts['isolate'] = (chat, isolated) =>
+      isolateFork({ workspaces: this.#workspaces, worktrees: this.worktrees, parent, signal }, chat, isolated);
+    return this.#announce(await forkChat({ slow: this.#slow, agents: this.#agents, isolate }, actor, parent, fork));
+  };
 
   async deleteChat(actor: Actor, chatId: string): Promise<void> {
     const { title, cwd } = await this.#row(chatId);
@@ -382,10 +388,4 @@ export class HostedChats implements Chats {
     this.#host.notifier.changed(row.id, () => this.#views.here(row));
     return this.#views.here(row);
   }
-}
-
-function onlyIsolated(): BooError {
-  return new BooError('invalid_request', 'worktree: is valid with isolation worktree only', {
-    details: { field: 'worktree' },
-  });
 }

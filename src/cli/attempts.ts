@@ -1,13 +1,16 @@
 /** Attempts: the same prompt in several chats, each with a worktree of its own. One is kept. */
 import type { Command } from 'commander';
 import { type Attempt, attemptsOf, describeAttempt } from '../client/attempts.ts';
-import { type BooClient, BooError, type Chat, type CreateChat } from '../client/client.ts';
+import { type BooClient, BooError, type Chat, type CreateChat, type WorktreeResult } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
+import { toBooError } from '../protocol/error.ts';
 import type { AnswerFlags } from './auto-answer.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
+import { discardWorktree } from './discard-worktree.ts';
 import { costText } from './event-text.ts';
 import { exitCodes } from './exit-codes.ts';
 import { findChat } from './find-chat.ts';
+import { listenForInterrupts } from './interrupts.ts';
 import { plainLine } from './plain-text.ts';
 import { runPrompt } from './run-prompt.ts';
 import { type Cell, shortIds, tableText } from './table.ts';
@@ -50,23 +53,48 @@ async function keep(
   flags: AttemptsFlags,
 ): Promise<void> {
   const { terminal } = cli;
-  const merged = await client.mergeWorktree(chat.id, flags.commit === undefined ? {} : { commit: flags.commit });
-  const others = chats.filter(({ id }) => id !== chat.id);
-  if (flags.discardOthers) {
-    for (const { id, worktree } of others) {
-      if (worktree !== null) await client.removeWorktree(id, { discard: true });
+  const merged = await mergeOnce(client, chat, flags.commit);
+  if (!flags.json) {
+    const branch = plainLine(chat.worktree?.branch ?? '');
+    terminal.out(
+      merged
+        ? `Merged ${plainLine(merged.branch)} into ${plainLine(merged.base)}.\n`
+        : `Nothing to merge: ${branch} is merged already.\n`,
+    );
+  }
+  const others = chats.filter(({ id, worktree, archived }) => id !== chat.id && (worktree !== null || !archived));
+  const removed: string[] = [];
+  const failed: { chatId: string; code: string; message: string }[] = [];
+  for (const { id, worktree } of flags.discardOthers ? others : []) {
+    try {
+      if (worktree !== null) await discardWorktree(cli, client, id);
       await client.patchChat(id, { archived: true });
+      removed.push(id);
+    } catch (error) {
+      const { code, message } = toBooError(error);
+      failed.push({ chatId: id, code, message });
     }
   }
-  if (flags.json) return printJson(cli, merged);
-  terminal.out(`Merged ${plainLine(merged.branch)} into ${plainLine(merged.base)}.\n`);
+  if (failed.length > 0) cli.exitCode = 1;
+  if (flags.json) return printJson(cli, { merged, removed, failed });
+  if (removed.length > 0) terminal.out(`Removed ${countOf(removed.length, 'other attempt')}.\n`);
+  for (const { chatId, message } of failed)
+    terminal.err(`! ${chatId.slice(0, 8)} stays: ${plainLine(message, 500)} Do it again once that has changed.\n`);
   const left = others.filter(({ worktree }) => worktree !== null).length;
-  if (left === 0) return;
-  terminal.out(
-    flags.discardOthers
-      ? `Removed the worktrees of ${countOf(others.length, 'other')}.\n`
-      : `${countOf(left, 'other attempt')} stay${left === 1 ? 's' : ''}: see \`boocode worktree ls\` and \`boocode worktree rm --discard\`.\n`,
-  );
+  if (left > 0 && !flags.discardOthers)
+    terminal.out(
+      `${countOf(left, 'other attempt')} stay${left === 1 ? 's' : ''}: see \`boocode worktree ls\` and \`boocode worktree rm --discard\`.\n`,
+    );
+}
+
+/** Null if it was merged before, so that what failed after that can be done again. */
+async function mergeOnce(client: BooClient, chat: Chat, message: string | undefined): Promise<WorktreeResult | null> {
+  try {
+    return await client.mergeWorktree(chat.id, message === undefined ? {} : { message });
+  } catch (error) {
+    if (error instanceof BooError && error.details['reason'] === 'nothing_to_do') return null;
+    throw error;
+  }
 }
 
 /** Creates the chats, sends each the prompt, waits for all of them and compares them. */
@@ -106,26 +134,56 @@ export async function runAttempts(
   }
   const tell = (line: string): void => cli.terminal.err(`· ${plainLine(line, 500)}\n`);
   tell(`${countOf(count, 'attempt')}: ${chats.map(({ id }) => id.slice(0, 8)).join(', ')}`);
-  const outcomes = await Promise.all(
-    chats.map(async (chat) => {
-      const result = await runPrompt(cli, client, {
+  const interrupts = listenForInterrupts(
+    cli.terminal,
+    client,
+    chats.map(({ id }) => id),
+    tell,
+  );
+  const running = chats.map(async (chat): Promise<number> => {
+    const name = chat.id.slice(0, 8);
+    try {
+      const { outcome } = await runPrompt(cli, client, {
         chat,
         prompt: { content: text },
         answers,
         leavesUndecided: true,
         onEvent: () => {},
       });
-      tell(`${chat.id.slice(0, 8)}: ${result.outcome}`);
-      return result.outcome;
-    }),
-  );
-  const compared = await Promise.all(chats.map(async ({ id }) => describeAttempt(client, await client.getChat(id))));
-  if (request.json) printJson(cli, compared);
-  else {
-    cli.terminal.out(attemptsTable(compared, cli));
-    cli.terminal.err('· Look at one with `boocode diff`, and keep it with `boocode attempts --keep`.\n');
+      tell(`${name}: ${outcome}`);
+      return exitCodes[outcome];
+    } catch (error) {
+      // The others go on.
+      tell(`${name}: ${toBooError(error).message}`);
+      return exitCodes.failed;
+    }
+  });
+  try {
+    const codes = await Promise.race([Promise.all(running), interrupts.left]);
+    if (!codes) {
+      tell(`They may continue without you. Compare them with: boocode attempts ${chats[0]!.id}`);
+      return exitCodes.interrupted;
+    }
+    const compared = await Promise.allSettled(
+      chats.map(async ({ id }) => describeAttempt(client, await client.getChat(id))),
+    );
+    for (const each of compared) if (each.status === 'rejected') tell(toBooError(each.reason).message);
+    const told = compared.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    if (request.json) printJson(cli, told);
+    else {
+      cli.terminal.out(attemptsTable(told, cli));
+      cli.terminal.err('· Look at one with `boocode diff`, and keep it with `boocode attempts --keep`.\n');
+    }
+    return Math.max(...codes, told.length < chats.length ? exitCodes.failed : 0);
+  } finally {
+    interrupts.stop();
   }
-  return Math.max(...outcomes.map((outcome) => exitCodes[outcome]));
+}
+
+function linesText(changes: Attempt['changes']): string {
+  if (!changes) return '?';
+  const { added, removed } = changes;
+  return added === null || removed === null ? 'not counted' : `+${added} -${removed}`;
 }
 
 function attemptsTable(attempts: readonly Attempt[], { terminal }: Cli): string {
@@ -138,7 +196,7 @@ function attemptsTable(attempts: readonly Attempt[], { terminal }: Cli): string 
     { text: short.get(chatId) ?? chatId },
     { text: outcome ?? state, ...(outcome === 'completed' ? { format: 'green' as const } : {}) },
     { text: changes ? String(changes.files) : '?' },
-    { text: !changes ? '?' : changes.added === null ? 'not counted' : `+${changes.added} -${changes.removed}` },
+    { text: linesText(changes) },
     { text: costText(costUsd) },
     { text: seconds === null ? '' : `${seconds}s` },
     { text: plainLine(branch ?? '', 60) },

@@ -71,6 +71,8 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
   }
   const current =
     flags.resume === undefined ? await begin(cli, client, flags) : await resume(client, flags.resume, flags);
+  const question = talks || flags.resume === undefined ? undefined : asideIn(text);
+  if (question !== undefined) return tellAside(cli, client, current, { question, json: flags.json });
   if (flags.json) return await runForProgram(cli, client, current, text, flags);
   // While the first prompt is typed. If it does not work, the prompt says why.
   if (talks) client.warm(current.id).catch(() => undefined);
@@ -175,15 +177,31 @@ async function converse(cli: Cli, client: BooClient, chat: Chat, conversation: C
     if (reply.kind === 'withdrawn' || reply.text.trim() === '') continue;
     const question = asideIn(reply.text);
     if (question === undefined) await runTurn(cli, client, chat, conversation, reply.text);
-    else await tellAside(cli, client, chat, question);
+    else await tellAside(cli, client, chat, { question });
   }
 }
 
-/** The answer to `/btw question`, or why there is none. */
-async function tellAside({ terminal }: Cli, client: BooClient, chat: Chat, question: string): Promise<void> {
+/** The answer to `/btw question`, or why there is none, and the exit code. Ctrl-C withdraws the question. */
+async function tellAside(
+  cli: Cli,
+  client: BooClient,
+  chat: Chat,
+  { question, json }: { question: string; json?: boolean | undefined },
+): Promise<number> {
+  const { terminal } = cli;
+  const abort = new AbortController();
+  const stopListening = terminal.onInterrupt(() => abort.abort());
   try {
-    terminal.out(`${plainText((await client.aside(chat.id, question)).answer)}\n`);
+    const { answer } = await client.aside(chat.id, question, { signal: abort.signal });
+    if (json) printJson(cli, { answer });
+    else terminal.out(`${plainText(answer)}\n`);
+    return exitCodes.completed;
   } catch (error) {
-    terminal.err(`! ${plainText(toBooError(error).message)}\n`);
+    terminal.err(
+      abort.signal.aborted ? '· The question was withdrawn.\n' : `! ${plainText(toBooError(error).message)}\n`,
+    );
+    return abort.signal.aborted ? exitCodes.interrupted : exitCodes.failed;
+  } finally {
+    stopListening();
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeInput } from '../../test/support/fake-terminal.ts';
+import { createGate } from '../../test/support/gate.ts';
 import { type StartedCommand, startCommand } from '../../test/support/start-command.ts';
 import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
 import { until } from '../../test/support/until.ts';
@@ -630,7 +631,28 @@ it('CLI-33: asks beside the conversation, on a line of its own or in a conversat
   expect(JSON.parse((await run(['btw', chat.id, 'why?', '--json'])).out)).toEqual({ answer: '\u001b[2JAbout why?' });
   const talk = await run(['chat', '--resume', chat.id], { lines: ['/btw why?', null], isInteractive: true });
   expect(talk.out).toContain('␛[2JAbout why?\n');
+  const once = await run(['chat', '--resume', chat.id, '/btw', 'why?']);
+  expect(once).toMatchObject({ out: '␛[2JAbout why?\n', code: 0 });
   expect(stub.requests.filter((request) => request.endsWith('/prompts') && request.startsWith('POST'))).toEqual([]);
+});
+
+it('CLI-33: Ctrl-C withdraws a side question, and the conversation goes on', async () => {
+  const chat = stub.addChat();
+  const gate = createGate();
+  stub.onAside = () => gate.pass();
+  const { terminal, exitCode } = start(['chat', '--resume', chat.id], {
+    lines: ['/btw why?', null],
+    isInteractive: true,
+  });
+  await gate.reached;
+  terminal.press();
+  expect(await exitCode).toBe(0);
+  expect(terminal.stderr).toContain('· The question was withdrawn.\n');
+  const alone = start(['chat', '--resume', chat.id, '/btw why?']);
+  await until(() => stub.requests.filter((request) => request.endsWith('/aside')).length === 2);
+  alone.terminal.press();
+  expect(await alone.exitCode).toBe(130);
+  gate.open();
 });
 
 describe('CLI-32: rewind with files', () => {
@@ -662,6 +684,11 @@ describe('CLI-32: rewind with files', () => {
     const undone = await run(['rewind', chat.id, '--undo', 'r1', '--yes', '--json']);
     expect(JSON.parse(undone.out)).toMatchObject({ promptIds: [], files: { rewindId: 'r1' } });
     expect(stub.rewinds).toEqual([{ undo: 'r1', tree: stub.filesRewind.tree }]);
+    // Also if there is nothing to do.
+    Object.assign(stub.filesRewind, { files: [], count: 0, kept: [], keptCount: 0 });
+    const none = await run(['rewind', chat.id, ...args, '--yes', '--json']);
+    expect(JSON.parse(none.out)).toMatchObject({ promptIds: [], files: { count: 0, rewindId: null } });
+    expect(stub.rewinds).toHaveLength(1);
   });
 
   it('refuses what makes no sense in one sentence', async () => {

@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { isAbsolute, join, relative, resolve } from 'node:path';
-import type { Command } from 'commander';
-import { BooError, type ChangeList } from '../client/client.ts';
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { BooError, type ChangeList, type CommitChanges } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
+import { pathIn } from './path-in.ts';
 import { plainLine } from './plain-text.ts';
+import { unfinished } from '../protocol/unfinished.ts';
 
 interface CommitFlags extends GlobalFlags {
   message?: string[];
   all?: true;
+  during?: NonNullable<CommitChanges['during']>;
 }
 
 export function addCommit(program: Command, cli: Cli): void {
@@ -24,6 +27,11 @@ export function addCommit(program: Command, cli: Cli): void {
       text,
     ])
     .option('-a, --all', 'everything that has changed, new files too')
+    .addOption(
+      new Option('--during <operation>', 'although this is not finished: the commit becomes a part of it').choices(
+        unfinished,
+      ),
+    )
     .action(async (given: string, names: string[], _options, command: Command) => {
       const flags = command.optsWithGlobals<CommitFlags>();
       const { terminal } = cli;
@@ -38,6 +46,7 @@ export function addCommit(program: Command, cli: Cli): void {
         message,
         ...(paths.length > 0 && { paths }),
         ...(flags.all && { all: true }),
+        ...(flags.during && { during: flags.during }),
       });
       if (flags.json) return printJson(cli, made);
       const { branch, commit, subject, skipped } = made;
@@ -47,15 +56,6 @@ export function addCommit(program: Command, cli: Cli): void {
         terminal.err(`· Not run, because the directory is not trusted: ${what}. See boocode trust ${chat.id}\n`);
       }
     });
-}
-
-/** As git reads a path: from here, if this is inside of the repository, and otherwise from its top. */
-function pathIn(root: string, name: string): string {
-  const here = process.cwd();
-  const isInside = here === root || here.startsWith(`${root}/`);
-  const path = isInside || isAbsolute(name) ? relative(root, resolve(here, name)) : name;
-  if (path === '' || path.startsWith('../')) throw misuse(`${plainLine(name, 200)} is no file in ${root}.`);
-  return path;
 }
 
 function templateFor(list: ChangeList, paths: readonly { path: string }[], all: boolean | undefined): string {

@@ -13,6 +13,14 @@ async function run(...words: string[]) {
   return { code: await exitCode, out: terminal.stdout, err: terminal.stderr };
 }
 
+/** As in `boocode diff > x.patch`. */
+async function piped(...words: string[]) {
+  const { terminal, exitCode } = startCommand(stub, ['diff', ...words], { isOutScreen: false });
+  expect(await exitCode).toBe(0);
+  expect(terminal.stdout).toBe('');
+  return { bytes: terminal.bytes, err: terminal.stderr };
+}
+
 const file = (fields: Partial<ChangedFile>): ChangedFile => ({
   path: 'a.txt',
   status: 'modified',
@@ -83,6 +91,52 @@ describe('CHANGE-15: boocode diff', () => {
     );
     expect((await run(id)).out).toBe('diff --git a/x b/x\n@@ -1 +1 @@\n-a␍\n+␛[2Jb<U+009B>31m<U+202E>␍\n');
     expect((await run('--stat', id)).out).toBe('M ␛]0;x␇<U+202E>  +2 -1\n1 file, +2 -1\n');
+  });
+
+  test('that goes to a file is the diff byte for byte', async () => {
+    const text = 'diff --git a/x b/x\n@@ -1 +1 @@\n-a\r\n+\u001b[2Jb\u202e\r\n';
+    const { id } = change([file({}), file({ path: 'b.bin', added: null, removed: null, isBinary: true })], text);
+    const { bytes, err } = await piped(id);
+    expect(bytes.toString()).toBe(text);
+    expect(err).toContain('· b.bin is binary or large: the diff only says that it differs.\n');
+    const latin = Buffer.from([0x2d, 0xe9, 0x0a]);
+    stub.changes.get(id)!.diff.diffBytes = latin.toString('base64');
+    expect((await piped(id)).bytes).toEqual(latin);
+    stub.changes.get(id)!.diff = { ...stub.changes.get(id)!.diff, diff: '', diffBytes: undefined };
+    expect((await piped(id)).err).toContain('Nothing has changed.');
+  });
+
+  test('of single files asks for these, and says which have not changed', async () => {
+    const files = [
+      file({}),
+      file({ path: 'src/new.ts', oldPath: 'old.ts', status: 'renamed' }),
+      file({ path: 'srcs' }),
+    ];
+    const { id } = change(files, 'diff --git a/x b/x\n');
+    const { out, err } = await run(id, '--', 'src/', 'a.txt', 'same.txt');
+    expect(out).toBe('diff --git a/x b/x\n'.repeat(2));
+    expect(err).toContain('· same.txt has not changed.\n');
+    const asked = stub.queries.filter((query) => query.has('path')).map((query) => query.get('path'));
+    expect(asked).toEqual(['a.txt', 'src/new.ts']);
+    expect((await run(id, 'old.ts', '--stat')).out).toBe('R old.ts → src/new.ts  +2 -1\n1 file, +2 -1\n');
+  });
+
+  test('tells who has changed a file, and what is ignored, if it is asked to', async () => {
+    const by = { chats: ['11111111-x'], either: ['22222222-x', '33333333-x'], people: true, unknown: true };
+    const { id } = change([file({ by })], 'text\n');
+    stub.changes.get(id)!.list.ignored = { files: [{ path: 'node_modules/' }, { path: '.env' }], isTruncated: false };
+    expect((await run(id, '--stat', '--by', '--ignored')).out).toBe(
+      'M a.txt  +2 -1  by 11111111, 22222222 or 33333333, a person, unknown\n1 file, +2 -1\n! node_modules/\n! .env\n',
+    );
+    expect(stub.queries.at(-1)?.toString()).toBe('since=start&by=true&ignored=true');
+    await run(id, '--ignored', '.env');
+    expect(Object.fromEntries(stub.queries.at(-1)!)).toMatchObject({ path: '.env', ignored: 'true' });
+    expect((await run(id, '--by')).err).toBe('error: --by is for --stat and --json.\n');
+  });
+
+  test('says so if lines were not counted', async () => {
+    const { id } = change([file({ added: null, removed: null })], '');
+    expect((await run('--stat', id)).out).toBe('M a.txt  not counted\n1 file, lines not counted\n');
   });
 
   test('with --json prints what the API says', async () => {

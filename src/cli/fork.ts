@@ -7,6 +7,7 @@ import { plainLine } from './plain-text.ts';
 interface ForkFlags extends GlobalFlags {
   at?: string;
   title?: string;
+  worktree?: string | true;
 }
 
 export function addFork(program: Command, cli: Cli): void {
@@ -21,6 +22,10 @@ export function addFork(program: Command, cli: Cli): void {
       'after this turn: the number of its turn_finished, as `boocode show --json` prints it; by default the last one',
     )
     .option('--title <title>', 'the new chat’s title (default: the other one’s, with “(fork)”)')
+    .option(
+      '--worktree [name]',
+      'the new chat gets a branch and a working tree of its own, with the files as they were at that answer',
+    )
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<ForkFlags>();
       const client = await connect(cli, flags);
@@ -28,10 +33,14 @@ export function addFork(program: Command, cli: Cli): void {
       const fork: ForkChat = {
         ...(flags.at === undefined ? {} : { at: seqOf(flags.at) }),
         ...(flags.title === undefined ? {} : { title: flags.title }),
+        ...(flags.worktree !== undefined && { isolation: 'worktree' as const }),
+        ...(typeof flags.worktree === 'string' && { worktree: { name: flags.worktree } }),
       };
       const forked = await client.fork(chat.id, fork);
       if (flags.json) return printJson(cli, forked);
       cli.terminal.out(`Forked into chat ${forked.id}: ${plainLine(forked.title)}\n`);
+      const { worktree } = forked;
+      if (worktree) cli.terminal.err(`· ${plainLine(`${worktree.branch} in ${worktree.path}`, 500)}\n`);
     });
 }
 

@@ -74,7 +74,11 @@ async function rewindFiles(
     if (planned.promptIds.length > 0) terminal.out(`${conversationText(planned, true)}\n`);
     for (const note of notes(files)) terminal.err(`· ${note}\n`);
   }
-  if (flags.dryRun || (files.count === 0 && planned.promptIds.length === 0)) return;
+  if (flags.dryRun) return;
+  if (files.count === 0 && planned.promptIds.length === 0) {
+    if (flags.json) printJson(cli, planned);
+    return;
+  }
   if (!flags.yes && !(await agrees(cli, files, flags))) return;
   const done = await client.rewind(chat.id, { ...asked, tree: files.tree });
   if (flags.json) return printJson(cli, done);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { BooClient, ListedWorktree } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
+import { discardWorktree } from './discard-worktree.ts';
 import { findChat } from './find-chat.ts';
 import { plainLine } from './plain-text.ts';
 import { ageText, type Cell, shortIds, tableText } from './table.ts';
@@ -44,7 +45,7 @@ export function addWorktree(program: Command, cli: Cli): void {
       const client = await connect(cli, flags);
       const result = await client.mergeWorktree(await idOf(client, given), {
         ...(into !== undefined && { into }),
-        ...(commit !== undefined && { commit }),
+        ...(commit !== undefined && { message: commit }),
       });
       if (flags.json) return printJson(cli, result);
       const { branch, base, commit: at, commits } = result;
@@ -86,11 +87,12 @@ export function addWorktree(program: Command, cli: Cli): void {
     .command('rm')
     .description('Remove a chat’s worktree and its branch, unless something would be lost')
     .argument('<chat>', 'the id of the chat, also of a deleted one, or the start of it')
-    .option('--discard', 'also if something would be lost')
+    .option('--discard', 'also if something would be lost: it is named')
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<WorktreeFlags>();
       const client = await connect(cli, flags);
-      const removed = await client.removeWorktree(await idOf(client, given), { discard: flags.discard });
+      const chatId = await idOf(client, given);
+      const removed = flags.discard ? await discardWorktree(cli, client, chatId) : await client.removeWorktree(chatId);
       if (flags.json) return printJson(cli, removed);
       const { branch, commit, isBranchKept } = removed;
       const was = commit === null ? '' : ` (it was at ${commit.slice(0, 10)})`;
@@ -124,10 +126,16 @@ function worktreeTable(items: readonly ListedWorktree[], { terminal }: Cli): str
     { text: plainLine(worktree.branch, 40) },
     { text: bytes === null ? '' : sizeText(bytes) },
     { text: lastUsedAt === null ? '' : ageText(lastUsedAt, nowMs) },
-    isHere ? { text: plainLine(wouldLose ?? 'nothing', 80) } : { text: 'it is on another host', format: 'dim' },
+    isHere ? lossCell(wouldLose) : { text: 'it is on another host', format: 'dim' },
     { text: plainLine(worktree.path, 200) },
   ]);
   return tableText([head, ...rows], terminal.outStyle);
+}
+
+function lossCell(losses: ListedWorktree['wouldLose']): Cell {
+  if (losses === null) return { text: 'unknown', format: 'dim' };
+  const text = losses.map(({ sentence }) => plainLine(sentence, 80)).join(' ');
+  return { text: text === '' ? 'nothing' : text };
 }
 
 export function sizeText(bytes: number): string {

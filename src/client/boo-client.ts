@@ -201,8 +201,11 @@ export interface BooClient {
   rebaseWorktree(chatId: string, rebase?: RebaseWorktree): Promise<WorktreeResult>;
   /** Removes the worktree, and keeps its branch. The chat goes on in the repository's directory. */
   releaseWorktree(chatId: string): Promise<RemovedWorktree>;
-  /** Removes the worktree and its branch; with `discard` whatever would be lost. */
-  removeWorktree(chatId: string, options?: { discard?: boolean | undefined }): Promise<RemovedWorktree>;
+  /**
+   * Removes the worktree and its branch. Where something would be lost it is refused, and `details` has all `losses`. With
+   * `discard: true` it goes, whatever would be lost; with `details.shown` only if it is still exactly what was named.
+   */
+  removeWorktree(chatId: string, options?: { discard?: boolean | string | undefined }): Promise<RemovedWorktree>;
   /**
    * The terminal of the chat's agent, which is started if necessary. Resolves when attached; throws
    * `terminal_unavailable` if the chat's backend has none.

@@ -37,6 +37,7 @@ export type { Chat, ChatPage, CreateChat, ForkChat, PatchChat, WarmedChat } from
 export type { ContentBlock } from '../protocol/content.ts';
 export type {
   ChangeDiff,
+  ChangedBy,
   ChangedFile,
   ChangeList,
   ChangeRefusal,
@@ -87,6 +88,7 @@ export type {
   RebaseWorktree,
   RemovedWorktree,
   Worktree,
+  WorktreeLoss,
   WorktreeResult,
 } from '../protocol/worktree.ts';
 
@@ -231,7 +233,11 @@ export function createClient(options: ClientOptions): BooClient {
         timeoutMs: forkTimeoutMs,
       }),
     fork: (chatId, fork = {}) =>
-      wire.request(`${chatPath(chatId)}/fork`, { method: 'POST', body: fork, timeoutMs: forkTimeoutMs }),
+      wire.request(`${chatPath(chatId)}/fork`, {
+        method: 'POST',
+        body: fork,
+        timeoutMs: fork.isolation === 'worktree' ? worktreeTimeoutMs : forkTimeoutMs,
+      }),
     listWorktrees: async ({ making } = {}) => {
       const query = { making: making === true ? 'true' : undefined };
       return (await wire.request<{ items: ListedWorktree[] }>('/v1/worktrees', { query, ...slowly })).items;
@@ -244,7 +250,7 @@ export function createClient(options: ClientOptions): BooClient {
     removeWorktree: (chatId, { discard } = {}) =>
       wire.request(`${chatPath(chatId)}/worktree`, {
         method: 'DELETE',
-        query: { discard: discard === true ? 'true' : undefined },
+        query: { discard: discard?.toString() },
         ...slowly,
       }),
     warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),

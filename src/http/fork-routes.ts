@@ -1,6 +1,7 @@
 import type { Chats } from '../chats/chats.ts';
 import { chat, forkChat } from '../protocol/chat.ts';
 import { chatPath } from './parameters.ts';
+import { patiently } from './patiently.ts';
 import { json, route, type Route } from './route.ts';
 
 export function forkRoutes(chats: Chats): Route[] {
@@ -11,15 +12,16 @@ export function forkRoutes(chats: Chats): Route[] {
         method: 'POST',
         path: '/v1/chats/{chatId}/fork',
         policy: 'bearer',
-        errors: ['chat_busy'],
+        errors: ['chat_busy', 'worktree_refused', 'changes_unavailable', 'workspace_missing'],
         summary: 'Fork a chat: a new one begins with everything that was said up to the end of a turn',
         responses: { 201: { description: 'The new chat; Location is its address.', schema: chat } },
       },
       { params: chatPath, body: forkChat },
-      async ({ params, body, actor }) => {
-        const forked = await chats.forkChat(actor, params.chatId, body);
-        return json(201, forked, { location: `/v1/chats/${forked.id}` });
-      },
+      ({ params, body, actor, request, env }) =>
+        patiently(request, env, async (signal) => {
+          const forked = await chats.forkChat(actor, params.chatId, body, signal);
+          return json(201, forked, { location: `/v1/chats/${forked.id}` });
+        }),
     ),
   ];
 }

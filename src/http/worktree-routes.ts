@@ -6,6 +6,12 @@ import { json, route, type Route } from './route.ts';
 
 const errors = ['worktree_refused', 'chat_busy', 'chat_elsewhere', 'workspace_missing'] as const;
 
+/** Although something would be lost: whatever it is, or only what a refusal has named, by its `shown`. */
+const discard = z
+  .string()
+  .regex(/^(?:true|false|[0-9a-f]{64})$/, 'must be true, false, or the shown of a refusal')
+  .default('false');
+
 export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[] {
   return [
     route(
@@ -67,12 +73,11 @@ export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[]
         errors: [...errors],
         responses: { 200: { description: 'The worktree and its branch are gone.', schema: removedWorktree } },
       },
-      { params: chatPath, query: z.strictObject({ discard: z.enum(['true', 'false']).default('false') }) },
-      async ({ params, query, actor }) =>
-        json(
-          200,
-          await worktrees.remove(actor, params.chatId, { keepsBranch: false, discards: query.discard === 'true' }),
-        ),
+      { params: chatPath, query: z.strictObject({ discard }) },
+      async ({ params, query, actor }) => {
+        const discards = query.discard === 'true' || (query.discard !== 'false' && query.discard);
+        return json(200, await worktrees.remove(actor, params.chatId, { keepsBranch: false, discards }));
+      },
     ),
     route(
       {

@@ -1,5 +1,6 @@
 /** What has changed in the working tree of a chat's directory. */
 import { z } from 'zod';
+import { unfinished } from './unfinished.ts';
 
 /** Why changes cannot be told: `reason` of the error `changes_unavailable`. */
 export const changesProblems = [
@@ -30,9 +31,6 @@ export const changeRefusals = [
   'git_failed',
 ] as const;
 export type ChangeRefusal = (typeof changeRefusals)[number];
-
-export const unfinished = ['merge', 'rebase', 'am', 'cherry-pick', 'revert'] as const;
-export type Unfinished = (typeof unfinished)[number];
 
 export const changeStatuses = ['added', 'modified', 'deleted', 'renamed', 'type_changed'] as const;
 
@@ -143,6 +141,8 @@ export const changeDiff = z
     isTruncated: z.boolean(),
     /** It contains something that is not UTF-8, which was replaced. */
     isLossy: z.boolean(),
+    /** The diff in base64, only if it is not UTF-8. */
+    diffBytes: z.string().optional(),
   })
   .meta({ id: 'ChangeDiff' });
 export type ChangeDiff = z.infer<typeof changeDiff>;
@@ -200,7 +200,7 @@ export const stageChanges = z.strictObject({ paths: files.min(1).max(maxFilesAtO
 export type StageChanges = z.infer<typeof stageChanges>;
 export type NamedFile = StageChanges['paths'][number];
 
-/** Which ones are staged now, of those that were named. */
+/** How many paths were named, the old ones of renamed files too. */
 export const stagedChanges = z.object({ chatId: z.uuid(), count: z.int() }).meta({ id: 'StagedChanges' });
 export type StagedChanges = z.infer<typeof stagedChanges>;
 

@@ -227,6 +227,8 @@ export type Chat = z.infer<typeof chat>;
 export const warmedChat = chat.pick({ state: true }).meta({ id: 'WarmedChat' });
 export type WarmedChat = z.infer<typeof warmedChat>;
 
+const isolation = z.enum(['none', 'worktree']);
+
 export const createChat = z
   .strictObject(shapeOf('create'))
   .omit({ archived: true })
@@ -235,7 +237,7 @@ export const createChat = z
     cwd: chatSettings.cwd.create,
     agent: registeredName.optional(),
     /** `worktree`: the chat gets a working tree and a branch of its own, made from the repository of `cwd`. */
-    isolation: z.enum(['none', 'worktree']).optional(),
+    isolation: isolation.optional(),
     /** Only with isolation `worktree`. */
     worktree: newWorktree.optional(),
     /** Any id that attempts at the same prompt share. */
@@ -270,6 +272,10 @@ export const forkChat = z
     at: z.int().min(1).optional(),
     /** By default the other chat's title, with `(fork)`. */
     title: title.optional(),
+    /** `worktree`: the new chat gets a worktree and branch of its own, with the files as they were at the end of that turn. */
+    isolation: isolation.optional(),
+    /** Only with isolation `worktree`. */
+    worktree: newWorktree.pick({ name: true }).optional(),
   })
   .meta({ id: 'ForkChat' });
 export type ForkChat = z.infer<typeof forkChat>;

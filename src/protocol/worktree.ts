@@ -1,7 +1,10 @@
 /** A chat's own working tree and branch, made by git from the repository of its directory. */
 import { z } from 'zod';
 
-/** Why something about a worktree was refused: `reason` of the error `worktree_refused`. Nothing has changed then. */
+/**
+ * Why something about a worktree was refused: `reason` of the error `worktree_refused`. Nothing has changed then. Where
+ * something would be lost, `losses` has all of it, `reason` is that of the first one, and `shown` names exactly that.
+ */
 export const worktreeProblems = [
   'no_repository', // the directory is in no repository, or in none with a working tree
   'no_commit', // the repository has no commit yet
@@ -77,7 +80,7 @@ export const mergeWorktree = z
     /** By default the branch that it was made from. */
     into: branchName,
     /** Commits everything that is not ignored first, with this message. */
-    commit: z
+    message: z
       .string()
       .trim()
       .min(1)
@@ -119,6 +122,12 @@ export const removedWorktree = z
   .meta({ id: 'RemovedWorktree' });
 export type RemovedWorktree = z.infer<typeof removedWorktree>;
 
+/** Something that would be lost with a worktree. */
+export const worktreeLoss = z
+  .object({ reason: z.enum(worktreeProblems), sentence: z.string() })
+  .meta({ id: 'WorktreeLoss' });
+export type WorktreeLoss = z.infer<typeof worktreeLoss>;
+
 export const listedWorktree = z
   .object({
     chatId: z.uuid(),
@@ -133,8 +142,8 @@ export const listedWorktree = z
     bytes: z.number().nullable(),
     /** When something in it was last changed. */
     lastUsedAt: z.iso.datetime().nullable(),
-    /** What would be lost with it, in one sentence; null if nothing would be, or if that cannot be told. */
-    wouldLose: z.string().nullable(),
+    /** All that would be lost with it and its branch, empty if nothing would be; null if that cannot be told. */
+    wouldLose: z.array(worktreeLoss).nullable(),
     /** What is being done with it now: `checkout`, `copy` or `setup`, and the last line of the setup command. */
     progress: z.object({ step: z.enum(['checkout', 'copy', 'setup']), line: z.string() }).nullable(),
   })

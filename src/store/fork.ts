@@ -59,6 +59,8 @@ export interface Fork {
   /** Entries before that, which are not copied either. */
   left: readonly number[];
   agentDirectory: AgentDirectory | null;
+  /** It has a worktree, which has been made: the fork is stored only if that has not been given up meanwhile. */
+  isIsolated: boolean;
   /** What follows in the new log. */
   events: readonly EventBody[];
 }
@@ -78,7 +80,7 @@ export async function insertFork(slow: SlowLane, fork: Fork): Promise<boolean> {
   return rows.length === 1;
 }
 
-function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, events }: Fork) {
+function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, isIsolated, events }: Fork) {
   const { chatId: parent, seq: at } = from;
   const { id, ...rest } = newChatColumns(db, chat);
   const columns = {
@@ -94,8 +96,13 @@ function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, even
   const replaced = (places: readonly ((sessionId: string) => string)[]) =>
     places.reduce((all, of) => db`replace(${all}, ${of(sessions.from)}, ${of(sessions.to)})`, db`entry::text`);
   return db<{ id: string }[]>`
-    with parent as materialized (
-      select id from boocode.chats where id = ${parent} and importing_session is null for key share
+    with ready as (
+      update boocode.worktrees set state = 'ready' where chat_id = ${id} and state in ('making', 'ready') returning chat_id
+    ),
+    parent as materialized (
+      select id from boocode.chats where id = ${parent} and importing_session is null
+        and (${!isIsolated}::boolean or exists (select from ready))
+      for key share
     ),
     made as (
       insert into boocode.chats (id ${names}) select ${id}::uuid ${values} from parent

@@ -72,9 +72,12 @@ async function select(db: Sql, chatId: string | null): Promise<WorktreeRow[]> {
   return rows.map(({ place, ...row }) => ({ ...row, place: JSON.parse(place) as StoredWorktree }));
 }
 
-/** The other chats that work there, without archived ones. */
+/** The other chats that work there, or whose agent has gone there, without archived ones. */
 export async function chatsIn(db: Sql, path: string, but: string): Promise<{ id: string; title: string | null }[]> {
   return db<{ id: string; title: string | null }[]>`
     select id, title from boocode.chats
-    where id <> ${but} and not archived and (cwd = ${path} or starts_with(cwd, ${`${path}/`})) limit 5`;
+    where id <> ${but} and not archived and exists (
+      select from unnest(array[cwd, agent_directory ->> 'cwd', agent_directory ->> 'worktree']) as place
+      where place = ${path} or starts_with(place, ${`${path}/`})
+    ) limit 5`;
 }

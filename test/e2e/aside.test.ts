@@ -39,18 +39,25 @@ describe('on claude_sdk', () => {
   test('ASIDE-3: a running turn goes on, and a cold chat is started for it', async () => {
     const { client } = server;
     const { id } = await server.createChat();
-    let aside: Promise<{ answer: string }> | undefined;
-    const turn = await runTurn(client, id, 'stream 400 tokens', {
+    let aside: Promise<string> | undefined;
+    const turn = await runTurn(client, id, 'hold', {
       onItem: (item) => {
-        if (item.kind === 'delta') aside ??= client.aside(id, 'what did I say');
+        if (item.kind !== 'delta') return;
+        // The turn cannot end before the question is answered.
+        aside ??= client.aside(id, 'what did I say').then(async ({ answer }) => {
+          expect(server.model.held).toBe(1);
+          expect((await client.getChat(id)).state).toBe('running');
+          server.model.release();
+          return answer;
+        });
       },
     });
     expect(turn.finished.outcome).toBe('completed');
-    expect((await aside!).answer).toBe('You said: "stream 400 tokens".');
+    expect(await aside).toBe('You said: "hold".');
     await server.restart();
     expect((await server.client.getChat(id)).state).toBe('cold');
-    expect(await server.client.aside(id, 'what did I say')).toEqual({ answer: 'You said: "stream 400 tokens".' });
-    expect((await runTurn(server.client, id, 'what did I say')).text).toBe('You said: "stream 400 tokens".');
+    expect(await server.client.aside(id, 'what did I say')).toEqual({ answer: 'You said: "hold".' });
+    expect((await runTurn(server.client, id, 'what did I say')).text).toBe('You said: "hold".');
   });
 });
 

@@ -99,4 +99,11 @@ test('CLI-28 CHANGE-14 CHANGE-16 CHANGE-18 CHANGE-22: people stage, discard and 
   const all = await run(['--all', '-m', 'Rest', '--json']);
   expect(JSON.parse(all.out)).toMatchObject({ branch: 'main', subject: 'Rest', skipped: [] });
   expect(await run(['-m', 'Nothing'])).toMatchObject({ code: 1 });
+  git(top, 'checkout', '-q', '-f', '-b', 'other', 'HEAD~1');
+  git(top, 'commit', '-q', '--allow-empty', '-m', 'Other');
+  git(top, 'checkout', '-q', '-f', 'main');
+  git(top, 'merge', '-q', '--no-commit', '--no-ff', 'other');
+  expect((await run(['-m', 'Both'])).err).toContain('A merge is not finished');
+  expect(await run(['-m', 'Both', '--during', 'merge'])).toMatchObject({ code: 0 });
+  expect(git(top, 'log', '-1', '--format=%s %p').split(' ')).toHaveLength(3);
 });

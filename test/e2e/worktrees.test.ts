@@ -1,5 +1,5 @@
 // Chats with a worktree of their own, from the command line, with the real program and real git.
-import { existsSync, readFileSync, realpathSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Chat, ListedWorktree } from '../../src/client/client.ts';
@@ -7,6 +7,8 @@ import { runCli } from '../../src/cli/run.ts';
 import { createFakeTerminal } from '../support/fake-terminal.ts';
 import { git, initRepository } from '../support/git-repository.ts';
 import { openServer, type TestServer } from '../support/server.ts';
+import { runTurn } from '../support/turns.ts';
+import { until } from '../support/until.ts';
 
 let server: TestServer;
 let top: string;
@@ -25,19 +27,22 @@ function newRepository(): void {
   git(top, 'config', 'user.email', 'test@example.com');
 }
 
-async function boocode(...words: string[]) {
+function start(...words: string[]) {
   const terminal = createFakeTerminal();
   const env = { BOOCODE_URL: server.url, BOOCODE_TOKEN: server.token, HOME: '/nonexistent' };
   const cli = { terminal, env, exitCode: 0 };
-  await runCli(cli, words);
-  return { code: cli.exitCode, out: terminal.stdout, err: terminal.stderr };
+  const done = runCli(cli, words).then(() => ({ code: cli.exitCode, out: terminal.stdout, err: terminal.stderr }));
+  return { terminal, done };
 }
+const boocode = (...words: string[]) => start(...words).done;
 const free = ['--permission-mode', 'bypassPermissions'];
 
 test('CLI-29: a chat works on its own branch, which is merged and removed', async () => {
   newRepository();
-  git(top, 'config', 'boocode.setup', 'touch from-setup');
-  const begun = await boocode(
+  // It goes on once its line was shown.
+  const go = join(server.workDir, `go-${number}`);
+  git(top, 'config', 'boocode.setup', `echo installing; until test -e '${go}'; do sleep 0.1; done; touch from-setup`);
+  const { terminal, done } = start(
     'chat',
     'write notes.txt: hello',
     '--cwd',
@@ -47,6 +52,9 @@ test('CLI-29: a chat works on its own branch, which is merged and removed', asyn
     '--trust',
     ...free,
   );
+  await until(() => terminal.stderr.includes('· setup installing\n'));
+  writeFileSync(go, '');
+  const begun = await done;
   expect(begun).toMatchObject({ code: 0 });
   expect(begun.err).toContain(`boocode/login in ${top}.worktrees/login`);
   expect(existsSync(join(top, 'notes.txt'))).toBe(false);
@@ -96,4 +104,38 @@ test('CLI-30 BRANCH-13: one prompt is tried several times, and one attempt is ke
   expect(archived).toBe(true);
   expect((await server.client.listChats({ group: group! })).items).toHaveLength(2);
   expect((await boocode('chat', 'x', '--cwd', top, '--worktree', 'two words')).err).toContain('a name without spaces');
+});
+
+test('FORK-1 FORK-12: a fork with a worktree has the files of its answer, and the agent knows no later ones', async () => {
+  newRepository();
+  const { client } = server;
+  const { id } = await client.createChat({ cwd: top, permissionMode: 'bypassPermissions' });
+  await runTurn(client, id, 'write notes.txt: one');
+  git(top, 'add', 'notes.txt');
+  git(top, 'commit', '-q', '-m', 'One');
+  const { finished } = await runTurn(client, id, 'write notes.txt: two');
+  await runTurn(client, id, 'write notes.txt: three');
+  git(top, 'commit', '-q', '-a', '-m', 'Three');
+  const forked = await boocode('fork', id, '--at', String(finished.seq), '--worktree', 'again', '--json');
+  const fork = JSON.parse(forked.out) as Chat;
+  const at = `${top}.worktrees/again`;
+  expect(fork).toMatchObject({
+    cwd: at,
+    worktree: { branch: 'boocode/again', base: 'main', path: at },
+    forkedFrom: { chatId: id, seq: finished.seq },
+  });
+  expect(readFileSync(join(at, 'notes.txt'), 'utf8')).toBe('two\n');
+  expect(git(at, 'log', '--format=%s')).toBe('One\nFirst');
+  expect(git(at, 'status', '--porcelain')).toBe('M notes.txt');
+  expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('three\n');
+  expect((await runTurn(client, fork.id, 'what did I say')).text).toBe(
+    'You said: "write notes.txt: one", "write notes.txt: two".',
+  );
+  await runTurn(client, fork.id, 'run: touch more.txt');
+  expect([existsSync(join(at, 'more.txt')), existsSync(join(top, 'more.txt'))]).toEqual([true, false]);
+  // Nothing is left of one that cannot be made.
+  const chats = (await client.listChats()).items.length;
+  const taken = await boocode('fork', id, '--at', String(finished.seq), '--worktree', 'again');
+  expect(taken.err).toContain('There is a branch boocode/again already.');
+  expect((await client.listChats()).items).toHaveLength(chats);
 });

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { BooError } from '../../src/protocol/error.ts';
 import { type Chat, type ForkChat, initialSettings, type PatchChat } from '../../src/protocol/chat.ts';
 import type { AskAside } from '../../src/protocol/aside.ts';
 import type { ContentBlock } from '../../src/protocol/content.ts';
@@ -98,6 +99,8 @@ export interface StubServer {
   readonly filesRewind: FilesRewind;
   /** `METHOD /path` of every request. */
   readonly requests: string[];
+  /** What was asked about changes. */
+  readonly queries: URLSearchParams[];
   addChat(fields?: Partial<Chat>): Chat;
   append(chatId: string, body: EventBody): Event;
   /** As after a restore: the chat has another log, with these events. */
@@ -110,6 +113,8 @@ export interface StubServer {
   dropFeeds(): void;
   /** How many readers follow the chat. */
   readers(chatId: string): number;
+  /** How many of the next prompts are refused for good. */
+  refusePrompts: number;
   /** How many of the next answers to decisions get an error. */
   refuseAnswers: number;
   signInLink: SignInLink;
@@ -117,6 +122,10 @@ export interface StubServer {
   readonly signInCodes: string[];
   onPrompt: (chatId: string, promptId: string, content: readonly ContentBlock[]) => void;
   onInterrupt: (chatId: string) => void;
+  /** What a step on a chat's worktree answers; an error is what it is refused with. */
+  onWorktree: (chatId: string, step: { name: string; discard: string | null; body: unknown }) => object;
+  /** A side question waits for it. */
+  onAside: () => Promise<void>;
   /** Returns the problem that a PATCH gets, or undefined if the PATCH is accepted. */
   onPatch: (chatId: string, body: unknown) => { status: number; code: string; detail: string } | undefined;
   /** Runs a scripted turn; an error after `close` is ignored. */
@@ -185,7 +194,11 @@ export async function openStubServer(): Promise<StubServer> {
     if (id === undefined) {
       if (request.method === 'GET') {
         const archived = url.searchParams.get('archived') ?? 'any';
-        const items = stub.chats.filter((each) => archived === 'any' || String(each.archived) === archived);
+        const group = url.searchParams.get('group');
+        const items = stub.chats.filter(
+          (each) =>
+            (archived === 'any' || String(each.archived) === archived) && (group === null || each.group === group),
+        );
         return json(200, { items, next: null });
       }
       return json(201, stub.addChat(body as Partial<Chat>));
@@ -206,6 +219,7 @@ export async function openStubServer(): Promise<StubServer> {
       return json(200, asked);
     }
     if (part === 'changes') {
+      stub.queries.push(url.searchParams);
       const told = stub.changes.get(chat.id);
       if (!told) return problem(409, 'changes_unavailable', 'It is not in a git repository.');
       return json(200, url.pathname.endsWith('/diff') ? told.diff : told.list);
@@ -219,6 +233,12 @@ export async function openStubServer(): Promise<StubServer> {
       const forked = stub.addChat({ title, forkedFrom: { chatId: chat.id, seq: at ?? chat.head } });
       return json(201, forked);
     }
+    if (part === 'worktree') {
+      const name = request.method === 'DELETE' ? 'remove' : (url.pathname.split('/').at(-1) ?? '');
+      const told = stub.onWorktree(chat.id, { name, discard: url.searchParams.get('discard'), body });
+      return told instanceof BooError ? problem(409, told.code, told.message, told.details) : json(200, told);
+    }
+    if (part === 'aside') await stub.onAside();
     if (part === 'aside') return json(200, { answer: `\u001b[2JAbout ${(body as AskAside).question}` });
     if (part === 'rewind') {
       const { what, undo, dryRun } = body as RewindChat;
@@ -232,6 +252,10 @@ export async function openStubServer(): Promise<StubServer> {
       return stub.onInterrupt(chat.id);
     }
     if (part === 'prompts') {
+      if (stub.refusePrompts > 0) {
+        stub.refusePrompts -= 1;
+        return problem(409, 'prompt_conflict', 'It cannot be stored.');
+      }
       const { id: promptId = randomUUID(), content } = body as SubmitPrompt;
       const known = logOf(chat.id).find((event) => event.type === 'prompt_accepted' && event.promptId === promptId);
       const blocks = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content;
@@ -265,11 +289,12 @@ export async function openStubServer(): Promise<StubServer> {
     token,
     chats: [],
     rewinds: [],
-    filesRewind,
+    filesRewind: { ...filesRewind },
     decisions: [],
     trusts: new Map(),
     changes: new Map(),
     requests: [],
+    queries: [],
     inBackground(work) {
       void work.catch((error: unknown) => {
         if (!isClosed) throw error;
@@ -367,11 +392,14 @@ export async function openStubServer(): Promise<StubServer> {
       for (const open of feeds.values()) for (const feed of open) feed.destroy();
     },
     readers: (chatId) => feedsOf(chatId).size,
+    refusePrompts: 0,
     refuseAnswers: 0,
     signInCodes: [],
     signInLink: { url: '', expiresAt: at, loopback: true },
     onPrompt: () => {},
     onInterrupt: () => {},
+    onWorktree: () => new BooError('worktree_refused', 'It has none.', { details: { reason: 'no_worktree' } }),
+    onAside: () => Promise.resolve(),
     onPatch: () => undefined,
     close: () =>
       new Promise((resolve) => {

@@ -34,7 +34,7 @@ import * as rewinds from './rewind-files.ts';
 import { readMissed } from './missed.ts';
 import { PrivateGit } from './private-git.ts';
 import { Repositories, type Repository } from './repository.ts';
-import { findSnapshot, readHead, removeSnapshots, topOfSnapshot } from './snapshot-refs.ts';
+import { endSuffix, findSnapshot, readHead, readSnapshot, removeSnapshots, topOfSnapshot } from './snapshot-refs.ts';
 import { takeEndSnapshot, takeSnapshot, type TurnStart } from './take-snapshot.ts';
 import { unavailable } from './unavailable.ts';
 import { readWorkingTree, type WorkingTree } from './working-tree.ts';
@@ -227,8 +227,8 @@ export class Changes {
     const { message, during, paths, all } = request;
     const named = paths ? allBytesOf(paths) : null;
     return this.#write(chat, isTrusted, async ({ hand, view, head }) => {
-      if (all) await stage(hand, await changedPaths(view, await head()));
-      return commit(hand, { message, during, paths: named, head: await head() });
+      const at = await head();
+      return commit(hand, { message, during, paths: named, all: all ? await changedPaths(view, at) : null, head: at });
     });
   }
 
@@ -240,6 +240,22 @@ export class Changes {
   /** Throws `changes_unavailable`, `change_refused`. */
   undo(chat: ChangingChat, id: string, isTrusted: boolean): Promise<ShownPath[]> {
     return this.#write(chat, isTrusted, (parts) => undoDiscard(parts, id));
+  }
+
+  /** The commit that was checked out at the end of a turn, and a snapshot of the files. Throws `changes_unavailable`. */
+  async atEnd(
+    chat: ChangingChat,
+    chatIds: readonly string[],
+    turnId: string,
+  ): Promise<{ commit: string; files: string }> {
+    return this.#read(chat, async ({ git, env }) => {
+      for (const chatId of chatIds) {
+        const files = await findSnapshot(git.repository, env, chatId, `${turnId}${endSuffix}`);
+        const commit = files === null ? null : (await readSnapshot(git, files)).head;
+        if (files !== null && commit !== null) return { commit, files };
+      }
+      throw unavailable('no_snapshot', `No snapshot of ${git.repository.top} was taken at the end of that turn.`);
+    });
   }
 
   /** What a rewind of files would change. Throws `changes_unavailable`. */
@@ -279,18 +295,28 @@ export class Changes {
     throw unavailable('no_snapshot', `The snapshot is of ${top}, which is not of this repository any more.`);
   }
 
-  /** Removes the chat's snapshots and what is kept beside them. Never rejects: the repositories may be gone. */
+  /**
+   * Removes the chat's snapshots and what is kept beside them. Never rejects: the repositories may be gone. What cannot be
+   * removed now is remembered for the sweep.
+   */
   async erase(chatId: string): Promise<void> {
     const { dataDir, env } = this.#options;
     this.#watches.end(chatId);
     const { turns, reads } = this.#lanesOf(chatId);
     const task = async (): Promise<void> => {
-      for (const { commonDirectory } of await keptOf(dataDir, chatId)) {
+      let isDone = true;
+      for (const { folder, commonDirectory } of await keptOf(dataDir, chatId)) {
         // A linked working tree may be gone; its repository has the snapshots.
         const own = { ...env, GIT_DIR: commonDirectory };
-        await removeSnapshots({ top: commonDirectory }, own, chatId).catch(() => undefined);
+        const removing = removeSnapshots({ top: commonDirectory }, own, chatId);
+        const isGone = await removing.then(
+          () => true,
+          () => !existsSync(commonDirectory),
+        );
+        if (isGone) await rm(folder, { recursive: true, force: true });
+        else isDone = false;
       }
-      await rm(folderOf(dataDir, chatId), { recursive: true, force: true });
+      if (isDone) await rm(folderOf(dataDir, chatId), { recursive: true, force: true });
     };
     await this.#track(turns(() => reads.view(() => reads.watch(task)))).catch(() => undefined);
     this.#lanes.delete(chatId);

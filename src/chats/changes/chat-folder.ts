@@ -6,6 +6,8 @@ import { copyIndex } from './working-tree.ts';
 import { type Repository, stamp } from './repository.ts';
 
 export interface Kept {
+  /** What is kept about one working tree. */
+  folder: string;
   /** Where the chat's snapshots are. */
   commonDirectory: string;
 }
@@ -23,7 +25,7 @@ export async function openFolder(dataDir: string, chatId: string, repository: Re
     if (error.code !== 'EEXIST') throw error;
   });
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const kept: Kept = { commonDirectory: repository.commonDirectory };
+  const kept: Omit<Kept, 'folder'> = { commonDirectory: repository.commonDirectory };
   await writeFile(join(folder, 'kept.json'), JSON.stringify(kept));
   return folder;
 }
@@ -32,10 +34,14 @@ export async function openFolder(dataDir: string, chatId: string, repository: Re
 export async function keptOf(dataDir: string, chatId: string): Promise<Kept[]> {
   const own = folderOf(dataDir, chatId);
   const names = await readdir(own).catch(() => []);
-  const texts = await Promise.all(
-    names.map((name) => readFile(join(own, name, 'kept.json'), 'utf8').catch(() => null)),
+  const found = await Promise.all(
+    names.map(async (name): Promise<Kept[]> => {
+      const folder = join(own, name);
+      const text = await readFile(join(folder, 'kept.json'), 'utf8').catch(() => null);
+      return text === null ? [] : [{ ...(JSON.parse(text) as Omit<Kept, 'folder'>), folder }];
+    }),
   );
-  return texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as Kept]));
+  return found.flat();
 }
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

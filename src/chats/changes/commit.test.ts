@@ -1,5 +1,5 @@
 // Commits in real repositories.
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ChangingRepository } from '../../../test/support/changing-repository.ts';
@@ -103,6 +103,56 @@ describe.each([false, true])('CHANGE-20: a commit (trusted: %s)', (isTrusted) =>
     await changes.close();
   });
 
+  test('of everything that is refused leaves what is staged as it was', async () => {
+    repository.commit({ 'a.txt': '1\n', 'b.txt': '1\n' });
+    repository.write('b.txt', '2\n');
+    repository.git('add', 'b.txt');
+    repository.write('a.txt', '2\n');
+    repository.write('new.txt', '1\n');
+    const before = status();
+    repository.git('config', '--unset', 'user.name');
+    repository.git('config', '--unset', 'user.email');
+    repository.git('config', 'user.useConfigOnly', 'true');
+    const changes = repository.open({}, { PATH: process.env['PATH'], HOME: repository.root });
+    const work = changes.commit(repository.chat, { message: 'x', all: true }, isTrusted);
+    expect(await repository.reasonOf(work)).toBe('identity_missing');
+    await changes.close();
+    expect(status()).toEqual(before);
+    writeFileSync(join(repository.top, '.git/index.lock'), '');
+    expect(await refusal({ all: true }, isTrusted)).toBe('index_locked');
+    rmSync(join(repository.top, '.git/index.lock'));
+    expect(status()).toEqual(before);
+    repository.git('config', 'user.name', 'Ann');
+    repository.git('config', 'user.email', 'ann@example.com');
+    await commit({ all: true }, isTrusted);
+    expect([committed(), status()]).toEqual([['A\tnew.txt', 'M\ta.txt', 'M\tb.txt'], []]);
+    expect(readdirSync(join(repository.top, '.git')).filter((name) => name.includes('.lock'))).toEqual([]);
+  });
+
+  test('of everything takes no conflict for resolved, however often it is asked for', async () => {
+    repository.commit({ 'a.txt': '1\n' });
+    repository.git('checkout', '-q', '-b', 'other');
+    repository.commit({ 'a.txt': '2\n' });
+    repository.git('checkout', '-q', 'main');
+    repository.commit({ 'a.txt': '3\n' });
+    expect(() => repository.git('merge', 'other')).toThrow('Command failed');
+    const unmerged = repository.git('ls-files', '--unmerged');
+    for (const _time of [1, 2]) {
+      expect(await refusal({ all: true, during: 'merge' }, isTrusted)).toBe('conflicts');
+      expect(repository.git('ls-files', '--unmerged')).toBe(unmerged);
+    }
+    repository.write('a.txt', '23\n');
+    repository.git('add', 'a.txt');
+    repository.write('b.txt', '1\n');
+    const before = status();
+    expect(await refusal({ all: true }, isTrusted)).toBe('in_progress');
+    expect(status()).toEqual(before);
+    if (!isTrusted) return;
+    await commit({ all: true, during: 'merge' }, true);
+    expect(repository.git('log', '-1', '--format=%p').split(' ')).toHaveLength(2);
+    expect(status()).toEqual([]);
+  });
+
   test('is refused with conflicts, and in the middle of a rebase or a merge unless that was said', async () => {
     repository.commit({ 'a.txt': '1\n' });
     repository.git('checkout', '-q', '-b', 'other');
@@ -178,6 +228,20 @@ describe('CHANGE-21: hooks and signatures', () => {
     await expect(work).rejects.toThrow('lint: a.txt is ugly');
     expect(await repository.reasonOf(work)).toBe('hook_refused');
     expect([repository.git('log', '--format=%s'), status()]).toEqual(['First', ['?? a.txt']]);
+    // Whatever is to be committed.
+    expect(await refusal({ all: true }, true)).toBe('hook_refused');
+    expect(status()).toEqual(['?? a.txt']);
+    // The hook sees what would be committed.
+    addHooks({ 'pre-commit': 'test "$(git diff --cached --name-only)" = a.txt && git rm -q --cached a.txt; exit 1' });
+    expect(await refusal({ all: true }, true)).toBe('hook_refused');
+    expect(status()).toEqual(['?? a.txt']);
+  });
+
+  test('may change what is committed, and what is staged follows', async () => {
+    addHooks({ 'pre-commit': 'echo formatted > a.txt; git add a.txt' });
+    repository.write('a.txt', '1\n');
+    await commit({ all: true }, true);
+    expect([repository.git('show', 'HEAD:a.txt'), status()]).toEqual(['formatted', []]);
   });
 
   test('a file that a filter stores as something else is committed only where the directory is trusted', async () => {
@@ -185,7 +249,10 @@ describe('CHANGE-21: hooks and signatures', () => {
     repository.commit({ '.gitattributes': '*.big filter=big\n' });
     repository.write('a.big', 'text\n');
     expect(await refusal(named('a.big'))).toBe('untrusted');
+    repository.write('b.txt', '1\n');
     expect(await refusal({ all: true })).toBe('untrusted');
+    expect(repository.git('diff', '--cached', '--name-only')).toBe('');
+    rmSync(join(repository.top, 'b.txt'));
     expect(ran()).toEqual([]);
     await commit(named('a.big'), true);
     expect(repository.git('show', 'HEAD:a.big')).toBe('TEXT');

@@ -5,8 +5,9 @@
 import { constants, existsSync } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { CommittedChanges, Unfinished } from '../../protocol/changes.ts';
+import type { CommittedChanges } from '../../protocol/changes.ts';
 import { toBooError } from '../../protocol/error.ts';
+import type { Unfinished } from '../../protocol/unfinished.ts';
 import { complaint, type GitBytes } from '../workspaces/git.ts';
 import { copyIndex } from './working-tree.ts';
 import type { Hand } from './hand.ts';
@@ -15,12 +16,15 @@ import { joined, keyOf } from './named-files.ts';
 import { splitPaths } from './paths.ts';
 import { refused } from './refused.ts';
 import { emptyTrees } from './repository.ts';
+import { withNextIndex } from './next-index.ts';
 import { entriesIn, setEntries, stage } from './staging.ts';
 
 export interface CommitRequest {
   message: string;
   /** Exactly these; null commits what is staged. */
   paths: readonly Buffer[] | null;
+  /** What has changed, to be staged first. It is staged only if the commit is made. */
+  all: readonly Buffer[] | null;
   during: Unfinished | undefined;
   head: string | null;
 }
@@ -73,21 +77,26 @@ async function assertFinished(hand: Hand, { during, paths }: CommitRequest): Pro
   }
 }
 
-async function commitAsPerson(hand: Hand, { message, paths, head }: CommitRequest): Promise<string> {
-  // Git knows only the names of files that are in the index.
-  const added = paths ? await unknown(hand, paths) : [];
-  if (added.length > 0) await stage(hand, added);
+async function commitAsPerson(hand: Hand, request: CommitRequest): Promise<string> {
+  const { paths, all } = request;
+  if (!paths && !all) return runCommit(hand, request);
+  return withNextIndex(hand, async (index) => {
+    // Git knows only the names of files that are in the index.
+    const added = all ?? (await unknown(hand, paths ?? []));
+    if (added.length > 0) await stage(hand, added, index);
+    return runCommit(hand, request, index);
+  });
+}
+
+async function runCommit(hand: Hand, { message, paths, head }: CommitRequest, index?: string): Promise<string> {
   const only = paths ? ['--only', '--pathspec-from-file=-', '--pathspec-file-nul'] : [];
   const result = await hand.asPerson(['commit', '--quiet', '--cleanup=whitespace', `--message=${message}`, ...only], {
     ...(paths && { input: joined(paths) }),
+    ...(index !== undefined && { index }),
   });
   const now = text(await hand.ask(['rev-parse', '--quiet', '--verify', 'HEAD'], { mayEndWith: [0, 1] }));
   // A hook that fails after the commit does not undo it.
   if (now !== '' && now !== head && result.code === 0) return now;
-  await setEntries(
-    hand,
-    added.map((path) => ({ path, entry: null })),
-  ).catch(() => undefined);
   throw await whyRefused(hand, result);
 }
 
@@ -124,39 +133,65 @@ const identityMissing = (): Error =>
 const nothingStaged = (): Error => refused('nothing_staged', 'Nothing is staged that differs from the last commit.');
 
 /** Without hooks and signatures, and looking at no file that git would have to filter. */
-async function commitPlainly(hand: Hand, { message, paths, head }: CommitRequest): Promise<string> {
-  const index = join(hand.own.folder, 'index');
-  const base = head ?? emptyTrees[hand.repository.objectFormat];
-  await hand.assertPlain(paths ?? []);
+async function commitPlainly(hand: Hand, request: CommitRequest): Promise<string> {
+  const { paths, all, head } = request;
+  await hand.assertPlain(paths ?? all ?? []);
   if (existsSync(`${hand.index}.lock`)) throw indexLocked();
-  if (paths) {
-    await hand.own.run(['read-tree', base], { index });
-    await stage(hand, paths, index);
-  } else await copyIndex(hand.index, index).catch(() => hand.own.run(['read-tree', '--empty'], { index }));
+  if (all) {
+    return withNextIndex(hand, async (index) => {
+      await stage(hand, all, index);
+      const made = await writeCommit(hand, request, index);
+      return moveHead(hand, head, made);
+    });
+  }
+  const index = join(hand.own.folder, 'index');
+  if (!paths) {
+    await copyIndex(hand.index, index).catch(() => hand.own.run(['read-tree', '--empty'], { index }));
+    return moveHead(hand, head, await writeCommit(hand, request, index));
+  }
+  await hand.own.run(['read-tree', baseOf(hand, head)], { index });
+  await stage(hand, paths, index);
+  const made = await writeCommit(hand, request, index);
+  return withNextIndex(hand, async (next) => {
+    await adopt(hand, paths, index, next);
+    return moveHead(hand, head, made);
+  });
+}
+
+const baseOf = (hand: Hand, head: string | null): string => head ?? emptyTrees[hand.repository.objectFormat];
+
+interface Made {
+  oid: string;
+  subject: string;
+}
+
+/** Of what another index has. */
+async function writeCommit(hand: Hand, { message, head }: CommitRequest, index: string): Promise<Made> {
   const tree = text((await hand.write(['write-tree'], { index })).stdout);
-  const before = text(await hand.ask(['rev-parse', '--verify', `${base}^{tree}`]));
+  const before = text(await hand.ask(['rev-parse', '--verify', `${baseOf(hand, head)}^{tree}`]));
   if (tree === before) throw nothingStaged();
   const cleaned = await hand.ask(['stripspace'], { input: Buffer.from(message) });
   const parents = head === null ? [] : ['-p', head];
   const made = await hand.ask(['commit-tree', ...parents, tree], { input: cleaned }).catch((error: unknown) => {
     throw identity.test(toBooError(error).message) ? identityMissing() : error;
   });
-  const oid = text(made);
-  const subject = cleaned.toString('utf8').split('\n', 1)[0]!.slice(0, 200);
+  return { oid: text(made), subject: cleaned.toString('utf8').split('\n', 1)[0]!.slice(0, 200) };
+}
+
+/** Only if nobody else has committed meanwhile. */
+async function moveHead(hand: Hand, head: string | null, { oid, subject }: Made): Promise<string> {
   const how = `commit${head === null ? ' (initial)' : ''}: ${subject}`;
-  // Before, so that it is only staged if the commit fails.
-  if (paths) await adopt(hand, paths, index);
-  // Only if nobody else has committed meanwhile.
   await hand.ask(['update-ref', '-m', how, 'HEAD', oid, head ?? '0'.repeat(oid.length)]);
   return oid;
 }
 
-/** The person's index has these files as another one has them. */
-async function adopt(hand: Hand, paths: readonly Buffer[], from: string): Promise<void> {
+/** An index has these files as another one has them. */
+async function adopt(hand: Hand, paths: readonly Buffer[], from: string, to: string): Promise<void> {
   const entries = entriesIn((await hand.own.run(['ls-files', '-z', '--stage'], { index: from })).stdout);
   await setEntries(
     hand,
     paths.map((path) => ({ path, entry: entries.get(keyOf(path)) ?? null })),
+    to,
   );
 }
 

@@ -162,5 +162,7 @@ export async function treeWith(git: PrivateGit, mode: string, object: string, pa
 function textOf(output: Buffer, isCut: boolean) {
   // Whole lines only.
   const whole = isCut ? output.subarray(0, output.lastIndexOf(0x0a) + 1) : output;
-  return { diff: whole.toString('utf8'), isTruncated: isCut, isLossy: !isUtf8(whole) };
+  const isLossy = !isUtf8(whole);
+  const diff = whole.toString('utf8');
+  return { diff, isTruncated: isCut, isLossy, ...(isLossy && { diffBytes: whole.toString('base64') }) };
 }

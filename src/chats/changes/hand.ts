@@ -26,11 +26,13 @@ export class Hand {
   readonly repository: Repository;
   readonly isTrusted: boolean;
   readonly own: PrivateGit;
+  readonly env: GitEnvironment;
   readonly #options: HandOptions;
 
   constructor(options: HandOptions) {
     this.#options = options;
     this.own = options.own;
+    this.env = options.env;
     this.repository = options.own.repository;
     this.isTrusted = options.isTrusted;
   }
@@ -55,8 +57,8 @@ export class Hand {
 
   /** Only where the directory is trusted. */
   asPerson(args: readonly string[], { input, index, maxBytes }: RunOptions = {}): Promise<GitBytes> {
-    const { env, signal } = this.#options;
-    const { GIT_OPTIONAL_LOCKS: _locks, GIT_NO_LAZY_FETCH: _fetch, ...rest } = env;
+    const { signal } = this.#options;
+    const { GIT_OPTIONAL_LOCKS: _locks, GIT_NO_LAZY_FETCH: _fetch, ...rest } = this.env;
     return gitBytes(args, {
       cwd: this.repository.top,
       env: {
@@ -76,9 +78,16 @@ export class Hand {
 
   /** Runs nothing that is configured, and looks at no file. */
   async ask(args: readonly string[], { input, mayEndWith = [0] }: RunOptions = {}): Promise<Buffer> {
-    const { env, signal } = this.#options;
+    const { signal } = this.#options;
     const { top: cwd } = this.repository;
-    const result = await gitBytes(args, { cwd, env, signal, input, timeoutMs: this.#leftMs, maxBytes: maxOutput });
+    const result = await gitBytes(args, {
+      cwd,
+      env: this.env,
+      signal,
+      input,
+      timeoutMs: this.#leftMs,
+      maxBytes: maxOutput,
+    });
     if (!mayEndWith.includes(result.code)) throw refusalOf(complaint(withText(result)));
     return result.stdout;
   }

@@ -182,6 +182,7 @@ export async function removeSnapshots({ top }: Place, env: GitEnvironment, chatI
     env,
     maxBytes: 16 * 1024 * 1024,
   });
+  if (listed.code !== 0) throw new Error(complaint(listed));
   const names = listed.stdout.split('\n').filter(Boolean);
   if (names.length === 0) return;
   const input = Buffer.from(names.map((name) => `delete ${name}\n`).join(''));

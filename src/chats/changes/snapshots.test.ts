@@ -377,6 +377,18 @@ describe('CHANGE-13: when a chat is deleted', () => {
     expect(realpathSync(repository.top)).toBe(repository.top);
   });
 
+  test('what cannot be removed now is removed later', async () => {
+    await repository.turn();
+    const lock = join(repository.top, '.git/packed-refs.lock');
+    writeFileSync(lock, '');
+    await repository.changes.erase(repository.chat.id);
+    rmSync(lock);
+    expect(repository.snapshots()).toHaveLength(2);
+    await repository.changes.sweep((ids) => Promise.resolve(ids), 0);
+    expect(repository.snapshots()).toEqual([]);
+    expect(readdirSync(join(repository.dataDir, 'changes'))).toEqual([]);
+  });
+
   test('a repository that is gone does not matter', async () => {
     await repository.turn();
     rmSync(repository.top, { recursive: true });

@@ -7,9 +7,10 @@ import { constants, type Stats } from 'node:fs';
 import { access, copyFile, lstat, readFile, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { LeftOut } from '../../protocol/changes.ts';
-import { joined } from './named-files.ts';
+import { joined, keyOf } from './named-files.ts';
 import { shownPath, splitPaths } from './paths.ts';
 import type { PrivateGit } from './private-git.ts';
+import { unchangedInIndex } from './racy-files.ts';
 import { stamp } from './repository.ts';
 
 export interface WorkingTree {
@@ -90,12 +91,17 @@ async function update(git: PrivateGit, { dataDir, maxFileBytes }: WorkingTreeOpt
   };
   const untracked = splitPaths(others.stdout).filter((path) => !isOurs(path));
   const removed: Buffer[] = [];
-  const added: Buffer[] = untracked.filter((path) => !isNested(path));
+  const modified: Buffer[] = [];
   const entries = splitPaths(tracked.stdout);
   for (let at = 0; at + 1 < entries.length; at += 2) {
     const path = entries[at + 1]!;
-    if (!isOurs(path)) (entries[at]!.toString('latin1') === 'D' ? removed : added).push(path);
+    if (!isOurs(path)) (entries[at]!.toString('latin1') === 'D' ? removed : modified).push(path);
   }
+  const unchanged = await unchangedInIndex(git, modified);
+  const added = [
+    ...untracked.filter((path) => !isNested(path)),
+    ...modified.filter((path) => !unchanged.has(keyOf(path))),
+  ];
   if (removed.length + added.length > maxPaths) throw tooMany();
   const { taken, leftOut } = await sift(git.repository.top, added, maxFileBytes);
   if (removed.length > 0) {

@@ -5,7 +5,9 @@ import { BooError, toBooError } from '../../protocol/error.ts';
 import { PrivateGit } from '../changes/private-git.ts';
 import { Repositories, type Repository } from '../changes/repository.ts';
 import { copyIndex } from '../changes/working-tree.ts';
+import { keyOf } from '../changes/named-files.ts';
 import { splitPaths } from '../changes/paths.ts';
+import { unchangedInIndex } from '../changes/racy-files.ts';
 import { complaint, git, type GitEnvironment, type GitOptions, type GitResult } from '../workspaces/git.ts';
 import { refused } from './refused.ts';
 
@@ -148,11 +150,14 @@ export async function trackedChanges(own: PrivateGit, head: string): Promise<str
   if (await exists(from)) await copyIndex(from, index);
   await own.run(['update-index', '-q', '--refresh'], { index, mayEndWith: [0, 1] });
   const args = ['-z', '--name-only', '--no-renames', '--ignore-submodules=dirty', head];
-  const found = await Promise.all([
+  const [there, staged] = await Promise.all([
     own.run(['diff-index', ...args], { index }),
     own.run(['diff-index', '--cached', ...args], { index }),
   ]);
-  return [...new Set(found.flatMap(({ stdout }) => splitPaths(stdout)).map((path) => path.toString('utf8')))];
+  const paths = splitPaths(there.stdout);
+  const unchanged = await unchangedInIndex(own, paths);
+  const changed = [...paths.filter((path) => !unchanged.has(keyOf(path))), ...splitPaths(staged.stdout)];
+  return [...new Set(changed.map((path) => path.toString('utf8')))];
 }
 
 /** Those of the paths that a filter changes on their way into the repository. */

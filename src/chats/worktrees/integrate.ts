@@ -20,7 +20,7 @@ import {
   withPrivateGit,
 } from './git-work.ts';
 import { assertCommitted } from './losses.ts';
-import { refused } from './refused.ts';
+import { named, refused } from './refused.ts';
 
 export interface Step {
   work: GitWork;
@@ -39,6 +39,14 @@ export async function commitAll({ work, place, trusted }: Step, message: string)
   const on = await ask(work, path, ['symbolic-ref', '--quiet', 'HEAD']);
   if (on.stdout.trim() !== `refs/heads/${branch}`)
     throw refused('in_progress', `${branch} is not what is checked out in ${path}: check it out first.`);
+  // As after `git stash pop`, of which nothing else says that it is not finished.
+  const unmerged = (await must(work, path, ['ls-files', '-z', '--unmerged'])).split('\0').filter(Boolean);
+  if (unmerged.length > 0) {
+    const { text, files } = named([...new Set(unmerged.map((line) => line.slice(line.indexOf('\t') + 1)))]);
+    throw refused('conflicts', `There are conflicts that nobody has resolved, in ${text}: stage it once it is right.`, {
+      files,
+    });
+  }
   const committer = await identity(work, path);
   return withPrivateGit(work, repository, async (own) => {
     const head = await must(work, path, ['rev-parse', '--verify', 'HEAD^{commit}']);

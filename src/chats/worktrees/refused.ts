@@ -17,3 +17,9 @@ export function named(files: readonly string[]): { text: string; files: string[]
   const more = files.length > 3 ? ` and ${files.length - 3} more` : '';
   return { text: `${files.slice(0, 3).join(', ')}${more}`, files: files.slice(0, maxNamed) };
 }
+
+export function onlyIsolated(): BooError {
+  return new BooError('invalid_request', 'worktree: is valid with isolation worktree only', {
+    details: { field: 'worktree' },
+  });
+}

@@ -5,15 +5,11 @@ import type { RemovedWorktree } from '../../protocol/worktree.ts';
 import type { StoredWorktree } from '../../store/chats.ts';
 import { complaint } from '../workspaces/git.ts';
 import { findBranch, type GitWork } from './git-work.ts';
-import { assertNothingLost } from './losses.ts';
+import { assertMayGo, type Removal } from './losses.ts';
 import { inCommon } from './make.ts';
 import { refused } from './refused.ts';
 
-export interface Removal {
-  keepsBranch: boolean;
-  /** Whatever would be lost. */
-  discards: boolean;
-}
+export type { Removal } from './losses.ts';
 
 /** Throws `worktree_refused` if something would be lost, and removes nothing then. */
 export async function remove(
@@ -23,13 +19,13 @@ export async function remove(
 ): Promise<RemovedWorktree> {
   const { path, branch, commonDirectory, repository } = place;
   if (!existsSync(commonDirectory)) {
-    if (!discards && existsSync(path))
+    if (discards !== true && existsSync(path))
       throw refused('missing', `The repository ${repository} is gone, so nobody can tell what is in ${path}.`);
     await removeFiles(path);
     return { branch, commit: null, isBranchKept: false };
   }
   const cwd = existsSync(repository) ? repository : commonDirectory;
-  if (!discards) await assertNothingLost(work, { ...place, repository: cwd }, { branch: !keepsBranch });
+  await assertMayGo(work, { ...place, repository: cwd }, { keepsBranch, discards });
   const commit = await findBranch({ ...work, env: { ...work.env, GIT_DIR: commonDirectory } }, commonDirectory, branch);
   if (existsSync(path)) {
     const removed = await inCommon(work, place, ['worktree', 'remove', '--force', path]);

@@ -11,6 +11,8 @@ import { anActor } from '../../../test/support/owners-chats.ts';
 import { finished, said } from '../../../test/support/scripted-backend.ts';
 import { gitEnvironment } from '../workspaces/git.ts';
 import type { Chat } from '../../protocol/chat.ts';
+import type { BooError } from '../../protocol/error.ts';
+import type { WorktreeLoss } from '../../protocol/worktree.ts';
 import { findChat } from '../../store/chats.ts';
 import { insertWorktree } from '../../store/worktrees.ts';
 import type { HostedChats } from '../hosted-chats.ts';
@@ -62,11 +64,24 @@ describe('BRANCH-7: a merge', () => {
     const chat = await own.create();
     write(path(chat), { 'new.txt': 'new\n', ignored: 'x\n' });
     rmSync(join(path(chat), 'a.txt'));
-    await own.merge(chat, { into: 'other', commit: 'All of it' });
+    await own.merge(chat, { into: 'other', message: 'All of it' });
     expect(log('other')[0]).toBe('All of it');
     expect(git(own.top, 'ls-tree', '--name-only', 'other').split('\n')).toEqual(['.gitignore', 'new.txt']);
     expect(git(path(chat), 'status', '--porcelain')).toBe('');
     expect(git(own.top, 'status', '--porcelain')).toBe('');
+  });
+
+  test('commits no conflict that nobody has resolved', async () => {
+    const chat = await own.create({ name: 'x' });
+    write(path(chat), { 'a.txt': 'stashed\n' });
+    git(path(chat), 'stash', '-q');
+    commit(path(chat), { 'a.txt': 'committed\n' });
+    expect(() => git(path(chat), 'stash', 'pop')).toThrow('Command failed');
+    await expectRefused(chat, () => own.merge(chat, { message: 'All of it' }), 'conflicts');
+    write(path(chat), { 'a.txt': 'both\n' });
+    git(path(chat), 'add', 'a.txt');
+    expect(await own.merge(chat, { message: 'All of it' })).toMatchObject({ base: 'main' });
+    git(path(chat), 'stash', 'drop', '-q');
   });
 
   test('is refused where it would lose something, and changes nothing', async () => {
@@ -225,7 +240,7 @@ describe('BRANCH-9: a removal', () => {
     git(path(chat), 'checkout', '-q', 'boocode/x');
     mkdirSync(join(path(chat), 'inner'));
     initRepository(join(path(chat), 'inner'));
-    await expectRefused(chat, remove, 'uncommitted');
+    await expectRefused(chat, remove, 'inner_repository');
     rmSync(join(path(chat), 'inner'), { recursive: true });
     git(path(chat), 'worktree', 'add', '-q', '--detach', join(path(chat), 'ignored'));
     await expectRefused(chat, remove, 'inner_repository');
@@ -252,6 +267,84 @@ describe('BRANCH-9: a removal', () => {
     renameSync(`${away}-elsewhere`, away);
     expect(git(away, 'symbolic-ref', 'HEAD')).toBe('refs/heads/mine');
     git(own.top, 'worktree', 'remove', away);
+  });
+
+  test('names everything that would be lost at once, and takes what was named and no more', async () => {
+    const chat = await own.create({ name: 'x' });
+    const refusalOf = (discards: boolean | string = false) =>
+      own.remove(chat, { discards }).then(
+        () => null,
+        (error: BooError) => error,
+      );
+    commit(path(chat), { 'a.txt': 'chat\n' });
+    commit(own.top, { 'a.txt': 'main\n' });
+    expect(() => git(path(chat), 'rebase', 'main')).toThrow('rebase');
+    git(path(chat), 'worktree', 'add', '-q', '--detach', join(path(chat), 'ignored'));
+    const first = (await refusalOf())!;
+    const reasons = ['inner_repository', 'in_progress', 'uncommitted', 'unmerged'];
+    expect(first.details).toMatchObject({ reason: reasons[0], files: ['a.txt'], commits: 1 });
+    const losses = first.details['losses'] as WorktreeLoss[];
+    expect(losses.map(({ reason }) => reason)).toEqual(reasons);
+    expect(first.message).toBe(losses.map(({ sentence }) => sentence).join(' '));
+    const listed = (await own.here.everyones.worktrees.list()).find(({ chatId }) => chatId === chat.id);
+    expect(listed?.wouldLose).toEqual(losses);
+    git(path(chat), 'worktree', 'remove', join(path(chat), 'ignored'));
+    git(path(chat), 'rebase', '--abort');
+    write(path(chat), { 'b.txt': 'b\n' });
+    const seen = (await refusalOf())!.details['shown'] as string;
+    expect(await refusalOf(seen.replace(/./, 'x'))).toMatchObject({ details: { shown: seen } });
+    // The same files, and others in them.
+    write(path(chat), { 'b.txt': 'more\n' });
+    const now = (await refusalOf(seen))!.details['shown'] as string;
+    expect(now).not.toBe(seen);
+    git(path(chat), 'add', 'b.txt');
+    const staged = (await refusalOf(now))!.details['shown'] as string;
+    expect(await refusalOf(first.details['shown'] as string)).toMatchObject({ details: { shown: staged } });
+    expect(existsSync(path(chat))).toBe(true);
+    expect(await refusalOf(staged)).toBeNull();
+    expect(existsSync(path(chat))).toBe(false);
+  });
+
+  test('is refused while any repository is inside, whatever git knows of it', async () => {
+    const chat = await own.create({ name: 'x' });
+    const inner = join(path(chat), 'inner');
+    const refuse = async (): Promise<void> => {
+      await expectRefused(chat, () => own.remove(chat), 'inner_repository');
+      await expect(own.remove(chat)).rejects.toThrow(/Another repository is inside: /);
+    };
+    // Without a commit.
+    mkdirSync(inner);
+    git(inner, 'init', '-q');
+    await refuse();
+    rmSync(inner, { recursive: true });
+    // Below a directory that is ignored.
+    mkdirSync(join(path(chat), 'ignored/deep'), { recursive: true });
+    initRepository(join(path(chat), 'ignored/deep'));
+    await refuse();
+    rmSync(join(path(chat), 'ignored'), { recursive: true });
+    git(own.top, 'init', '-q', '--bare', join(path(chat), 'ignored'));
+    await refuse();
+    rmSync(join(path(chat), 'ignored'), { recursive: true });
+    // Committed as what it is.
+    mkdirSync(inner);
+    initRepository(inner);
+    git(path(chat), '-c', 'advice.addEmbeddedRepo=false', 'add', 'inner');
+    git(path(chat), 'commit', '-q', '-m', 'Inner');
+    git(own.top, 'merge', '-q', 'boocode/x');
+    await refuse();
+    await own.here.chats.deleteChat(chat.id);
+    expect(existsSync(join(inner, '.git'))).toBe(true);
+    await own.remove(chat, { discards: true });
+  });
+
+  test('looks without writing into the repository', async () => {
+    const chat = await own.create();
+    write(path(chat), { 'b.txt': 'only here\n' });
+    const objects = (): string => git(own.top, 'count-objects');
+    const before = objects();
+    await own.here.everyones.worktrees.list();
+    expect(await refusal(own.remove(chat))).toBe('worktree_refused: uncommitted');
+    expect(objects()).toBe(before);
   });
 
   test('of one that was removed by hand', async () => {
@@ -305,15 +398,36 @@ describe('BRANCH-11: the worktree of a deleted chat', () => {
         chat: 'deleted',
         isHere: true,
         worktree: { branch: 'boocode/used' },
-        wouldLose: 'No commit has the changes of 1 file: b.txt.',
+        wouldLose: [{ reason: 'uncommitted', sentence: 'No commit has the changes of 1 file: b.txt.' }],
       },
     ]);
     expect(items[0]!.bytes).toBeGreaterThan(0);
+    // Nothing is not the same as unknown.
+    const clean = await own.create({ name: 'clean' });
+    const cleanly = (await own.here.everyones.worktrees.list()).find(({ chatId }) => chatId === clean.id);
+    expect(cleanly?.wouldLose).toEqual([]);
+    await own.remove(clean);
     expect(await refusal(own.remove(used))).toBe('worktree_refused: uncommitted');
     expect(await own.remove(used, { discards: true })).toMatchObject({ branch: 'boocode/used' });
     expect(await own.recorded()).toEqual([]);
     expect(await refusal(own.remove(used))).toMatch(/^not_found/);
   });
+});
+
+test('BRANCH-11: nothing goes from under another chat, whoever is deleted', async () => {
+  const chat = await own.create({ name: 'x' });
+  const fork = await own.here.chats.createChat({ cwd: path(chat), title: 'Beside' });
+  await own.here.chats.deleteChat(chat.id);
+  expect(existsSync(path(chat))).toBe(true);
+  expect(await refusal(own.remove(chat, { discards: true }))).toBe('worktree_refused: other_chats');
+  // Also if its agent has only gone there.
+  const visitor = JSON.stringify({ cwd: join(path(chat), 'deep'), worktree: null });
+  await own.here
+    .sql`update boocode.chats set cwd = ${own.top}, agent_directory = ${visitor}::text::json where id = ${fork.id}`;
+  expect(await refusal(own.remove(chat, { discards: true }))).toBe('worktree_refused: other_chats');
+  await own.here.sql`update boocode.chats set agent_directory = null where id = ${fork.id}`;
+  expect(await own.remove(chat)).toMatchObject({ branch: 'boocode/x' });
+  expect(existsSync(path(chat))).toBe(false);
 });
 
 test('BRANCH-12: another host never takes such a chat to another checkout', async () => {

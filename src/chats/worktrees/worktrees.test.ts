@@ -201,13 +201,13 @@ describe('BRANCH-3: untrusted, nothing that the repository configures runs', () 
     const chat = await own.create();
     write(path(chat), { 'a.txt': 'a\nb\n' });
     // Made by our steps, because git itself would run all of that.
-    await own.merge(chat, { commit: 'Work' });
+    await own.merge(chat, { message: 'Work' });
     write(path(chat), { 'c.txt': 'c\n', 'a.txt': 'a\nb\nc\n' });
     expect(await refusal(own.merge(chat))).toBe('worktree_refused: uncommitted');
     // Both sides change a file that has a driver.
     write(own.top, { 'a.txt': '0\na\nb\n' });
     git(own.top, '-c', 'core.hooksPath=/dev/null', '-c', 'core.fsmonitor=false', 'commit', '-q', '-m', 'Top', 'a.txt');
-    await own.merge(chat, { commit: 'More' });
+    await own.merge(chat, { message: 'More' });
     expect(await own.remove(chat)).toMatchObject({ isBranchKept: false });
     expect([hook.ran(), filter.ran(), driver.ran(), setup.ran()]).toEqual([false, false, false, false]);
     expect(readFileSync(join(own.top, 'c.txt'), 'utf8')).toBe('c\n');
@@ -223,11 +223,11 @@ describe('BRANCH-3: untrusted, nothing that the repository configures runs', () 
     const chat = await own.create();
     expect(readFileSync(join(path(chat), 'data.bin'), 'utf8')).toBe('x\n');
     write(path(chat), { 'data.bin': 'y\n' });
-    expect(await refusal(own.merge(chat, { commit: 'Work' }))).toBe('worktree_refused: filters');
+    expect(await refusal(own.merge(chat, { message: 'Work' }))).toBe('worktree_refused: filters');
     const trusting = await own.create({}, { trusted: true });
     expect(readFileSync(join(path(trusting), 'data.bin'), 'utf8')).toBe('X\n');
     write(path(trusting), { 'data.bin': 'Z\n' });
-    await own.merge(trusting, { commit: 'Work' });
+    await own.merge(trusting, { message: 'Work' });
     expect(git(own.top, 'show', 'main:data.bin')).toBe('z');
     expect(readFileSync(join(own.top, 'data.bin'), 'utf8')).toBe('Z\n');
     expect(git(own.top, 'status', '--porcelain')).toBe('');

@@ -38,8 +38,9 @@ import type { ChatWorktrees } from './chat-worktrees.ts';
 import { type Furnished, furnish } from './furnish.ts';
 import { type GitWork, removeScratch } from './git-work.ts';
 import { commitAll, merge, rebase, type Step } from './integrate.ts';
-import { assertNothingLost, wouldLose } from './losses.ts';
+import { assertMayGo, wouldLose } from './losses.ts';
 import { make, plan, takeBack } from './make.ts';
+import { branchWith, type Origin, putFiles } from './isolate-fork.ts';
 import { measure } from './measure.ts';
 import { refused } from './refused.ts';
 import { type Removal, remove } from './remove.ts';
@@ -69,23 +70,25 @@ export class Worktrees implements ChatWorktrees {
   }
 
   /** Stores the chat with a worktree of its own. Throws `worktree_refused`, and then neither is there. */
-  async create(chat: NewChat, wanted: NewWorktree, signal?: AbortSignal): Promise<ChatRow> {
+  async create(
+    chat: NewChat,
+    wanted: NewWorktree,
+    { signal, from }: { signal?: AbortSignal | undefined; from?: Origin } = {},
+  ): Promise<ChatRow> {
     const { sql, workspaces, logger, trustLike } = this.#parts;
     const work = this.#work(signal);
     const spare = chat.id.slice(0, 8);
-    const planned = await plan(work, {
-      directory: chat.cwd,
-      wanted,
-      spare,
-      seenBy: workspaces.here,
-      trusted: chat.trusted,
-    });
+    const directory = from?.directory ?? chat.cwd;
+    const { trusted } = chat;
+    const planned = await plan(work, { directory, wanted, spare, seenBy: workspaces.here, trusted });
     const { place, cwd } = planned;
+    if (from) place.base = await branchWith(work, from.parentDirectory, place.baseCommit);
     if (!(await ask(() => insertWorktree(sql, chat.id, place))))
       throw refused('branch_exists', `Another chat has the branch ${place.branch}, or its place ${place.path}.`);
     try {
       this.#progress.set(chat.id, { step: 'checkout', line: '' });
       await make(work, planned, chat.trusted);
+      if (from) await putFiles(work, planned, from.files);
       const own = { ...chat, cwd };
       const isTrusted = chat.trusted && (await trustLike(own, chat.cwd));
       const furnished = await furnish(work, planned, {
@@ -95,7 +98,8 @@ export class Worktrees implements ChatWorktrees {
       });
       signal?.throwIfAborted();
       const workspace = (await workspaces.look(cwd))?.workspace ?? null;
-      if (!(await ask(() => insertChatWithWorktree(sql, { ...own, workspace }))))
+      const placed = { ...own, workspace };
+      if (!(await (from ? from.store(placed) : ask(() => insertChatWithWorktree(sql, placed)))))
         throw refused('missing', 'The worktree was given up meanwhile.');
       await this.#note(chat.id, madeNotice(place, furnished));
     } catch (error) {
@@ -136,9 +140,9 @@ export class Worktrees implements ChatWorktrees {
     }
   }
 
-  async merge(actor: Actor, chatId: string, { into, commit }: MergeWorktree): Promise<WorktreeResult> {
+  async merge(actor: Actor, chatId: string, { into, message: committing }: MergeWorktree): Promise<WorktreeResult> {
     return this.#step(chatId, async (step) => {
-      if (commit !== undefined) await commitAll(step, commit);
+      if (committing !== undefined) await commitAll(step, committing);
       const result = await merge(step, into);
       const message = `${result.branch} was merged into ${result.base}.`;
       await this.#note(chatId, notice('worktree_merged', message, { ...result, by: actor.principal.name }));
@@ -161,12 +165,8 @@ export class Worktrees implements ChatWorktrees {
     if (isArchived === null) return this.#removeNow(chatId, place, removal);
     const { path, directory, repository } = place;
     const trusted = await this.#step(chatId, async (step) => {
-      const [other] = await ask(() => chatsIn(sql, path, chatId));
-      if (other)
-        throw refused('other_chats', `Another chat works in ${path}: ${other.title ?? other.id}.`, {
-          chatId: other.id,
-        });
-      if (!removal.discards) await assertNothingLost(step.work, place, { branch: !removal.keepsBranch });
+      await this.#assertAlone(chatId, place);
+      await assertMayGo(step.work, place, removal);
       return step.trusted;
     });
     const { cwd } = (await ask(() => findChat(sql, chatId))) ?? { cwd: '' };
@@ -228,15 +228,26 @@ export class Worktrees implements ChatWorktrees {
       isHere,
       bytes: size?.bytes ?? null,
       lastUsedAt: size ? new Date(size.lastUsedMs).toISOString() : null,
-      wouldLose: isHere && isReady ? ((await wouldLose(this.#work(), place)) ?? null) : null,
+      wouldLose: isHere && isReady ? await wouldLose(this.#work(), place) : null,
       progress: this.#progress.get(chatId) ?? null,
     };
   }
 
   async #removeNow(chatId: string, place: StoredWorktree, removal: Removal): Promise<RemovedWorktree> {
-    const removed = await this.#laneOf(place)(() => remove(this.#work(), place, removal));
+    const removed = await this.#laneOf(place)(async () => {
+      await this.#assertAlone(chatId, place);
+      return remove(this.#work(), place, removal);
+    });
     await ask(() => deleteWorktree(this.#parts.sql, chatId));
     return removed;
+  }
+
+  /** Throws `worktree_refused` if another chat works there, such as a fork. */
+  async #assertAlone(chatId: string, { path }: StoredWorktree): Promise<void> {
+    const [other] = await ask(() => chatsIn(this.#parts.sql, path, chatId));
+    if (!other) return;
+    const what = `Another chat works in ${path}: ${other.title ?? other.id}.`;
+    throw refused('other_chats', what, { chatId: other.id });
   }
 
   /** While no turn runs in it, and no other step in its repository. */

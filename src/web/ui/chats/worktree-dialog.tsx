@@ -30,8 +30,8 @@ function Steps({ chat, worktree, onClose }: { chat: Chat; worktree: Worktree; on
   const session = useSession();
   const { isBusy, problem, details, attempt } = useAttempt();
   const [message, setMessage] = useState('');
-  /** What would be lost, once that was said. */
-  const [isLossy, setLossy] = useState(false);
+  /** Names what would be lost, once that was said. */
+  const [shown, setShown] = useState<string>();
   const branch = readableLine(worktree.branch, 100);
   const base = readableLine(worktree.base ?? worktree.baseCommit.slice(0, 10), 100);
 
@@ -45,8 +45,8 @@ function Steps({ chat, worktree, onClose }: { chat: Chat; worktree: Worktree; on
   };
   const merge = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
-    const commit = message.trim();
-    const merged = await attempt(() => session.api.mergeWorktree(chat.id, commit === '' ? {} : { commit }));
+    const given = message.trim();
+    const merged = await attempt(() => session.api.mergeWorktree(chat.id, given === '' ? {} : { message: given }));
     if (merged) done(`${branch} was merged into ${readableLine(merged.base, 100)}.`);
   };
   const rebase = async (): Promise<void> => {
@@ -56,13 +56,14 @@ function Steps({ chat, worktree, onClose }: { chat: Chat; worktree: Worktree; on
     if (await attempt(() => session.api.releaseWorktree(chat.id)))
       done(`The worktree was removed. The branch ${branch} stays.`);
   };
-  const remove = async (discard: boolean): Promise<void> => {
+  const remove = async (): Promise<void> => {
     const removed = await attempt(async () => {
       try {
-        return await session.api.removeWorktree(chat.id, { discard });
+        return await session.api.removeWorktree(chat.id, { discard: shown });
       } catch (error) {
-        const { reason } = toBooError(error).details;
-        if (reason === 'uncommitted' || reason === 'unmerged') setLossy(true);
+        // Of what has just been said, also if that is more than before.
+        const { shown: now } = toBooError(error).details;
+        setShown(typeof now === 'string' ? now : undefined);
         throw error;
       }
     });
@@ -81,12 +82,12 @@ function Steps({ chat, worktree, onClose }: { chat: Chat; worktree: Worktree; on
       </label>
       <Losses problem={problem} losses={details?.['losses']} />
       <div className="actions">
-        {isLossy ? (
-          <button type="button" className="danger-fill" disabled={isBusy} onClick={() => void remove(true)}>
+        {shown !== undefined ? (
+          <button type="button" className="danger-fill" disabled={isBusy} onClick={() => void remove()}>
             Discard it and remove
           </button>
         ) : (
-          <button type="button" disabled={isBusy} onClick={() => void remove(false)}>
+          <button type="button" disabled={isBusy} onClick={() => void remove()}>
             Remove
           </button>
         )}
@@ -173,4 +174,10 @@ function Attempts({ chat, group, onClose }: { chat: Chat; group: string; onClose
       </table>
     </>
   );
+}
+
+function linesText(changes: Attempt['changes']): string {
+  if (!changes) return '?';
+  const { added, removed } = changes;
+  return added === null || removed === null ? 'not counted' : `+${added} −${removed}`;
 }
