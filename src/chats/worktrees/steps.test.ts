@@ -263,7 +263,7 @@ describe('BRANCH-9: a removal', () => {
     rmSync(path(chat), { recursive: true });
     await own.remove(chat);
     git(own.top, 'config', 'boocode.setup', 'exit 1');
-    await expect(own.create({}, { trusted: true })).rejects.toThrow();
+    expect(await refusal(own.create({}, { trusted: true }))).toBe('worktree_refused: setup_failed');
     renameSync(`${away}-elsewhere`, away);
     expect(git(away, 'symbolic-ref', 'HEAD')).toBe('refs/heads/mine');
     git(own.top, 'worktree', 'remove', away);

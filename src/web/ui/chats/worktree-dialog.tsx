@@ -175,9 +175,3 @@ function Attempts({ chat, group, onClose }: { chat: Chat; group: string; onClose
     </>
   );
 }
-
-function linesText(changes: Attempt['changes']): string {
-  if (!changes) return '?';
-  const { added, removed } = changes;
-  return added === null || removed === null ? 'not counted' : `+${added} −${removed}`;
-}
