@@ -3,7 +3,7 @@
  * directory's settings; they are loaded as long as the content is what was trusted. Any other content must be reviewed
  * again, and until then turns run without it instead of waiting, because nobody may be there to answer.
  */
-import type { Agent } from '../agents/agent.ts';
+import type { Agent, AgentDirectory } from '../agents/agent.ts';
 import type { DirectoryContent, DirectoryFile } from '../agents/agent-backend.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { ChatTrust, TrustFile } from '../protocol/trust.ts';
@@ -86,6 +86,15 @@ export async function trustDirectory(
   const before = digest === undefined ? await ask(() => findTrust(sql, content)) : undefined;
   if (before && before.digest !== content.digest) return;
   await write(() => insertTrust(sql, content));
+}
+
+/** Whether what a chat's directory turns on may run now: the chat wants it, and it is what was trusted. */
+export async function isTrustedNow(
+  sql: Sql,
+  agents: AgentDirectory,
+  { trusted, agent, cwd }: Pick<ChatRow, 'trusted' | 'agent' | 'cwd'>,
+): Promise<boolean> {
+  return trusted && (await lookAtDirectory(sql, agents.agentFor(agent), cwd, { keptRules: [], ask })).trusted;
 }
 
 /**

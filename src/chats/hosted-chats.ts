@@ -58,7 +58,7 @@ import type { Host } from './host.ts';
 import { HostMoves } from './host-moves.ts';
 import { describeHosts } from './hosts.ts';
 import { Imports } from './imports.ts';
-import { describeTrust, trustDirectory, trustLike } from './directory-trust.ts';
+import { describeTrust, isTrustedNow, trustDirectory, trustLike } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
 import { pageCursor } from './page-cursor.ts';
@@ -109,6 +109,7 @@ export class HostedChats implements Chats {
     this.changes = new ChatChanges(parts);
     this.worktrees = new Worktrees({
       ...parts,
+      isTrusted: (chat) => isTrustedNow(parts.sql, parts.agents, chat),
       trustLike: (chat, other) => trustLike(parts.sql, parts.agents.agentFor(chat.agent), chat.cwd, other),
     });
     this.#sql = parts.sql;

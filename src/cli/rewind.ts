@@ -116,6 +116,7 @@ const reasons: Readonly<Record<KeptReason, string>> = {
   submodule: 'it is a submodule, or in one',
   filtered: 'a filter such as that of Git LFS makes its content',
   ignored: 'git ignores it, or did',
+  older: 'it was there before, but ignored, so it is not known how it was',
   outside: 'it is outside of the sparse checkout',
   in_the_way: 'something that is not recorded is in its place',
   changed: 'it has been changed meanwhile',

@@ -156,11 +156,18 @@ export function createApp(options: AppOptions): App {
   };
 
   /** `here`, unless it is about a chat that another host holds: then that host answers. */
-  const answer = (c: AppContext, limitBytes: number, here: (request: Request) => Promise<Response>) => {
+  const answer = (
+    c: AppContext,
+    { bodyLimitBytes, byHolder }: Answering,
+    here: (request: Request) => Promise<Response>,
+  ) => {
     const of = subjectOf(c);
     const principal = c.get('principal');
     if (!forwarding || !of || !principal || c.get('forwarded')) return here(c.req.raw);
-    return forwarding.answer({ of, request: c.req.raw, principal, limitBytes }, here);
+    return forwarding.answer(
+      { of, request: c.req.raw, principal, limitBytes: bodyLimitBytes, isStored: byHolder !== 'only' },
+      here,
+    );
   };
 
   // Runs first for every request. A handler that declares no policy is guarded like any other: by the token.
@@ -201,7 +208,7 @@ export function createApp(options: AppOptions): App {
         forwarded: c.get('forwarded'),
       };
       const here = (request: Request): Promise<Response> => route.answer({ ...incoming, request });
-      return route.byHolder ? answer(c, route.bodyLimitBytes, here) : here(c.req.raw);
+      return route.byHolder ? answer(c, route, here) : here(c.req.raw);
     };
     routeOfHandler.set(handler, route);
     app.on(route.method, honoPath(route.path), handler);
@@ -210,7 +217,7 @@ export function createApp(options: AppOptions): App {
   app.onError((error, c) => refuse(error, c));
   app.notFound((c) => {
     // A newer host may know it.
-    return answer(c, largeBodyBytes, () => Promise.resolve(refuse(unknownPath(c), c)));
+    return answer(c, { bodyLimitBytes: largeBodyBytes }, () => Promise.resolve(refuse(unknownPath(c), c)));
   });
   const unknownPath = (c: AppContext): BooError => {
     const allow = methodsAt(routes, c.req.path);
@@ -220,6 +227,8 @@ export function createApp(options: AppOptions): App {
   };
   return app;
 }
+
+type Answering = Pick<Route, 'bodyLimitBytes' | 'byHolder'>;
 
 function declaredOf(c: AppContext): Route | 'guard' | undefined {
   return matchedRoutes(c)

@@ -67,7 +67,9 @@ test('CHANGE-22: a watch that cannot begin leaves no timer', async () => {
   chats.changes.watch = () => Promise.reject(new BooError('changes_unavailable', '/r is bare.'));
   const watch = changeRoutes(chats, { keepAliveMs: 1_000, clock }).find((each) => each.id === 'watchChanges')!;
   const request = new Request(`http://x/v1/chats/${id}/changes/watch`);
-  const incoming = { request, pathParams: { chatId: id }, clock, env: {}, principal } as unknown as Parameters<Route['answer']>[0];
+  const incoming = { request, pathParams: { chatId: id }, clock, env: {}, principal } as unknown as Parameters<
+    Route['answer']
+  >[0];
   await expect(watch.answer(incoming)).rejects.toThrow('bare');
   expect(clock.pending).toBe(0);
 });

@@ -59,7 +59,7 @@ export function changeRoutes(
         method: 'GET',
         path: '/v1/chats/{chatId}/changes',
         policy: 'bearer',
-        byHolder: true,
+        byHolder: 'only',
         summary: 'List the files that have changed in the chat’s repository',
         errors: ['changes_unavailable', 'workspace_missing'],
         responses: {
@@ -82,7 +82,7 @@ export function changeRoutes(
         method: 'GET',
         path: '/v1/chats/{chatId}/changes/diff',
         policy: 'bearer',
-        byHolder: true,
+        byHolder: 'only',
         summary: 'Read the unified diff of one changed file, or of all',
         errors: ['changes_unavailable', 'workspace_missing'],
         responses: { 200: { description: 'The diff, at most 1 MB of one file and 4 MB of all.', schema: changeDiff } },
@@ -97,7 +97,7 @@ export function changeRoutes(
         method: 'GET',
         path: '/v1/chats/{chatId}/changes/watch',
         policy: 'bearer',
-        byHolder: true,
+        byHolder: 'only',
         summary: 'Be told when something changes in the chat’s repository',
         errors: ['changes_unavailable', 'workspace_missing'],
         responses: {

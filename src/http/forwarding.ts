@@ -40,6 +40,8 @@ export interface Asked {
   request: Request;
   principal: Principal;
   limitBytes: number;
+  /** What it reads can be read here too, unless only the holder has it. */
+  isStored: boolean;
 }
 
 /** What became of a request that was sent to another host: without a response, it may have been carried out or not. */
@@ -76,9 +78,9 @@ export class Forwarding {
   async answer(asked: Asked, here: (request: Request) => Promise<Response>): Promise<Response> {
     const { clock } = this.#parts;
     const { of, request, limitBytes } = asked;
-    const isRead = isReading(request);
+    const isStored = readsStored(asked);
     // It may be needed again: another host can take the chat at any moment, also one that has only just started.
-    const body = isRead ? nothing : await readBody(request, { limitBytes, clock });
+    const body = isReading(request) ? nothing : await readBody(request, { limitBytes, clock });
     const untilMs = clock.monotonicMs() + waitLimitMs;
     const isLate = (): boolean => clock.monotonicMs() >= untilMs;
     let holder = await this.findHolder(of);
@@ -97,7 +99,7 @@ export class Forwarding {
       if ('response' in sent) return sent.response;
       // A host that only stands in does not hold the chat: nothing is gained by waiting for it.
       if (!sent.wasSent && (isMissing(problem) || isStopping(problem))) throw problem;
-      if (isRead) return here(request);
+      if (isStored) return here(request);
       if (sent.wasSent || isLate()) throw unreachable(holder, sent.wasSent);
       await pause(clock, lookAgainMs, request.signal);
       request.signal.throwIfAborted();
@@ -152,11 +154,12 @@ export class Forwarding {
     return responseOf(answer);
   }
 
-  async #send(holder: Holder, { of, request, principal }: Asked, body: Uint8Array): Promise<Sent> {
+  async #send(holder: Holder, asked: Asked, body: Uint8Array): Promise<Sent> {
+    const { of, request, principal } = asked;
     const { method, signal } = request;
     const call = this.#call(holder, method, targetOf(request.url), body, principal, requestHeaders(request.headers));
     const abort = new AbortController();
-    const stopWatching = this.#watch(of, holder, isReading(request), () => abort.abort());
+    const stopWatching = this.#watch(of, holder, readsStored(asked), () => abort.abort());
     let outcome: Response | string;
     let wasSent = false;
     try {
@@ -203,10 +206,10 @@ export class Forwarding {
     };
   }
 
-  /** Gives up on an answer: on a command when the host no longer holds the chat, on stored state when it takes too long. */
-  #watch(of: Subject, holder: Holder, isRead: boolean, giveUp: () => void): () => void {
+  /** Gives up on an answer: on stored state when it takes too long, or else when the host no longer holds the chat. */
+  #watch(of: Subject, holder: Holder, isStored: boolean, giveUp: () => void): () => void {
     const { clock, chats } = this.#parts;
-    if (isRead) return clock.after(readLimitMs, giveUp);
+    if (isStored) return clock.after(readLimitMs, giveUp);
     let isOver = false;
     let cancel = (): void => {};
     const look = (wasGone: boolean): void => {
@@ -272,6 +275,7 @@ const isStopping = (error: unknown): boolean => hasCode(error, 'shutting_down');
 function isReading({ method }: Request): boolean {
   return method === 'GET' || method === 'HEAD';
 }
+const readsStored = ({ request, isStored }: Asked): boolean => isReading(request) && isStored;
 
 /** Throws if something else answers at the holder's address: then the holder has done nothing. */
 function assertFrom(holder: Holder, answer: IncomingMessage): void {

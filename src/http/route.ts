@@ -84,8 +84,8 @@ export interface RouteText<L extends Policy = Policy> {
   /** In OpenAPI's notation: `/v1/chats/{chatId}`. */
   path: string;
   policy: L;
-  /** The host that holds the chat answers, whichever host is asked. */
-  byHolder?: boolean;
+  /** The host that holds the chat answers, whichever host is asked; `only` if what is read there is not stored. */
+  byHolder?: boolean | 'only';
   summary: string;
   /** The largest body that it accepts; by default enough for a few names and a path. */
   bodyLimitBytes?: number;

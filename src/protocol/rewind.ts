@@ -63,6 +63,7 @@ export const keptReasons = [
   'submodule', // in one, or one itself
   'filtered', // a filter such as that of Git LFS makes its content
   'ignored', // by git, now or then, so that its content is not recorded
+  'older', // than the state that it would be removed for: something ignored it then
   'outside', // of what a sparse checkout has checked out
   'in_the_way', // something that is not recorded is in its place
   'changed', // while files were rewound

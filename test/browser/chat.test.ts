@@ -61,7 +61,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(await page.getByRole('article', { name: 'Claude', exact: true }).allInnerTexts()).toEqual([
       'I hold here. Now I go on.',
     ]);
-    expect(await page.locator('.turn-line').innerText()).toMatch(/^Done .* s · \$\S+ · .* tokens in, \d+ out$/);
+    expect(await page.locator('.turn-line p').innerText()).toMatch(/^Done .* s · \$\S+ · .* tokens in, \d+ out$/);
     expect(watched.problems).toEqual([]);
   });
 

@@ -37,7 +37,7 @@ import { Repositories, type Repository } from './repository.ts';
 import { endSuffix, findSnapshot, readHead, readSnapshot, removeSnapshots, topOfSnapshot } from './snapshot-refs.ts';
 import { takeEndSnapshot, takeSnapshot, type TurnStart } from './take-snapshot.ts';
 import { unavailable } from './unavailable.ts';
-import { readWorkingTree, type WorkingTree } from './working-tree.ts';
+import { maxFileBytes, readWorkingTree, type WorkingTree } from './working-tree.ts';
 
 export interface ChangesOptions {
   dataDir: string;
@@ -69,7 +69,7 @@ const usual: ChangesLimits = {
   readMs: 20_000,
   writeMs: 120_000,
   rewindMs: 10 * 60_000,
-  maxFileBytes: 50 * 1024 * 1024,
+  maxFileBytes,
 };
 const weekMs = 7 * 24 * 60 * 60_000;
 /** After so many reads, what they have written is removed. */

@@ -16,7 +16,7 @@ import type { AgentDirectory } from '../../agents/agent.ts';
 import { type ChatRow, findChat } from '../../store/chats.ts';
 import type { Sql } from '../../store/database.ts';
 import { rowHere } from '../assert-here.ts';
-import { lookAtDirectory } from '../directory-trust.ts';
+import { isTrustedNow } from '../directory-trust.ts';
 import { ask, unknownChat } from '../storage.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
 import type { Changes, ListOptions } from './changes.ts';
@@ -84,14 +84,8 @@ export class ChatChanges {
     task: (changes: Changes, chat: ChangingChat, isTrusted: boolean) => Promise<T>,
   ): Promise<T & { chatId: string }> {
     const row = await this.#row(chatId);
-    return { ...(await task(this.#workspaces.changes, changingChat(row), await this.#isTrusted(row))), chatId };
-  }
-
-  /** What its directory turns on may run, as long as it is what was trusted. */
-  async #isTrusted({ trusted, agent, cwd }: ChatRow): Promise<boolean> {
-    if (!trusted) return false;
-    const look = { keptRules: [], ask };
-    return (await lookAtDirectory(this.#sql, this.#agents.agentFor(agent), cwd, look)).trusted;
+    const isTrusted = await isTrustedNow(this.#sql, this.#agents, row);
+    return { ...(await task(this.#workspaces.changes, changingChat(row), isTrusted)), chatId };
   }
 
   async #find(chatId: string): Promise<ChangingChat> {

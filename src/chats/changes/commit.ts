@@ -3,7 +3,7 @@
  * Otherwise the commit is put together without them, and what was not run is told.
  */
 import { constants, existsSync } from 'node:fs';
-import { access, readdir, stat } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { CommittedChanges } from '../../protocol/changes.ts';
 import { toBooError } from '../../protocol/error.ts';
@@ -18,6 +18,7 @@ import { refused } from './refused.ts';
 import { emptyTrees } from './repository.ts';
 import { withNextIndex } from './next-index.ts';
 import { entriesIn, setEntries, stage } from './staging.ts';
+import { findUnfinished, withArticle } from './unfinished.ts';
 
 export interface CommitRequest {
   message: string;
@@ -42,15 +43,6 @@ export async function commit(hand: Hand, request: CommitRequest): Promise<Commit
 
 const text = (output: Buffer): string => output.toString('utf8').trim();
 
-const marks: readonly (readonly [file: string, Unfinished])[] = [
-  ['rebase-merge', 'rebase'],
-  ['rebase-apply/applying', 'am'],
-  ['rebase-apply', 'rebase'],
-  ['MERGE_HEAD', 'merge'],
-  ['CHERRY_PICK_HEAD', 'cherry-pick'],
-  ['REVERT_HEAD', 'revert'],
-];
-
 async function assertFinished(hand: Hand, { during, paths }: CommitRequest): Promise<void> {
   const unmerged = splitPaths(await hand.ask(['ls-files', '-z', '--unmerged']));
   if (unmerged.length > 0) {
@@ -60,14 +52,9 @@ async function assertFinished(hand: Hand, { during, paths }: CommitRequest): Pro
       `There are conflicts that nobody has resolved, as in ${path}: stage it once it is right.`,
     );
   }
-  const found = await Promise.all(
-    marks.map(async ([file, operation]) =>
-      (await stat(join(hand.repository.gitDirectory, file)).catch(() => null)) === null ? [] : [operation],
-    ),
-  );
-  const operation = found.flat()[0];
-  if (operation === undefined) return;
-  const what = `A ${operation} is not finished in ${hand.repository.top}`;
+  const operation = await findUnfinished(hand.repository);
+  if (operation === null) return;
+  const what = `${withArticle(operation)} is not finished in ${hand.repository.top}`;
   if (during !== operation) throw refused('in_progress', `${what}: a commit would become a part of it.`, { operation });
   if (paths)
     throw refused('in_progress', `${what}: everything that is staged has to be committed together.`, { operation });

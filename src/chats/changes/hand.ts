@@ -7,8 +7,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BooError, toBooError } from '../../protocol/error.ts';
 import { complaint, gitBytes, type GitBytes, type GitEnvironment } from '../workspaces/git.ts';
-import { joined, keyOf } from './named-files.ts';
-import { splitPaths } from './paths.ts';
+import { type Filtered, filteredOf } from './filters.ts';
 import type { PrivateGit, RunOptions } from './private-git.ts';
 import { refused } from './refused.ts';
 import type { Repository } from './repository.ts';
@@ -103,14 +102,10 @@ export class Hand {
   }
 
   /** The first of these files that a filter stores as something else. */
-  async filtered(paths: readonly Buffer[]): Promise<{ path: Buffer; filter: string } | null> {
-    if (!this.repository.hasFilters || paths.length === 0) return null;
-    const parts = splitPaths(await this.ask(['check-attr', '-z', '--stdin', 'filter'], { input: joined(paths) }));
-    for (let at = 0; at + 2 < parts.length; at += 3) {
-      const filter = keyOf(parts[at + 2]!);
-      if (!['unspecified', 'unset', 'set'].includes(filter)) return { path: parts[at]!, filter };
-    }
-    return null;
+  async filtered(paths: readonly Buffer[]): Promise<Filtered | null> {
+    if (!this.repository.hasFilters) return null;
+    const found = await filteredOf((args, input) => this.ask(args, { input }), paths);
+    return found[0] ?? null;
   }
 
   get #leftMs(): number {

@@ -1,6 +1,7 @@
 /** The files that clients name, as git's bytes. */
 import type { NamedFile } from '../../protocol/changes.ts';
 import { BooError } from '../../protocol/error.ts';
+import { bytesOfShown } from './paths.ts';
 
 export const joined = (paths: readonly Buffer[]): Buffer =>
   Buffer.concat(paths.flatMap((path) => [path, Buffer.of(0)]));
@@ -9,7 +10,7 @@ export const keyOf = (path: Buffer): string => path.toString('latin1');
 
 /** Throws `invalid_request`. */
 export function bytesOf({ path, pathBytes }: Pick<NamedFile, 'path' | 'pathBytes'>): Buffer {
-  const bytes = pathBytes === undefined ? Buffer.from(path ?? '') : Buffer.from(pathBytes, 'base64url');
+  const bytes = bytesOfShown(path ?? '', pathBytes);
   const parts = keyOf(bytes).split('/');
   if (parts.some((part) => ['', '.', '..', '.git'].includes(part.toLowerCase())) || bytes.includes(0)) {
     const field = pathBytes === undefined ? 'path' : 'pathBytes';

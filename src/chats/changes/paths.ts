@@ -14,6 +14,10 @@ export function splitPaths(output: Buffer): Buffer[] {
   return parts;
 }
 
+/** Of a path that was shown. */
+export const bytesOfShown = (path: string, pathBytes: string | undefined): Buffer =>
+  pathBytes === undefined ? Buffer.from(path) : Buffer.from(pathBytes, 'base64url');
+
 export function shownPath(path: Buffer): ShownPath {
   return { path: path.toString('utf8'), ...(!isUtf8(path) && { pathBytes: path.toString('base64url') }) };
 }

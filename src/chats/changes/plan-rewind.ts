@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import type { LeftOut } from '../../protocol/changes.ts';
 import type { KeptFile, KeptReason } from '../../protocol/rewind.ts';
 import { differences, type Entry, noMode, submodule } from './compare-trees.ts';
-import { keyOf } from './named-files.ts';
-import { shownPath, splitPaths } from './paths.ts';
+import { type AttributeQuery, filteredOf } from './filters.ts';
+import { joined, keyOf } from './named-files.ts';
+import { bytesOfShown, shownPath, splitPaths } from './paths.ts';
 import type { PrivateGit } from './private-git.ts';
 import type { Snapshot } from './snapshot-refs.ts';
 import { TreeFolder } from './tree-folder.ts';
@@ -25,6 +26,7 @@ export interface RewindPlan {
   index: string;
 }
 
+const pathOf = ({ path }: Entry): Buffer => path;
 const isRemoval = ({ modes }: Entry): boolean => modes[1] === noMode;
 
 export async function planRewind(git: PrivateGit, now: WorkingTree, then: Snapshot): Promise<RewindPlan> {
@@ -34,10 +36,12 @@ export async function planRewind(git: PrivateGit, now: WorkingTree, then: Snapsh
   const all = (): Entry[] => entries.filter(({ path }) => !reasons.has(keyOf(path)));
   await writeIndex(git, index, now.tree, all());
   if (git.repository.hasFilters) {
-    for (const where of [[], ['--cached']])
-      for (const path of await filtered(git, index, all(), where)) reasons.set(path, 'filtered');
+    const attributes: AttributeQuery = async (args, input) => (await git.run(args, { index, input })).stdout;
+    for (const by of ['working tree', 'index'] as const)
+      for (const { path } of await filteredOf(attributes, all().map(pathOf), by)) reasons.set(keyOf(path), 'filtered');
   }
   for (const path of await ignoredThen(git, index, all())) reasons.set(path, 'ignored');
+  for (const path of await olderThan(git, then, all())) reasons.set(keyOf(path), 'older');
   const changing = all();
   const tree = await writeIndex(git, index, now.tree, changing);
   const left = entries.flatMap(({ path }): KeptFile[] => {
@@ -64,12 +68,7 @@ async function findReasons(
   leftOut: readonly LeftOut[],
 ): Promise<Map<string, KeptReason>> {
   const links = entries.filter(({ modes }) => modes.includes(submodule)).map(({ path }) => keyOf(path));
-  const large = new Map(
-    leftOut.map(({ path, pathBytes, reason }) => [
-      keyOf(pathBytes === undefined ? Buffer.from(path) : Buffer.from(pathBytes, 'base64url')),
-      reason,
-    ]),
-  );
+  const large = new Map(leftOut.map(({ path, pathBytes, reason }) => [keyOf(bytesOfShown(path, pathBytes)), reason]));
   const outside = await notCheckedOut(git);
   const folder = new TreeFolder(git.repository.top);
   const reasons = new Map<string, KeptReason>();
@@ -89,6 +88,30 @@ async function findReasons(
 async function isTaken(folder: TreeFolder, path: Buffer): Promise<boolean> {
   const found = await folder.at(path, (at) => lstat(at.path).catch(() => null));
   return found !== null && !found.isDirectory();
+}
+
+/**
+ * Files that would go, but were there before: something ignored them then that nothing recorded, such as a `.gitignore` that
+ * ignores itself. What was moved here from another place in the working tree is as old, and known by its content.
+ */
+async function olderThan(git: PrivateGit, then: Snapshot, entries: readonly Entry[]): Promise<Buffer[]> {
+  const since = then.at;
+  if (since === null) return [];
+  const moved = new Set(entries.flatMap(({ modes, objects }) => (modes[1] === noMode ? [] : [objects[1]])));
+  const folder = new TreeFolder(git.repository.top);
+  const older: Buffer[] = [];
+  for (const { path, modes, objects } of entries) {
+    if (modes[1] !== noMode || moved.has(objects[0])) continue;
+    const bornMs = await folder.at(path, (at) =>
+      lstat(at.path).then(
+        ({ birthtimeMs }) => birthtimeMs,
+        () => null,
+      ),
+    );
+    // Some file systems do not know it.
+    if (bornMs !== null && bornMs > 0 && bornMs < since) older.push(path);
+  }
+  return older;
 }
 
 async function notCheckedOut(git: PrivateGit): Promise<ReadonlySet<string>> {
@@ -115,22 +138,6 @@ async function writeIndex(git: PrivateGit, index: string, from: string, entries:
   return (await git.run(['write-tree', '--missing-ok'], { index })).stdout.toString('utf8').trim();
 }
 
-/** A filter may store something else than what is in the working tree. */
-async function filtered(
-  git: PrivateGit,
-  index: string,
-  entries: readonly Entry[],
-  where: readonly string[],
-): Promise<string[]> {
-  if (entries.length === 0) return [];
-  const told = await git.run(['check-attr', ...where, '-z', '--stdin', 'filter'], { index, input: joined(entries) });
-  const parts = splitPaths(told.stdout);
-  return parts.flatMap((path, at) => {
-    const value = parts[at + 2]?.toString('latin1');
-    return at % 3 === 0 && value !== 'unspecified' && value !== 'unset' ? [keyOf(path)] : [];
-  });
-}
-
 /** Files that would go, but were ignored then, so that it is not known whether they were there. */
 async function ignoredThen(git: PrivateGit, index: string, entries: readonly Entry[]): Promise<string[]> {
   const rules = (path: Buffer): boolean => /(^|\/)\.gitignore$/.test(keyOf(path));
@@ -141,12 +148,12 @@ async function ignoredThen(git: PrivateGit, index: string, entries: readonly Ent
   await mkdir(workTree, { mode: 0o700 });
   try {
     const listed = splitPaths((await git.run(['ls-files', '-z'], { index })).stdout).filter(rules);
-    const input = Buffer.concat(listed.flatMap((path) => [path, Buffer.of(0)]));
-    await git.run(['checkout-index', '-z', '--stdin', '-q', `--prefix=${workTree}/`], { index, input });
+    const args = ['checkout-index', '-z', '--stdin', '-q', `--prefix=${workTree}/`];
+    await git.run(args, { index, input: joined(listed) });
     const ignored = await git.run(['check-ignore', '--no-index', '-z', '--stdin'], {
       index,
       workTree,
-      input: joined(removals),
+      input: joined(removals.map(pathOf)),
       mayEndWith: [0, 1],
     });
     return splitPaths(ignored.stdout).map(keyOf);
@@ -154,6 +161,3 @@ async function ignoredThen(git: PrivateGit, index: string, entries: readonly Ent
     await rm(workTree, { recursive: true, force: true });
   }
 }
-
-const joined = (entries: readonly Entry[]): Buffer =>
-  Buffer.concat(entries.flatMap(({ path }) => [path, Buffer.of(0)]));

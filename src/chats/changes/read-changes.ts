@@ -6,6 +6,7 @@ import type { GitEnvironment } from '../workspaces/git.ts';
 import { compareTrees, diffOfAll, diffOfFile, entriesOf } from './compare-trees.ts';
 import { diffOfIgnored, listIgnored } from './ignored.ts';
 import type { Missed } from './missed.ts';
+import { bytesOfShown } from './paths.ts';
 import type { PrivateGit } from './private-git.ts';
 import { emptyTrees, stamp } from './repository.ts';
 import { findSnapshot, readHead, readMoments, readSnapshot, startName } from './snapshot-refs.ts';
@@ -104,7 +105,7 @@ export async function readDiff(
 ): Promise<ChangeDiff> {
   const { base, from } = await baseOf(view, chatId, since);
   const to = tree !== undefined && (await hasTree(view.git, tree)) ? tree : (await view.now()).tree;
-  const bytes = pathBytes === undefined ? path && Buffer.from(path) : Buffer.from(pathBytes, 'base64url');
+  const bytes = path === undefined && pathBytes === undefined ? null : bytesOfShown(path ?? '', pathBytes);
   const found = bytes ? await diffOfFile(view.git, from, to, bytes) : await diffOfAll(view.git, from, to);
   const hidden = ignored && bytes && found.file === null ? await diffOfIgnored(view.git, bytes) : null;
   return { chatId, since, base, tree: to, ...(hidden ?? found) };

@@ -61,10 +61,10 @@ export class Repositories {
     const place = await dotGitOf(own);
     if (place === null) throw await withoutWorkingTree(own);
     const known = this.#known.get(own);
-    if (known?.mark === (await markOf(place, known?.repository))) return known.repository;
+    if (known?.mark === (await markOf(place, known?.repository, this.#env))) return known.repository;
     const repository = await this.#read(own, dirname(place));
     if (this.#known.size >= maxKept) this.#known.clear();
-    this.#known.set(own, { mark: await markOf(place, repository), repository });
+    this.#known.set(own, { mark: await markOf(place, repository, this.#env), repository });
     return repository;
   }
 
@@ -137,10 +137,20 @@ async function withoutWorkingTree(directory: string): Promise<Error> {
 const bare = (directory: string): Error =>
   unavailable('bare_repository', `${directory} is a bare repository: it has no working tree.`);
 
-/** Equal as long as neither the repository nor its own configuration has changed. */
-async function markOf(place: string, repository: Repository | undefined): Promise<string> {
+/** What git reads for every repository. */
+function ownersFiles(env: GitEnvironment): string[] {
+  const { HOME: home, XDG_CONFIG_HOME: config = home && join(home, '.config') } = env;
+  return [
+    '/etc/gitconfig',
+    ...(home ? [join(home, '.gitconfig')] : []),
+    ...(config ? [join(config, 'git/config')] : []),
+  ];
+}
+
+/** Equal as long as neither the repository nor its configuration, or that of the server's user, has changed. */
+async function markOf(place: string, repository: Repository | undefined, env: GitEnvironment): Promise<string> {
   const { commonDirectory = place, gitDirectory = place } = repository ?? {};
-  const paths = [join(commonDirectory, 'config'), join(gitDirectory, 'config.worktree')];
+  const paths = [join(commonDirectory, 'config'), join(gitDirectory, 'config.worktree'), ...ownersFiles(env)];
   const [own, ...files] = await Promise.all([
     lstat(place, { bigint: true }).catch(() => null),
     ...paths.map((path) => stat(path, { bigint: true }).catch(() => null)),

@@ -30,6 +30,7 @@ import { type InFolder, TreeFolder } from './tree-folder.ts';
 export type Seen = ReadonlyMap<string, BigIntStats | null>;
 
 const stagePrefix = 'boocode-rewind-';
+const maxBeside = 100;
 
 export interface Restored {
   changed: number;
@@ -166,9 +167,13 @@ class Restorer {
   }
 }
 
-/** Also where a file system has no hard links. */
+/** Beside its place if something else is there by now, so that it is not lost. */
 async function giveBack(aside: Buffer, path: Buffer): Promise<void> {
-  if (!(await putInPlace(aside, path))) throw new Error('Something is in its place');
+  for (let count = 0; count <= maxBeside; count += 1) {
+    const to = count === 0 ? path : Buffer.concat([path, Buffer.from(`~before-rewind${count === 1 ? '' : count}`)]);
+    if (await putInPlace(aside, to)) return;
+  }
+  throw new Error('Something is in its place');
 }
 
 const isSame = (one: BigIntStats, other: BigIntStats): boolean =>

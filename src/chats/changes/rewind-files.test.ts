@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -280,6 +281,22 @@ describe('REWIND-4: what is not recorded stays, and the answer says which files'
     repository.write('later', 'unknown\n');
     expect(await keptOf(other)).toContain('ignored later');
     expect(read('later')).toBe('unknown\n');
+  });
+
+  test('files that were there before, where nothing recorded what ignored them', async () => {
+    repository.write('venv/.gitignore', '*\n');
+    repository.write('venv/lib.py', 'installed\n');
+    repository.write('notes.txt', 'mine\n');
+    repository.write('.git/info/exclude', 'notes.txt\n');
+    repository.write('a.txt', 'one\n');
+    const target = await turn();
+    rmSync(at('venv/.gitignore'));
+    repository.write('.git/info/exclude', '');
+    renameSync(at('a.txt'), at('moved.txt'));
+    repository.write('new.txt', 'new\n');
+    expect(await keptOf(target)).toEqual(['older notes.txt', 'older venv/lib.py']);
+    expect([read('venv/lib.py'), read('notes.txt'), read('a.txt')]).toEqual(['installed\n', 'mine\n', 'one\n']);
+    expect([existsSync(at('moved.txt')), existsSync(at('new.txt'))]).toEqual([false, false]);
   });
 
   test('files outside of a sparse checkout', async () => {

@@ -4,7 +4,7 @@ import { gitBytes, type GitEnvironment } from '../workspaces/git.ts';
 import { type Entry, noMode, readEntries } from './compare-trees.ts';
 import type { Hand } from './hand.ts';
 import { joined, keyOf } from './named-files.ts';
-import { shownPath, splitPaths } from './paths.ts';
+import { bytesOfShown, shownPath, splitPaths } from './paths.ts';
 import { emptyTrees, type Repository } from './repository.ts';
 
 /** The differences of the index from a commit or a tree. No file is looked at, so none is filtered. */
@@ -77,8 +77,7 @@ export async function readStaged(
   };
 }
 
-const keyOfShown = (path: string, bytes: string | undefined): string =>
-  keyOf(bytes === undefined ? Buffer.from(path) : Buffer.from(bytes, 'base64url'));
+const keyOfShown = (path: string, bytes: string | undefined): string => keyOf(bytesOfShown(path, bytes));
 
 /** As they are in the working tree; those that are gone are removed. */
 export async function stage(hand: Hand, paths: readonly Buffer[], index?: string): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import type { ChangedBy, ChangedFile } from '../../protocol/changes.ts';
 import { keyOf } from './named-files.ts';
-import { splitPaths } from './paths.ts';
+import { bytesOfShown, splitPaths } from './paths.ts';
 import type { PrivateGit } from './private-git.ts';
 import type { Moment } from './snapshot-refs.ts';
 
@@ -69,10 +69,8 @@ export async function whoChanged(
 }
 
 const keysOf = ({ path, pathBytes, oldPath, oldPathBytes }: ChangedFile): string[] => [
-  keyOf(pathBytes === undefined ? Buffer.from(path) : Buffer.from(pathBytes, 'base64url')),
-  ...(oldPath === undefined
-    ? []
-    : [keyOf(oldPathBytes === undefined ? Buffer.from(oldPath) : Buffer.from(oldPathBytes, 'base64url'))]),
+  keyOf(bytesOfShown(path, pathBytes)),
+  ...(oldPath === undefined ? [] : [keyOf(bytesOfShown(oldPath, oldPathBytes))]),
 ];
 
 function stepsOf({ moments, from, now, isRunning, missedAt }: Timeline): Step[] {

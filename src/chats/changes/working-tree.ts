@@ -29,6 +29,8 @@ export interface WorkingTreeOptions {
   onRead?: () => void;
 }
 
+/** Larger files are left out, unless something else is said. */
+export const maxFileBytes = 50 * 1024 * 1024;
 const maxPaths = 200_000;
 const maxNested = 20;
 const atOnce = 64;

@@ -125,7 +125,7 @@ export async function moveBranch(work: GitWork, cwd: string, move: BranchMove): 
       const what = `${branch} is checked out in ${there.path}, where ${text} would be overwritten.`;
       throw refused('base_in_use', `${what} Move that away first.`, { files });
     }
-    const special = await filtered(own, await differing(own, from, to));
+    const special = await filtered(own, await differing(own, from, to), to);
     if (special.length > 0 && !trusted) throw viaFilters(special);
     const index = join(repository.gitDirectory, 'index');
     // So that only what has really changed is taken for a change.
@@ -158,7 +158,7 @@ async function readTrees({
   special,
   from,
   to,
-}: Pick<BranchMove, 'from' | 'to'> & { work: GitWork; own: PrivateGit; special: readonly string[] }): Promise<void> {
+}: Pick<BranchMove, 'from' | 'to'> & { work: GitWork; own: PrivateGit; special: readonly Buffer[] }): Promise<void> {
   const { top, gitDirectory } = own.repository;
   const args = ['read-tree', '-m', '-u', from, to];
   if (special.length > 0) {
@@ -191,7 +191,7 @@ async function assertNotRebased(work: GitWork, cwd: string, branch: string, path
   }
 }
 
-export function viaFilters(files: readonly string[]) {
+export function viaFilters(files: readonly Buffer[]) {
   const { text, files: first } = named(files);
   const what = `The repository passes ${text} through a program (a filter, as of Git LFS), which runs only where the directory is trusted.`;
   return refused('filters', `${what} Trust it, or use git yourself.`, { files: first });

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { BooError, toBooError } from '../../protocol/error.ts';
 import { PrivateGit } from '../changes/private-git.ts';
 import { Repositories, type Repository } from '../changes/repository.ts';
+import { type AttributeQuery, filteredOf } from '../changes/filters.ts';
+import { findUnfinished, withArticle } from '../changes/unfinished.ts';
 import { copyIndex } from '../changes/working-tree.ts';
 import { keyOf } from '../changes/named-files.ts';
 import { splitPaths } from '../changes/paths.ts';
@@ -110,31 +112,17 @@ export async function listTrees(work: GitWork, cwd: string): Promise<LinkedTree[
   });
 }
 
-const unfinished: readonly (readonly [file: string, what: string])[] = [
-  ['rebase-merge', 'a rebase'],
-  ['rebase-apply', 'a rebase'],
-  ['MERGE_HEAD', 'a merge'],
-  ['CHERRY_PICK_HEAD', 'a cherry-pick'],
-  ['REVERT_HEAD', 'a revert'],
-];
-
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
     () => false,
   );
 
-/** What has been begun there and not been finished; null if nothing has. */
-export async function findUnfinished({ gitDirectory }: Repository): Promise<string | null> {
-  for (const [file, what] of unfinished) if (await exists(join(gitDirectory, file))) return what;
-  return null;
-}
-
 /** Throws `worktree_refused` if a step there would meet somebody else's. */
 export async function assertFree(repository: Repository, reason: 'in_progress' | 'base_in_use'): Promise<void> {
   const { top, gitDirectory } = repository;
-  const what = await findUnfinished(repository);
-  if (what !== null) throw refused(reason, `${what[0]!.toUpperCase()}${what.slice(1)} in ${top} is not finished.`);
+  const operation = await findUnfinished(repository);
+  if (operation !== null) throw refused(reason, `${withArticle(operation)} in ${top} is not finished.`);
   if (await exists(join(gitDirectory, 'index.lock'))) {
     throw refused(
       'locked',
@@ -144,7 +132,7 @@ export async function assertFree(repository: Repository, reason: 'in_progress' |
 }
 
 /** Tracked files that differ from the commit, in the index or in the working tree. */
-export async function trackedChanges(own: PrivateGit, head: string): Promise<string[]> {
+export async function trackedChanges(own: PrivateGit, head: string): Promise<Buffer[]> {
   const index = join(own.folder, 'compared');
   const from = join(own.repository.gitDirectory, 'index');
   if (await exists(from)) await copyIndex(from, index);
@@ -157,23 +145,27 @@ export async function trackedChanges(own: PrivateGit, head: string): Promise<str
   const paths = splitPaths(there.stdout);
   const unchanged = await unchangedInIndex(own, paths);
   const changed = [...paths.filter((path) => !unchanged.has(keyOf(path))), ...splitPaths(staged.stdout)];
-  return [...new Set(changed.map((path) => path.toString('utf8')))];
+  return [...new Map(changed.map((path) => [keyOf(path), path])).values()];
 }
 
-/** Those of the paths that a filter changes on their way into the repository. */
-export async function filtered(own: PrivateGit, paths: readonly string[]): Promise<string[]> {
-  if (!own.repository.hasFilters || paths.length === 0) return [];
-  const input = Buffer.from(paths.map((path) => `${path}\0`).join(''));
-  const { stdout } = await own.run(['check-attr', '-z', '--stdin', 'filter'], { input });
-  const fields = stdout.toString('utf8').split('\0');
-  return paths.filter((_, at) => {
-    const value = fields[at * 3 + 2];
-    return value !== undefined && value !== 'unspecified' && value !== 'unset';
-  });
+/**
+ * Those of the files that a filter changes on their way between the repository and a working tree, by the attributes there,
+ * or by those of the commit that is to be there.
+ */
+export async function filtered(own: PrivateGit, paths: readonly Buffer[], commit?: string): Promise<Buffer[]> {
+  if (!own.repository.hasFilters) return [];
+  const index = join(own.folder, 'attributes');
+  const attributes: AttributeQuery = async (args, input) => (await own.run(args, { index, input })).stdout;
+  const found = await filteredOf(attributes, paths);
+  if (commit !== undefined) {
+    await own.run(['read-tree', commit], { index });
+    found.push(...(await filteredOf(attributes, paths, 'index')));
+  }
+  return [...new Map(found.map(({ path }) => [keyOf(path), path])).values()];
 }
 
 /** Paths that differ between two commits or trees. */
-export async function differing(own: PrivateGit, from: string, to: string): Promise<string[]> {
+export async function differing(own: PrivateGit, from: string, to: string): Promise<Buffer[]> {
   const { stdout } = await own.run(['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, to]);
-  return splitPaths(stdout).map((path) => path.toString('utf8'));
+  return splitPaths(stdout);
 }

@@ -10,16 +10,16 @@ import type { PrivateGit } from '../changes/private-git.ts';
 const slash = 0x2f;
 
 /** Paths in the working tree that are in the way of what the second commit adds to the first. */
-export async function findInTheWay(own: PrivateGit, from: string, to: string): Promise<string[]> {
+export async function findInTheWay(own: PrivateGit, from: string, to: string): Promise<Buffer[]> {
   const entries = await differences(own, from, to);
   const removed = new Set(entries.filter(({ letter }) => letter === 'D').map(({ path }) => keyOf(path)));
-  const found = new Set<string>();
+  const found = new Map<string, Buffer>();
   for (const { letter, path } of entries) {
     if (letter !== 'A') continue;
     const other = await obstacle(own.repository.top, path, removed);
-    if (other !== null) found.add(other.toString('utf8'));
+    if (other !== null) found.set(keyOf(other), other);
   }
-  return [...found];
+  return [...found.values()];
 }
 
 async function obstacle(top: string, path: Buffer, removed: ReadonlySet<string>): Promise<Buffer | null> {

@@ -4,7 +4,7 @@ import { copyFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WorktreeResult } from '../../protocol/worktree.ts';
 import type { StoredWorktree } from '../../store/chats.ts';
-import { readWorkingTree } from '../changes/working-tree.ts';
+import { maxFileBytes, readWorkingTree } from '../changes/working-tree.ts';
 import { complaint } from '../workspaces/git.ts';
 import { identity, mergeTrees, moveBranch, treeOf, viaFilters, writeCommit } from './commits.ts';
 import {
@@ -29,7 +29,8 @@ export interface Step {
   trusted: boolean;
 }
 
-const maxFileBytes = 50 * 1024 * 1024;
+/** How long the last step of a commit may take. */
+const lastMs = 60_000;
 
 /** Commits all changes in the worktree that are not ignored. Null if there are none. */
 export async function commitAll({ work, place, trusted }: Step, message: string): Promise<string | null> {
@@ -85,13 +86,18 @@ export async function commitAll({ work, place, trusted }: Step, message: string)
     });
     // As git does it: under its lock, and visible at once.
     const index = join(repository.gitDirectory, 'index');
-    await copyFile(own.index, `${index}.lock`, constants.COPYFILE_EXCL);
-    const moved = await ask(work, path, ['update-ref', '-m', 'commit', `refs/heads/${branch}`, commit, head]);
-    if (moved.code !== 0) {
-      await rm(`${index}.lock`, { force: true });
-      throw refused('locked', `The commit could not be made: ${complaint(moved)}`);
+    const lock = `${index}.lock`;
+    await copyFile(own.index, lock, constants.COPYFILE_EXCL);
+    try {
+      // Branch and index change together, also if the server stops now.
+      const lasting = { ...work, signal: AbortSignal.timeout(lastMs) };
+      const moved = await ask(lasting, path, ['update-ref', '-m', 'commit', `refs/heads/${branch}`, commit, head]);
+      if (moved.code !== 0) throw refused('locked', `The commit could not be made: ${complaint(moved)}`);
+      await rename(lock, index);
+    } catch (error) {
+      await rm(lock, { force: true });
+      throw error;
     }
-    await rename(`${index}.lock`, index);
     return commit;
   });
 }

@@ -7,7 +7,7 @@ import { BooError } from '../../protocol/error.ts';
 import type { WorktreeLoss } from '../../protocol/worktree.ts';
 import type { StoredWorktree } from '../../store/chats.ts';
 import type { Repository } from '../changes/repository.ts';
-import { readWorkingTree } from '../changes/working-tree.ts';
+import { maxFileBytes, readWorkingTree } from '../changes/working-tree.ts';
 import { treeOf } from './commits.ts';
 import {
   ask,
@@ -22,8 +22,6 @@ import {
   withPrivateGit,
 } from './git-work.ts';
 import { named, refused } from './refused.ts';
-
-const maxFileBytes = 50 * 1024 * 1024;
 
 export interface Removal {
   keepsBranch: boolean;
@@ -61,7 +59,8 @@ async function uncommitted(work: GitWork, repository: Repository): Promise<Loss 
       maxFileBytes,
     });
     const all = tree === (await treeOf(own, head)) ? [] : await differing(own, head, tree);
-    const changed = [...new Set([...tracked, ...all, ...leftOut.map((each) => each.path)])].toSorted();
+    const paths = [...tracked, ...all].map((path) => path.toString('utf8'));
+    const changed = [...new Set([...paths, ...leftOut.map((each) => each.path)])].toSorted();
     if (changed.length === 0) return null;
     const { text, files } = named(changed);
     return {

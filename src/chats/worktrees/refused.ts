@@ -13,7 +13,8 @@ export function refused(
 const maxNamed = 20;
 
 /** The first of these files, for a sentence and for `details`. */
-export function named(files: readonly string[]): { text: string; files: string[] } {
+export function named(paths: readonly (string | Buffer)[]): { text: string; files: string[] } {
+  const files = paths.map((path) => path.toString());
   const more = files.length > 3 ? ` and ${files.length - 3} more` : '';
   return { text: `${files.slice(0, 3).join(', ')}${more}`, files: files.slice(0, maxNamed) };
 }

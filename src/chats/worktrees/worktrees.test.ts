@@ -232,6 +232,15 @@ describe('BRANCH-3: untrusted, nothing that the repository configures runs', () 
     expect(readFileSync(join(own.top, 'data.bin'), 'utf8')).toBe('Z\n');
     expect(git(own.top, 'status', '--porcelain')).toBe('');
   });
+
+  test('also if only the commit that comes says so', async () => {
+    git(own.top, 'config', 'filter.up.smudge', 'tr a-z A-Z');
+    git(own.top, 'config', 'filter.up.clean', 'tr A-Z a-z');
+    const chat = await own.create();
+    commit(path(chat), { '.gitattributes': '*.bin filter=up\n', 'data.bin': 'X\n' });
+    expect(await refusal(own.merge(chat))).toBe('worktree_refused: filters');
+    expect([git(own.top, 'status', '--porcelain'), existsSync(join(own.top, 'data.bin'))]).toEqual(['', false]);
+  });
 });
 
 describe('BRANCH-5: untracked files are copied', () => {
@@ -352,6 +361,13 @@ test('BRANCH-14: trust in a worktree is that of its repository, and its setup co
     const other = await own.create({}, { trusted: true });
     expect([await isTrusted(other), wasSetUp(other)]).toEqual([false, false]);
     expect(other.trusted).toBe(true);
+    // Nor do filters run once it is something else that is turned on.
+    git(own.top, 'config', 'filter.up.clean', 'tr A-Z a-z');
+    write(path(same), { settings: 'three', '.gitattributes': '*.bin filter=up\n', 'data.bin': 'X\n' });
+    expect(await refusal(own.merge(same, { message: 'Work' }))).toBe('worktree_refused: filters');
+    write(path(same), { settings: 'one' });
+    await own.merge(same, { message: 'Work' });
+    expect(git(own.top, 'show', 'main:data.bin')).toBe('x');
   } finally {
     delete agent.readDirectory;
   }

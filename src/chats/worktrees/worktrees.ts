@@ -53,6 +53,8 @@ export interface WorktreesParts {
   logger: Log;
   /** Trusts what the chat's directory turns on, if that is known to be what was trusted in the other one. */
   readonly trustLike: (chat: NewChat, other: string) => Promise<boolean>;
+  /** Whether the chat's directory turns on exactly what was trusted. */
+  readonly isTrusted: (chat: Pick<ChatRow, 'trusted' | 'agent' | 'cwd'>) => Promise<boolean>;
   setupLimitMs?: number;
 }
 
@@ -164,12 +166,11 @@ export class Worktrees implements ChatWorktrees {
     const { place, isArchived } = await this.#find(chatId);
     if (isArchived === null) return this.#removeNow(chatId, place, removal);
     const { path, directory, repository } = place;
-    const trusted = await this.#step(chatId, async (step) => {
+    await this.#step(chatId, async ({ work }) => {
       await this.#assertAlone(chatId, place);
-      await assertMayGo(step.work, place, removal);
-      return step.trusted;
+      await assertMayGo(work, place, removal);
     });
-    const { cwd } = (await ask(() => findChat(sql, chatId))) ?? { cwd: '' };
+    const { cwd, trusted } = (await ask(() => findChat(sql, chatId))) ?? { cwd: '', trusted: false };
     const target = [directory, repository].find((each) => existsSync(each));
     const moves = target !== undefined && (cwd === path || cwd.startsWith(`${path}/`));
     if (moves) await host.use(chatId, (chat) => chat.patch({ cwd: target, running: 'refuse' }, actor));
@@ -254,9 +255,11 @@ export class Worktrees implements ChatWorktrees {
   async #step<T>(chatId: string, task: (step: Step) => Promise<T>): Promise<T> {
     const { place } = await this.#find(chatId);
     const work = this.#work();
-    return this.#parts.host.use(
+    const { host, isTrusted } = this.#parts;
+    return host.use(
       chatId,
-      (chat) => chat.atRest(() => this.#laneOf(place)(() => task({ work, place, trusted: chat.view.trusted }))),
+      (chat) =>
+        chat.atRest(() => this.#laneOf(place)(async () => task({ work, place, trusted: await isTrusted(chat.view) }))),
       { needsDirectory: true },
     );
   }

@@ -138,6 +138,7 @@ const reasons: Readonly<Record<KeptReason, string>> = {
   submodule: 'in a submodule',
   filtered: 'made by a filter such as Git LFS',
   ignored: 'ignored by git',
+  older: 'was there before, but ignored',
   outside: 'outside of the sparse checkout',
   in_the_way: 'something is in its place',
   changed: 'changed meanwhile',
