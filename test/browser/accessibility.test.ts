@@ -99,7 +99,7 @@ describeInBrowser('WEB-29: accessibility', (opened) => {
     await expect.poll(focused).toBe('Prompt');
     for (let step = 0; step < 60 && (await focused())?.startsWith('More for') !== true; step += 1)
       await press('Shift+Tab');
-    await press('Enter', 'ArrowDown');
+    await press('Enter', 'ArrowDown', 'ArrowDown');
     expect(await focused()).toContain('Archive');
     await press('Escape');
     expect(await focused()).toMatch(/^More for/);

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Changes, type ChangesLimits } from '../../src/chats/changes/changes.ts';
+import { Changes } from '../../src/chats/changes/changes.ts';
+import type { ChangesLimits } from '../../src/chats/changes/limits.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { BooError } from '../../src/protocol/error.ts';
 import type { ChangingChat } from '../../src/chats/changes/changing-chat.ts';

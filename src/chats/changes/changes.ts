@@ -4,9 +4,7 @@
  * starts in any case: changes since that turn are then unavailable, with the reason.
  */
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { createSerial, type Serial } from '../../lib/serial.ts';
 import { within } from '../../lib/within.ts';
 import type {
   ChangeDiff,
@@ -21,11 +19,14 @@ import type {
 } from '../../protocol/changes.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
 import type { GitEnvironment } from '../workspaces/git.ts';
-import { chatsWithFolders, folderOf, keptOf, openFolder, openHand, openView, type ViewName } from './chat-folder.ts';
+import { chatsWithFolders, folderOf, openFolder, openHand, openView, type ViewName } from './chat-folder.ts';
 import { type ChangingChat, workingDirectory } from './changing-chat.ts';
 import { commit } from './commit.ts';
+import { eraseKept } from './erase.ts';
 import { discard, type DiscardParts, undoDiscard } from './discard.ts';
 import { Hand } from './hand.ts';
+import { ChatLanes } from './lanes.ts';
+import { type ChangesLimits, usualLimits } from './limits.ts';
 import { type Glance, type Viewer, Watches } from './watches.ts';
 import { allBytesOf } from './named-files.ts';
 import { changedPaths, glance, listChanges, readDiff, type View } from './read-changes.ts';
@@ -34,10 +35,10 @@ import * as rewinds from './rewind-files.ts';
 import { readMissed } from './missed.ts';
 import { PrivateGit } from './private-git.ts';
 import { Repositories, type Repository } from './repository.ts';
-import { endSuffix, findSnapshot, readHead, readSnapshot, removeSnapshots, topOfSnapshot } from './snapshot-refs.ts';
+import { endSuffix, findSnapshot, readHead, readSnapshot, topOfSnapshot } from './snapshot-refs.ts';
 import { takeEndSnapshot, takeSnapshot, type TurnStart } from './take-snapshot.ts';
 import { unavailable } from './unavailable.ts';
-import { maxFileBytes, readWorkingTree, type WorkingTree } from './working-tree.ts';
+import { readWorkingTree, type WorkingTree } from './working-tree.ts';
 
 export interface ChangesOptions {
   dataDir: string;
@@ -46,46 +47,9 @@ export interface ChangesOptions {
   clock?: Clock;
 }
 
-export interface ChangesLimits {
-  /** How long a turn waits for its snapshot, and the first one, for which nothing is known yet. */
-  waitMs: number;
-  firstWaitMs: number;
-  /** How long a snapshot may take in all. It goes on without a turn, so that the next one is quicker. */
-  snapshotMs: number;
-  /** How long clients wait. */
-  readMs: number;
-  /** How long staging and commits may take, with the hooks and filters of a repository. */
-  writeMs: number;
-  /** How long a rewind of files may take. */
-  rewindMs: number;
-  /** Larger files are left out. */
-  maxFileBytes: number;
-}
-
-const usual: ChangesLimits = {
-  waitMs: 2_000,
-  firstWaitMs: 5_000,
-  snapshotMs: 60_000,
-  readMs: 20_000,
-  writeMs: 120_000,
-  rewindMs: 10 * 60_000,
-  maxFileBytes,
-};
 const weekMs = 7 * 24 * 60 * 60_000;
 /** After so many reads, what they have written is removed. */
 const maxReads = 200;
-
-interface Lanes {
-  turns: Serial;
-  /** Of each view, and how often it was used. */
-  reads: Record<ViewName, Serial>;
-  readCounts: Record<ViewName, number>;
-  hasStart: Set<string>;
-  /** Starts of turns that wait or run. */
-  starting: number;
-  /** The turn whose end is not recorded yet. */
-  ended: string | null;
-}
 
 /** What else a list is to have. */
 export interface ListOptions {
@@ -101,8 +65,7 @@ export class Changes {
   readonly #options: ChangesOptions;
   readonly #limits: ChangesLimits;
   readonly #repositories: Repositories;
-  readonly #lanes = new Map<string, Lanes>();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #lanes = new ChatLanes();
   readonly #watches: Watches;
   /** Turns that run. */
   readonly #turnIds = new Set<string>();
@@ -110,7 +73,7 @@ export class Changes {
 
   constructor(options: ChangesOptions) {
     this.#options = options;
-    this.#limits = { ...usual, ...options.limits };
+    this.#limits = { ...usualLimits, ...options.limits };
     this.#repositories = new Repositories(options.env);
     this.#watches = new Watches(options.clock ?? systemClock);
   }
@@ -134,7 +97,7 @@ export class Changes {
       };
       const at = new Date();
       const stored = isStored.catch(() => false);
-      const lanes = this.#lanesOf(chat.id);
+      const lanes = this.#lanes.of(chat.id);
       this.#turnIds.add(turnId);
       lanes.starting += 1;
       const late = (): number | null => (isLate ? limitMs : null);
@@ -145,7 +108,7 @@ export class Changes {
         await this.#snapshot(chat, { turnId, stored, at, onRead: done, late, ended });
         if (!(await stored)) this.#turnIds.delete(turnId);
       };
-      this.#track(lanes.turns(task)).then(done, done);
+      this.#lanes.track(lanes.turns(task)).then(done, done);
     });
   }
 
@@ -156,13 +119,13 @@ export class Changes {
       const { git } = await this.#open(chat);
       await this.#readTree(git);
     };
-    await this.#track(this.#lanesOf(chat.id).turns(task)).catch(() => undefined);
+    await this.#lanes.track(this.#lanes.of(chat.id).turns(task)).catch(() => undefined);
   }
 
   /** Records the state at the end of a turn, beside whatever comes next. If that is a turn, its own start is that state. */
   afterTurn(chat: ChangingChat, turnId: string): void {
     this.#turnIds.delete(turnId);
-    const lanes = this.#lanesOf(chat.id);
+    const lanes = this.#lanes.of(chat.id);
     lanes.ended = turnId;
     const at = new Date();
     const task = async (): Promise<void> => {
@@ -174,7 +137,7 @@ export class Changes {
       const readTree = (onRead: () => void): Promise<WorkingTree> => this.#readTree(opened.git, onRead);
       await takeEndSnapshot(turnId, at, { ...opened, env: this.#options.env, chatId: chat.id, readTree });
     };
-    void this.#track(lanes.turns(task)).catch(() => undefined);
+    void this.#lanes.track(lanes.turns(task)).catch(() => undefined);
   }
 
   /** Throws `changes_unavailable`. */
@@ -278,7 +241,7 @@ export class Changes {
       const view = { git, env, chatId: chat.id, missed: () => readMissed(folder), now: () => this.#readTree(git) };
       return rewinds.rewindFiles(view, { ...rewinding, directory });
     };
-    return this.#track(this.#lanesOf(chat.id).turns(task));
+    return this.#lanes.track(this.#lanes.of(chat.id).turns(task));
   }
 
   /** The chat in the working tree that the snapshot was taken of: its agent may have entered another one since. */
@@ -302,24 +265,10 @@ export class Changes {
   async erase(chatId: string): Promise<void> {
     const { dataDir, env } = this.#options;
     this.#watches.end(chatId);
-    const { turns, reads } = this.#lanesOf(chatId);
-    const task = async (): Promise<void> => {
-      let isDone = true;
-      for (const { folder, commonDirectory } of await keptOf(dataDir, chatId)) {
-        // A linked working tree may be gone; its repository has the snapshots.
-        const own = { ...env, GIT_DIR: commonDirectory };
-        const removing = removeSnapshots({ top: commonDirectory }, own, chatId);
-        const isGone = await removing.then(
-          () => true,
-          () => !existsSync(commonDirectory),
-        );
-        if (isGone) await rm(folder, { recursive: true, force: true });
-        else isDone = false;
-      }
-      if (isDone) await rm(folderOf(dataDir, chatId), { recursive: true, force: true });
-    };
-    await this.#track(turns(() => reads.view(() => reads.watch(task)))).catch(() => undefined);
-    this.#lanes.delete(chatId);
+    const { turns, reads } = this.#lanes.of(chatId);
+    const task = (): Promise<void> => eraseKept(dataDir, env, chatId);
+    await this.#lanes.track(turns(() => reads.view(() => reads.watch(task)))).catch(() => undefined);
+    this.#lanes.forget(chatId);
   }
 
   /**
@@ -336,7 +285,7 @@ export class Changes {
   async close(): Promise<void> {
     this.#watches.close();
     this.#stop.abort(new Error('the host stops'));
-    await Promise.allSettled(this.#running);
+    await this.#lanes.settled();
   }
 
   async #snapshot(chat: ChangingChat, turn: TurnStart): Promise<void> {
@@ -347,7 +296,7 @@ export class Changes {
       ...opened,
       env: this.#options.env,
       chatId: chat.id,
-      hasStart: this.#lanesOf(chat.id).hasStart,
+      hasStart: this.#lanes.of(chat.id).hasStart,
       readTree: (onRead) => this.#readTree(opened.git, onRead),
     });
   }
@@ -402,7 +351,7 @@ export class Changes {
     { readMs = this.#limits.readMs, name = 'view' }: { readMs?: number; name?: ViewName } = {},
   ): Promise<T> {
     const repository = await this.#repositories.find(await workingDirectory(chat));
-    const lanes = this.#lanesOf(chat.id);
+    const lanes = this.#lanes.of(chat.id);
     await this.#snapshotTaken(chat);
     const read = lanes.reads[name](async () => {
       const untilMs = performance.now() + readMs;
@@ -431,39 +380,14 @@ export class Changes {
         throw unavailable(isLate ? 'too_slow' : 'git_failed', what, error);
       }
     });
-    return this.#track(read);
+    return this.#lanes.track(read);
   }
 
   /** The snapshot of the turn that has just started may be under way. */
   async #snapshotTaken({ id }: ChangingChat): Promise<void> {
     await within(
       this.#limits.readMs,
-      this.#lanesOf(id).turns(() => Promise.resolve()),
+      this.#lanes.of(id).turns(() => Promise.resolve()),
     );
-  }
-
-  #lanesOf(chatId: string): Lanes {
-    const known = this.#lanes.get(chatId);
-    if (known) return known;
-    const lanes: Lanes = {
-      turns: createSerial(),
-      reads: { view: createSerial(), watch: createSerial() },
-      readCounts: { view: 0, watch: 0 },
-      hasStart: new Set(),
-      starting: 0,
-      ended: null,
-    };
-    this.#lanes.set(chatId, lanes);
-    return lanes;
-  }
-
-  #track<T>(work: Promise<T>): Promise<T> {
-    const settled = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#running.add(settled);
-    void settled.finally(() => this.#running.delete(settled));
-    return work;
   }
 }
