@@ -58,6 +58,7 @@ import type { Host } from './host.ts';
 import { HostMoves } from './host-moves.ts';
 import { describeHosts } from './hosts.ts';
 import { Imports } from './imports.ts';
+import { within } from '../lib/within.ts';
 import { describeTrust, isTrustedNow, trustDirectory, trustLike } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
@@ -86,6 +87,9 @@ export interface HostedChatsParts {
   resumeAtReset: boolean;
   describe(): Omit<Info, 'hostId' | keyof Host['counts'] | keyof ReturnType<AgentDirectory['describe']>>;
 }
+
+/** How long a deletion waits for the worktree to be gone. */
+const removalWaitMs = 1_000;
 
 /** The chats of one host and its database, for all callers. */
 export class HostedChats implements Chats {
@@ -229,7 +233,8 @@ export class HostedChats implements Chats {
   async deleteChat(actor: Actor, chatId: string): Promise<void> {
     const { title, cwd } = await this.#row(chatId);
     await this.#host.delete(chatId, actor);
-    await this.worktrees.afterDelete(chatId, title ?? cwd);
+    // A large one takes longer than anybody waits for the deletion of a chat.
+    await within(removalWaitMs, this.worktrees.afterDelete(chatId, title ?? cwd));
   }
 
   submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<SubmittedPrompt> {

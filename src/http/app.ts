@@ -165,7 +165,14 @@ export function createApp(options: AppOptions): App {
     const principal = c.get('principal');
     if (!forwarding || !of || !principal || c.get('forwarded')) return here(c.req.raw);
     return forwarding.answer(
-      { of, request: c.req.raw, principal, limitBytes: bodyLimitBytes, isStored: byHolder !== 'only' },
+      {
+        of,
+        request: c.req.raw,
+        principal,
+        limitBytes: bodyLimitBytes,
+        isStored: byHolder !== 'only',
+        beginsHere: byHolder === 'if_missing',
+      },
       here,
     );
   };

@@ -42,6 +42,8 @@ export interface Asked {
   limitBytes: number;
   /** What it reads can be read here too, unless only the holder has it. */
   isStored: boolean;
+  /** This host can answer unless something is missing here. */
+  beginsHere?: boolean;
 }
 
 /** What became of a request that was sent to another host: without a response, it may have been carried out or not. */
@@ -77,13 +79,13 @@ export class Forwarding {
   /** The answer of the host that holds the chat: of another one, or, if this one holds it or may take it, of `here`. */
   async answer(asked: Asked, here: (request: Request) => Promise<Response>): Promise<Response> {
     const { clock } = this.#parts;
-    const { of, request, limitBytes } = asked;
+    const { of, request, limitBytes, beginsHere } = asked;
     const isStored = readsStored(asked);
     // It may be needed again: another host can take the chat at any moment, also one that has only just started.
     const body = isReading(request) ? nothing : await readBody(request, { limitBytes, clock });
     const untilMs = clock.monotonicMs() + waitLimitMs;
     const isLate = (): boolean => clock.monotonicMs() >= untilMs;
-    let holder = await this.findHolder(of);
+    let holder = beginsHere === true ? null : await this.findHolder(of);
     for (;;) {
       let problem: unknown;
       if (!holder) {

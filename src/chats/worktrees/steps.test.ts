@@ -10,6 +10,7 @@ import { commit, IsolatedChats, refusal, write } from '../../../test/support/iso
 import { anActor } from '../../../test/support/owners-chats.ts';
 import { finished, said } from '../../../test/support/scripted-backend.ts';
 import { gitEnvironment } from '../workspaces/git.ts';
+import { until } from '../../../test/support/until.ts';
 import type { Chat } from '../../protocol/chat.ts';
 import type { BooError } from '../../protocol/error.ts';
 import type { WorktreeLoss } from '../../protocol/worktree.ts';
@@ -390,8 +391,12 @@ describe('BRANCH-11: the worktree of a deleted chat', () => {
     write(path(used), { 'b.txt': 'b\n' });
     await own.here.chats.deleteChat(empty.id);
     await own.here.chats.deleteChat(used.id);
+    const listed = async () =>
+      (await own.here.everyones.worktrees.list()).filter(({ worktree }) => worktree.repository === own.top);
+    // The deletion of a chat does not wait long for it.
+    await until(async () => (await listed()).length === 1);
     expect(existsSync(path(empty))).toBe(false);
-    const items = (await own.here.everyones.worktrees.list()).filter(({ worktree }) => worktree.repository === own.top);
+    const items = await listed();
     expect(items).toMatchObject([
       {
         chatId: used.id,

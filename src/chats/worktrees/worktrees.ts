@@ -175,8 +175,14 @@ export class Worktrees implements ChatWorktrees {
     const moves = target !== undefined && (cwd === path || cwd.startsWith(`${path}/`));
     if (moves) await host.use(chatId, (chat) => chat.patch({ cwd: target, running: 'refuse' }, actor));
     try {
-      const removed = await this.#removeNow(chatId, place, removal);
-      await host.use(chatId, (chat) => Promise.resolve(chat.forgetWorktree()));
+      // The chat stays here until it is done, however large the working tree is.
+      const removed = await host.use(chatId, (chat) =>
+        chat.atRest(async () => {
+          const done = await this.#removeNow(chatId, place, removal);
+          chat.forgetWorktree();
+          return done;
+        }),
+      );
       const what = removed.isBranchKept
         ? `The branch ${removed.branch} stays.`
         : `The branch ${removed.branch} was deleted.`;
