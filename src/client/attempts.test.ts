@@ -34,7 +34,8 @@ test('WEB-103, CLI-30: all attempts are made, or none is, and the error says whi
       details: { reason: 'branch_exists' },
     });
     const others = ['Do it (1/3)', 'Do it (3/3)'];
-    expect(deleted.map((id) => stub.chats.find((chat) => chat.id === id)?.title).toSorted()).toEqual(others);
+    const titles = deleted.map((id) => stub.chats.find((chat) => chat.id === id)?.title);
+    expect(new Set(titles)).toEqual(new Set(others));
     await expect(createAttempts(failing(['x-1', 'x-2', 'x-3']), wanted)).rejects.toThrow(
       'Attempt 1 of 3 could not be made: No x-1. Neither could any other.',
     );

@@ -120,7 +120,7 @@ export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[]
           },
         },
       },
-      { query: z.strictObject({ directory: text(4096), q: text(250).default('') }) },
+      { query: z.strictObject({ directory: text(4096).default(''), q: text(250).default('') }) },
       async ({ query }) => json(200, await worktrees.branches(query.directory, query.q)),
     ),
   ];

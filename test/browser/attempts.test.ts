@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
@@ -112,6 +112,9 @@ describeInBrowser('attempts at one prompt', (opened) => {
   it('WEB-103: if one cannot be made, none is, and that is said', async () => {
     const top = repository('refused');
     git(top, 'branch', 'boocode/x-2');
+    // What a worktree is given is no work that would keep it.
+    writeFileSync(join(top, '.env'), 'SECRET=1\n');
+    git(top, 'config', 'boocode.copy', '.env');
     const before = (await server.client.listChats()).items.length;
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());

@@ -9,6 +9,11 @@ import { git, initRepository } from '../support/git-repository.ts';
 import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
+const sizes = [
+  ['at a desk', { width: 1200, height: 800 }],
+  ['on a phone', { width: 390, height: 800 }],
+] as const;
+
 describeInBrowser('forking a chat', (opened) => {
   let server: TestServer;
   let browser: Browser;
@@ -41,10 +46,7 @@ describeInBrowser('forking a chat', (opened) => {
     await context.close();
   });
 
-  it.each([
-    ['at a desk', { width: 1200, height: 800 }],
-    ['on a phone', { width: 390, height: 800 }],
-  ] as const)('WEB-106: with a branch of its own, from an answer and from the menu, %s', async (_, size) => {
+  it.each(sizes)('WEB-106: with a branch of its own, from an answer and from the menu, %s', async (_, size) => {
     mkdirSync(join(server.workDir, `forked-${size.width}`));
     const cwd = realpathSync(join(server.workDir, `forked-${size.width}`));
     initRepository(cwd);

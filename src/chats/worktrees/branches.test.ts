@@ -49,6 +49,7 @@ test('WEB-102: a directory in no repository has none, and one without a commit i
   const nothing = { repository: null, current: null, items: [], truncated: false };
   expect(await listBranches(work, top, '')).toEqual(nothing);
   expect(await listBranches(work, join(top, 'missing'), '')).toEqual(nothing);
+  expect(await listBranches(work, '', '')).toEqual(nothing);
   await expect(listBranches(work, 'here', '')).rejects.toMatchObject({
     code: 'invalid_request',
     details: { field: 'directory' },

@@ -13,6 +13,8 @@ const kinds = [
 
 /** The branches and tags whose names contain this. No commit is read, so that it is cheap however many there are. */
 export async function listBranches(work: GitWork, directory: string, part: string): Promise<BranchList> {
+  const none: BranchList = { repository: null, current: null, items: [], truncated: false };
+  if (directory === '') return none;
   if (!isAbsolute(directory))
     throw new BooError('invalid_request', 'directory: must be absolute', { details: { field: 'directory' } });
   const repository = await findRepository(work, directory).catch((error: unknown) => {
@@ -20,7 +22,7 @@ export async function listBranches(work: GitWork, directory: string, part: strin
     if (error instanceof BooError && error.details['reason'] !== 'git_failed') return null;
     throw error;
   });
-  if (!repository) return { repository: null, current: null, items: [], truncated: false };
+  if (!repository) return none;
   const { top } = repository;
   const [head, refs] = await Promise.all([
     ask(work, top, ['symbolic-ref', '--quiet', '--short', 'HEAD']),

@@ -95,7 +95,11 @@ async function keep({ api, chats }: Session, chat: Chat, way: Way, message: stri
   if (way === 'leave') return `${branch} stays as it is.`;
   if (way === 'branch') {
     await api.releaseWorktree(chat.id);
-    await api.getChat(chat.id).then(chats.put, () => undefined);
+    // The live socket says it, too.
+    await api.getChat(chat.id).then(
+      (changed) => chats.put(changed),
+      () => undefined,
+    );
     return `The branch ${branch} stays. Its working tree was removed.`;
   }
   const merged = await mergeOnce(api, chat.id, message === '' ? undefined : message);

@@ -30,7 +30,12 @@ export function RemoveDialog({ item, onClose, onRemoved }: RemoveDialogProps) {
     setBusy(false);
     if ('removed' in result) {
       session.showToast(removalText(result.removed));
-      if (chat !== 'deleted') void session.api.getChat(chatId).then(session.chats.put, () => undefined);
+      if (chat !== 'deleted') {
+        void session.api.getChat(chatId).then(
+          (changed) => session.chats.put(changed),
+          () => undefined,
+        );
+      }
       return onRemoved();
     }
     if (result.problem.code === 'unauthorized') return session.refuse();
