@@ -65,6 +65,9 @@ export default function AttemptsPage({ group }: { group: string }) {
   );
 }
 
+const againAfterMs = 3_000;
+const maxTries = 5;
+
 const endWords: Readonly<Record<string, string>> = {
   completed: 'Done',
   interrupted: 'Interrupted',
@@ -75,17 +78,22 @@ function AttemptCard({ chat, onKeep }: { chat: Chat; onKeep: () => void }) {
   const { api } = useSession();
   const [told, setTold] = useState<Attempt>();
   const [problem, setProblem] = useState<string>();
+  const [tries, setTries] = useState(0);
   const { state, words } = shownState(chat);
   const isAtWork = state === 'running' || state === 'waiting' || state === 'warming' || chat.waiting > 0;
   const path = chat.worktree?.path;
   // What it costs is told live; its changes and its end are looked at whenever it has begun or stopped to work.
   useEffect(() => {
     let isOld = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     describeAttempt(api, chat).then(
       (attempt) => {
         if (isOld) return;
         setTold(attempt);
         setProblem(undefined);
+        // A busy server may not have been able to tell in time.
+        if (attempt.changes === null && path !== undefined && tries < maxTries)
+          timer = setTimeout(() => setTries(tries + 1), againAfterMs);
       },
       (error: unknown) => {
         if (isOld) return;
@@ -95,9 +103,10 @@ function AttemptCard({ chat, onKeep }: { chat: Chat; onKeep: () => void }) {
     );
     return () => {
       isOld = true;
+      clearTimeout(timer);
     };
     // Only what is read anew belongs here.
-  }, [api, chat.id, isAtWork, path]);
+  }, [api, chat.id, isAtWork, path, tries]);
 
   const title = readableLine(chat.title, 100);
   const changes = path === undefined ? undefined : told?.changes;
