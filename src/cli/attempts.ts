@@ -1,7 +1,14 @@
 /** Attempts: the same prompt in several chats, each with a worktree of its own. One is kept. */
 import type { Command } from 'commander';
-import { type Attempt, attemptsOf, describeAttempt } from '../client/attempts.ts';
-import { type BooClient, BooError, type Chat, type CreateChat, type WorktreeResult } from '../client/client.ts';
+import {
+  type Attempt,
+  attemptsOf,
+  createAttempts,
+  describeAttempt,
+  mergeOnce,
+  otherAttempts,
+} from '../client/attempts.ts';
+import { type BooClient, BooError, type Chat, type CreateChat } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { toBooError } from '../protocol/error.ts';
 import type { AnswerFlags } from './auto-answer.ts';
@@ -53,7 +60,7 @@ async function keep(
   flags: AttemptsFlags,
 ): Promise<void> {
   const { terminal } = cli;
-  const merged = await mergeOnce(client, chat, flags.commit);
+  const merged = await mergeOnce(client, chat.id, flags.commit);
   if (!flags.json) {
     const branch = plainLine(chat.worktree?.branch ?? '');
     terminal.out(
@@ -62,7 +69,7 @@ async function keep(
         : `Nothing to merge: ${branch} is merged already.\n`,
     );
   }
-  const others = chats.filter(({ id, worktree, archived }) => id !== chat.id && (worktree !== null || !archived));
+  const others = otherAttempts(chats, chat.id);
   const removed: string[] = [];
   const failed: { chatId: string; code: string; message: string }[] = [];
   for (const { id, worktree } of flags.discardOthers ? others : []) {
@@ -87,16 +94,6 @@ async function keep(
     );
 }
 
-/** Null if it was merged before, so that what failed after that can be done again. */
-async function mergeOnce(client: BooClient, chat: Chat, message: string | undefined): Promise<WorktreeResult | null> {
-  try {
-    return await client.mergeWorktree(chat.id, message === undefined ? {} : { message });
-  } catch (error) {
-    if (error instanceof BooError && error.details['reason'] === 'nothing_to_do') return null;
-    throw error;
-  }
-}
-
 /** Creates the chats, sends each the prompt, waits for all of them and compares them. */
 export async function runAttempts(
   cli: Cli,
@@ -111,27 +108,7 @@ export async function runAttempts(
   },
 ): Promise<number> {
   const { count, text, answers } = request;
-  const group = crypto.randomUUID();
-  const name = request.name ?? `attempt-${group.slice(0, 8)}`;
-  const title = request.chat.title ?? text.split('\n')[0]!.slice(0, 60);
-  const created = await Promise.allSettled(
-    Array.from({ length: count }, (_, at) =>
-      client.createChat({
-        ...request.chat,
-        title: `${title} (${at + 1}/${count})`,
-        group,
-        isolation: 'worktree',
-        worktree: { ...request.chat.worktree, name: `${name}-${at + 1}` },
-      }),
-    ),
-  );
-  const chats = created.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  const failed = created.find((each) => each.status === 'rejected');
-  if (failed) {
-    // They hold nothing yet, so their worktrees go with them.
-    await Promise.all(chats.map(({ id }) => client.deleteChat(id)));
-    throw failed.reason;
-  }
+  const chats = await createAttempts(client, { ...request, prompt: text, group: crypto.randomUUID() });
   const tell = (line: string): void => cli.terminal.err(`· ${plainLine(line, 500)}\n`);
   tell(`${countOf(count, 'attempt')}: ${chats.map(({ id }) => id.slice(0, 8)).join(', ')}`);
   const interrupts = listenForInterrupts(

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { BooClient, ListedWorktree } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
+import { sizeText } from '../protocol/size-text.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { discardWorktree } from './discard-worktree.ts';
 import { findChat } from './find-chat.ts';
@@ -136,11 +137,4 @@ function lossCell(losses: ListedWorktree['wouldLose']): Cell {
   if (losses === null) return { text: 'unknown', format: 'dim' };
   const text = losses.map(({ sentence }) => plainLine(sentence, 80)).join(' ');
   return { text: text === '' ? 'nothing' : text };
-}
-
-export function sizeText(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const at = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  const value = bytes / 1000 ** at;
-  return `${at === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
 }

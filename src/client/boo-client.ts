@@ -20,6 +20,7 @@ import type {
   UndoneDiscard,
 } from '../protocol/changes.ts';
 import type {
+  BranchList,
   ListedWorktree,
   MergeWorktree,
   RebaseWorktree,
@@ -193,6 +194,8 @@ export interface BooClient {
    * whose chat is being created, and how far that is.
    */
   listWorktrees(which?: { making?: boolean | undefined }): Promise<ListedWorktree[]>;
+  /** Branches and tags whose names contain `part`, from which a chat in this directory can have a worktree. At most fifty. */
+  listBranches(directory: string, part?: string): Promise<BranchList>;
   /**
    * Merges the branch of the chat's worktree into the branch that it was made from. Like all steps on worktrees, it is done or
    * refused with `worktree_refused`, whose `details.reason` says why, and then nothing has changed.

@@ -82,6 +82,7 @@ export type { TerminalAccess, TerminalSize } from '../protocol/terminal.ts';
 export type { TranscriptRecord } from '../protocol/transcript.ts';
 export type { ChatTrust, TrustFile } from '../protocol/trust.ts';
 export type {
+  BranchList,
   ListedWorktree,
   MergeWorktree,
   NewWorktree,
@@ -242,6 +243,7 @@ export function createClient(options: ClientOptions): BooClient {
       const query = { making: making === true ? 'true' : undefined };
       return (await wire.request<{ items: ListedWorktree[] }>('/v1/worktrees', { query, ...slowly })).items;
     },
+    listBranches: (directory, part) => wire.request('/v1/branches', { query: { directory, q: part } }),
     mergeWorktree: (chatId, merge = {}) =>
       wire.request(`${chatPath(chatId)}/worktree/merge`, { method: 'POST', body: merge, ...slowly }),
     rebaseWorktree: (chatId, rebase = {}) =>

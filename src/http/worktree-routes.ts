@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
-import { mergeWorktree, rebaseWorktree, removedWorktree, worktreeList, worktreeResult } from '../protocol/worktree.ts';
+import {
+  branchList,
+  mergeWorktree,
+  rebaseWorktree,
+  removedWorktree,
+  worktreeList,
+  worktreeResult,
+} from '../protocol/worktree.ts';
 import { chatPath } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
 
@@ -11,6 +18,12 @@ const discard = z
   .string()
   .regex(/^(?:true|false|[0-9a-f]{64})$/, 'must be true, false, or the shown of a refusal')
   .default('false');
+
+const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => !value.includes('\u0000'), 'must not contain a NUL character');
 
 export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[] {
   return [
@@ -90,6 +103,25 @@ export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[]
       },
       { query: z.strictObject({ making: z.enum(['true', 'false']).default('false') }) },
       async ({ query }) => json(200, { items: await worktrees.list({ making: query.making === 'true' }) }),
+    ),
+    route(
+      {
+        id: 'listBranches',
+        method: 'GET',
+        path: '/v1/branches',
+        policy: 'bearer',
+        summary:
+          'List the branches and tags of the repository of a directory on the server whose names contain a text, for completion',
+        errors: ['worktree_refused'],
+        responses: {
+          200: {
+            description: 'What a worktree can be made from there; nothing if the directory is in no repository.',
+            schema: branchList,
+          },
+        },
+      },
+      { query: z.strictObject({ directory: text(4096).default(''), q: text(250).default('') }) },
+      async ({ query }) => json(200, await worktrees.branches(query.directory, query.q)),
     ),
   ];
 }

@@ -1,5 +1,6 @@
 /** A chat's own working tree and branch, made by git from the repository of its directory. */
 import { z } from 'zod';
+import { maxWorktreeName, worktreeNamePattern } from './worktree-name.ts';
 
 /**
  * Why something about a worktree was refused: `reason` of the error `worktree_refused`. Nothing has changed then. Where
@@ -38,8 +39,8 @@ const noControl = /^\P{Cc}+$/u;
 export const worktreeName = z
   .string()
   .min(1)
-  .max(100)
-  .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_./-]*$/u, 'must be letters, digits, and . _ - / after the first');
+  .max(maxWorktreeName)
+  .regex(worktreeNamePattern, 'must be letters, digits, and . _ - / after the first');
 
 const revision = z
   .string()
@@ -144,6 +145,8 @@ export const listedWorktree = z
     lastUsedAt: z.iso.datetime().nullable(),
     /** All that would be lost with it and its branch, empty if nothing would be; null if that cannot be told. */
     wouldLose: z.array(worktreeLoss).nullable(),
+    /** Names exactly that, to discard it; null if nothing would be lost, or if it cannot be discarded or told. */
+    shown: z.string().nullable(),
     /** What is being done with it now: `checkout`, `copy` or `setup`, and the last line of the setup command. */
     progress: z.object({ step: z.enum(['checkout', 'copy', 'setup']), line: z.string() }).nullable(),
   })
@@ -151,3 +154,16 @@ export const listedWorktree = z
 export type ListedWorktree = z.infer<typeof listedWorktree>;
 
 export const worktreeList = z.object({ items: z.array(listedWorktree) }).meta({ id: 'WorktreeList' });
+
+export const branchList = z
+  .object({
+    /** The top of the working tree that the directory is in; null if it is in none. */
+    repository: z.string().nullable(),
+    /** The branch that is checked out there; null if none is. */
+    current: z.string().nullable(),
+    /** At most fifty: branches, then tags, then branches of remotes, each by name. */
+    items: z.array(z.object({ name: z.string(), kind: z.enum(['branch', 'tag', 'remote']) })),
+    truncated: z.boolean(),
+  })
+  .meta({ id: 'BranchList' });
+export type BranchList = z.infer<typeof branchList>;

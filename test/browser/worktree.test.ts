@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
+import type { Chat } from '../../src/client/client.ts';
 import { findings } from '../support/axe-findings.ts';
 import { openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
@@ -21,11 +22,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
   beforeAll(() => ({ server, browser } = opened()));
 
   it.each(sizes)('WEB-90: is created, shown, merged and removed in the page, %s', async (_, viewport) => {
-    mkdirSync(join(server.workDir, `page-${viewport.width}`));
-    const top = realpathSync(join(server.workDir, `page-${viewport.width}`));
-    initRepository(top);
-    git(top, 'config', 'user.name', 'Test');
-    git(top, 'config', 'user.email', 'test@example.com');
+    const top = repository(server, `page-${viewport.width}`);
     const { page, context, problems } = await openPage(browser);
     await page.setViewportSize(viewport);
     await signIn(page, server.running.signInLink());
@@ -43,7 +40,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
 
     const branch = async () => {
       await page.getByRole('button', { name: 'More for this chat' }).click();
-      await page.getByRole('menuitem', { name: 'Branch' }).click();
+      await page.getByRole('menuitem', { name: 'Branch', exact: true }).click();
       return page.getByRole('dialog', { name: 'Branch' });
     };
     const dialog = await branch();
@@ -69,41 +66,132 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     await context.close();
   });
 
-  it('WEB-91: attempts at one prompt are compared side by side', async () => {
-    mkdirSync(join(server.workDir, 'attempts'));
-    const cwd = realpathSync(join(server.workDir, 'attempts'));
-    initRepository(cwd);
-    const group = crypto.randomUUID();
-    let lastId = '';
-    for (const [at, prompt] of ['write a.txt: a', 'stream 3 tokens'].entries()) {
-      const title = `Attempt ${at + 1}`;
-      const chat = await server.client.createChat({
-        cwd,
-        title,
-        group,
-        isolation: 'worktree',
-        permissionMode: 'bypassPermissions',
-      });
-      await runTurn(server.client, chat.id, prompt);
-      lastId = chat.id;
-    }
-    const { page, context, problems } = await openPage(browser);
+  it.each(sizes)(
+    'WEB-102: is named, begins anywhere, and tells what the setup command says, %s',
+    async (_, viewport) => {
+      const top = repository(server, `form-${viewport.width}`);
+      const go = join(server.workDir, `go-${viewport.width}`);
+      git(top, 'branch', 'release/1');
+      git(top, 'branch', 'boocode/taken');
+      git(top, 'config', 'boocode.setup', `echo installing; until test -e '${go}'; do sleep 0.1; done`);
+      git(top, 'commit', '-q', '--allow-empty', '-m', 'Second');
+      const { page, context, problems } = await openPage(browser, { size: viewport });
+      await signIn(page, server.running.signInLink());
+      await page.getByRole('button', { name: 'New chat' }).first().click();
+      const form = page.getByRole('dialog', { name: 'New chat' });
+      const directory = form.getByRole('combobox', { name: /directory/i });
+      await directory.fill(server.workDir);
+      await directory.press('Tab');
+      await form.getByRole('checkbox', { name: /Own branch/ }).check();
+      await form.getByText('This directory is in no git repository').waitFor();
+      await directory.fill(top);
+      await directory.press('Tab');
+      const name = form.getByLabel('Name of the branch');
+      await name.fill('-x');
+      await form.getByText(/^Only letters, digits/).waitFor();
+      expect(await name.getAttribute('aria-invalid')).toBe('true');
+      const start = form.getByRole('button', { name: 'Start', exact: true });
+      await start.click();
+      // The browser has not sent it.
+      expect(await name.evaluate((input: HTMLInputElement) => input.validity.customError)).toBe(true);
+      await name.fill('taken');
+      await form.getByText('The branch is boocode/taken.').waitFor();
+      await form.getByText('More options').click();
+      await form.getByRole('checkbox', { name: /Trust this directory/ }).check();
+      const base = form.getByRole('combobox', { name: /Begins with/ });
+      await base.fill('nowhere');
+      await base.press('Tab');
+      await start.click();
+      await form.getByRole('alert').getByText('There is no branch, tag or commit nowhere.').waitFor();
+      expect([await base.getAttribute('aria-invalid'), await name.getAttribute('aria-invalid')]).toEqual([
+        'true',
+        'false',
+      ]);
+      await base.fill('release');
+      await form.getByRole('option', { name: 'release/1' }).waitFor();
+      await base.press('ArrowDown');
+      await base.press('Enter');
+      expect(await base.inputValue()).toBe('release/1');
+      await base.press('Escape');
+      await start.click();
+      await form.getByRole('alert').getByText('There is a branch boocode/taken already.').waitFor();
+      expect([await base.getAttribute('aria-invalid'), await name.getAttribute('aria-invalid')]).toEqual([
+        'false',
+        'true',
+      ]);
+      expect(await findings(page)).toEqual([]);
+      await name.fill('login');
+      await start.click();
+      await form.getByText(/boocode\/login: running the setup command · installing/).waitFor();
+      expect(await findings(page)).toEqual([]);
+      writeFileSync(go, '');
+      await page.getByText('branch boocode/login', { exact: true }).waitFor();
+      const id = /[0-9a-f-]{36}/.exec(page.url())![0];
+      const { worktree } = await server.client.getChat(id);
+      expect(worktree).toMatchObject({ base: 'release/1', baseCommit: git(top, 'rev-parse', 'release/1') });
+      expect(problems).toEqual([]);
+      await context.close();
+    },
+  );
+
+  it.each(sizes)('WEB-105: all are listed, and removed with exactly what was shown, %s', async (_, viewport) => {
+    const cwd = repository(server, `list-${viewport.width}`);
+    const own = { cwd, isolation: 'worktree' } as const;
+    const gone = await server.client.createChat({ ...own, title: `Gone ${viewport.width}` });
+    const kept = await server.client.createChat({ ...own, title: `Kept ${viewport.width}` });
+    writeFileSync(join(gone.worktree!.path, 'a.txt'), 'a\n');
+    await server.client.deleteChat(gone.id);
+    const { page, context, problems } = await openPage(browser, { size: viewport });
     await signIn(page, server.running.signInLink());
-    await page.getByRole('button', { name: 'More for Attempt 2' }).click();
-    await page.getByRole('menuitem', { name: 'Branch and attempts' }).click();
-    const row = (name: string) => page.getByRole('row', { name: new RegExp(`^${name}`) });
-    await row('Attempt 1').getByRole('cell', { name: '+1 −0' }).waitFor();
-    await row('Attempt 2').getByRole('cell', { name: '+0 −0' }).waitFor();
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('link', { name: 'Worktrees of all chats' }).click();
+    expect(page.url()).toMatch(/#\/worktrees$/);
+    const entry = (chat: Chat) => page.getByRole('listitem', { name: chat.title });
+    await entry(kept).getByText('Nothing would be lost.').waitFor();
+    await entry(gone).getByText('No commit has the changes of 1 file: a.txt.').waitFor();
+    for (const text of ['deleted chat', gone.worktree!.branch, gone.worktree!.path])
+      await entry(gone).getByText(text, { exact: true }).waitFor();
+    expect(await entry(gone).locator('dd').nth(2).textContent()).toMatch(/ [kM]?B$/);
+    expect(await entry(gone).locator('time').count()).toBe(1);
     expect(await findings(page)).toEqual([]);
-    // What cannot be read of one is said, and the others are there.
-    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
-    await page.route(`**/v1/chats/${lastId}/events*`, (route) => route.fulfill({ status: 400, body: '{}' }));
-    await page.getByRole('button', { name: 'More for Attempt 1' }).click();
-    await page.getByRole('menuitem', { name: 'Branch and attempts' }).click();
-    await page.getByText('Not all could be read.').waitFor();
-    await row('Attempt 1').getByRole('cell', { name: '+1 −0' }).waitFor();
-    await row('Attempt 2').getByRole('cell', { name: '?' }).first().waitFor();
+
+    await entry(gone)
+      .getByRole('button', { name: /^Remove/ })
+      .click();
+    const dialog = page.getByRole('dialog', { name: 'Remove a worktree' });
+    await dialog.getByText('No commit has the changes of 1 file: a.txt.').waitFor();
+    expect(await findings(page)).toEqual([]);
+    // What is added meanwhile is shown first.
+    writeFileSync(join(gone.worktree!.path, 'b.txt'), 'b\n');
+    await dialog.getByRole('button', { name: 'Discard it and remove' }).click();
+    await dialog.getByText('Nothing was removed').waitFor();
+    await dialog.getByText('No commit has the changes of 2 files: a.txt, b.txt.').waitFor();
+    expect(existsSync(gone.worktree!.path)).toBe(true);
+    await dialog.getByRole('button', { name: 'Discard it and remove' }).click();
+    await entry(gone).waitFor({ state: 'detached' });
+    expect(existsSync(gone.worktree!.path)).toBe(false);
+
+    // One that is in use stays, and says why.
+    const beside = await server.client.createChat({ cwd: kept.worktree!.path, title: 'Beside' });
+    await entry(kept)
+      .getByRole('button', { name: /^Remove/ })
+      .click();
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+    await dialog.getByText(/^Another chat works in/).waitFor();
+    await server.client.deleteChat(beside.id);
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+    await entry(kept).waitFor({ state: 'detached' });
+    expect((await server.client.getChat(kept.id)).cwd).toBe(cwd);
     expect(problems).toEqual([]);
     await context.close();
   });
 });
+
+function repository(server: TestServer, name: string): string {
+  mkdirSync(join(server.workDir, name));
+  const top = realpathSync(join(server.workDir, name));
+  initRepository(top);
+  git(top, 'config', 'user.name', 'Test');
+  git(top, 'config', 'user.email', 'test@example.com');
+  return top;
+}

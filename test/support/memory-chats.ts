@@ -200,6 +200,9 @@ export function createMemoryChats(): MemoryChats {
         check();
         return [];
       },
+      async branches() {
+        return { repository: null, current: null, items: [], truncated: false };
+      },
     },
     changes: {
       async list(chatId, since) {

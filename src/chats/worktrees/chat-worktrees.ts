@@ -1,5 +1,6 @@
 import type { Actor } from '../../protocol/principal.ts';
 import type {
+  BranchList,
   ListedWorktree,
   MergeWorktree,
   RebaseWorktree,
@@ -21,4 +22,6 @@ export interface ChatWorktrees {
   remove(actor: Actor, chatId: string, removal: Removal): Promise<RemovedWorktree>;
   /** With `making` only those that are being made, which costs no process. */
   list(which?: { making?: boolean }): Promise<ListedWorktree[]>;
+  /** What a worktree can be made from there, as far as its name contains this. */
+  branches(directory: string, part: string): Promise<BranchList>;
 }

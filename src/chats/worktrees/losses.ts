@@ -200,13 +200,18 @@ async function onlyHere(work: GitWork, cwd: string, { commit, what, but }: Commi
   };
 }
 
-/** Nothing if it is empty, null if that cannot be told. */
-export async function wouldLose(work: GitWork, place: StoredWorktree): Promise<WorktreeLoss[] | null> {
+/** `losses` is empty if nothing would be, and null if that cannot be told. `shown` discards exactly them, if that is possible. */
+export async function wouldLose(
+  work: GitWork,
+  place: StoredWorktree,
+): Promise<{ losses: WorktreeLoss[] | null; shown: string | null }> {
   try {
-    return (await lossesOf(work, place, { branch: true })).map(withoutMark);
+    const losses = await lossesOf(work, place, { branch: true });
+    return { losses: losses.map(withoutMark), shown: losses.length === 0 ? null : shownOf(losses) };
   } catch (error) {
     // Such as that the place is no working tree any more.
     const isRefusal = error instanceof BooError && error.code === 'worktree_refused';
-    return isRefusal && error.details['reason'] !== 'git_failed' ? [lossIn(error)].map(withoutMark) : null;
+    const isTold = isRefusal && error.details['reason'] !== 'git_failed';
+    return { losses: isTold ? [lossIn(error)].map(withoutMark) : null, shown: null };
   }
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, realpath, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
+import { branchPrefix } from '../../protocol/worktree-name.ts';
 import type { NewWorktree } from '../../protocol/worktree.ts';
 import type { StoredWorktree } from '../../store/chats.ts';
 import type { Repository } from '../changes/repository.ts';
@@ -28,8 +29,6 @@ export interface Plan {
   repository: Repository;
   settings: WorktreeSettings;
 }
-
-export const branchPrefix = 'boocode/';
 
 interface Wanted {
   directory: string;

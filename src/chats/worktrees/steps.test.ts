@@ -293,6 +293,7 @@ describe('BRANCH-9: a removal', () => {
     git(path(chat), 'rebase', '--abort');
     write(path(chat), { 'b.txt': 'b\n' });
     const seen = (await refusalOf())!.details['shown'] as string;
+    expect((await own.here.everyones.worktrees.list()).find(({ chatId }) => chatId === chat.id)?.shown).toBe(seen);
     expect(await refusalOf(seen.replace(/./, 'x'))).toMatchObject({ details: { shown: seen } });
     // The same files, and others in them.
     write(path(chat), { 'b.txt': 'more\n' });
@@ -410,7 +411,7 @@ describe('BRANCH-11: the worktree of a deleted chat', () => {
     // Nothing is not the same as unknown.
     const clean = await own.create({ name: 'clean' });
     const cleanly = (await own.here.everyones.worktrees.list()).find(({ chatId }) => chatId === clean.id);
-    expect(cleanly?.wouldLose).toEqual([]);
+    expect(cleanly).toMatchObject({ wouldLose: [], shown: null });
     await own.remove(clean);
     expect(await refusal(own.remove(used))).toBe('worktree_refused: uncommitted');
     expect(await own.remove(used, { discards: true })).toMatchObject({ branch: 'boocode/used' });

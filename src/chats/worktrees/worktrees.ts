@@ -10,6 +10,7 @@ import { BooError, toBooError } from '../../protocol/error.ts';
 import type { EventBody } from '../../protocol/event.ts';
 import type { Actor } from '../../protocol/principal.ts';
 import type {
+  BranchList,
   ListedWorktree,
   MergeWorktree,
   NewWorktree,
@@ -34,6 +35,7 @@ import { shownWorktree } from '../chat-view.ts';
 import type { Host } from '../host.ts';
 import { ask, unknownChat } from '../storage.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
+import { listBranches } from './branches.ts';
 import type { ChatWorktrees } from './chat-worktrees.ts';
 import { type Furnished, furnish } from './furnish.ts';
 import { type GitWork, removeScratch } from './git-work.ts';
@@ -222,10 +224,15 @@ export class Worktrees implements ChatWorktrees {
     return Promise.all(rows.map((row) => limit(() => this.#describe(row))));
   }
 
+  branches(directory: string, part: string): Promise<BranchList> {
+    return listBranches(this.#work(), directory, part);
+  }
+
   async #describe({ chatId, place, state, title, createdAt, isArchived }: WorktreeRow): Promise<ListedWorktree> {
     const isHere = place.seenBy === this.#parts.workspaces.here;
     const isReady = state === 'ready';
     const size = isHere && isReady ? await measure(place.path) : null;
+    const { losses, shown } = isHere && isReady ? await wouldLose(this.#work(), place) : { losses: null, shown: null };
     return {
       chatId,
       title,
@@ -235,7 +242,8 @@ export class Worktrees implements ChatWorktrees {
       isHere,
       bytes: size?.bytes ?? null,
       lastUsedAt: size ? new Date(size.lastUsedMs).toISOString() : null,
-      wouldLose: isHere && isReady ? await wouldLose(this.#work(), place) : null,
+      wouldLose: losses,
+      shown,
       progress: this.#progress.get(chatId) ?? null,
     };
   }

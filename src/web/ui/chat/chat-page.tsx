@@ -14,7 +14,7 @@ import { chatHref, parseRoute, useHash } from '../parts/route.ts';
 import { ChatSettings } from './chat-settings.tsx';
 import { Composer } from '../composer/composer.tsx';
 import { useLiveState } from '../parts/use-live-state.ts';
-import { CwdContext } from './cwd-context.ts';
+import { CwdContext, InRepositoryContext } from './cwd-context.ts';
 import { DecisionCard } from '../decisions/decision-card.tsx';
 import { isDirectoryMissing, MissingDirectory } from './missing-directory.tsx';
 import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
@@ -28,6 +28,7 @@ import { Rewinds } from './rewinds.tsx';
 import { isEmpty, Transcript } from './transcript.tsx';
 import { WaitLine } from './wait-line.tsx';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
+import { isInRepository } from '../parts/fork-chat.ts';
 import { promptFocusTarget } from '../parts/focus-prompt.ts';
 import { shortPath } from '../parts/format.ts';
 
@@ -237,9 +238,11 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           <EmptyChat isWaiting={log.waiting.length > 0 || isSending} />
         ) : (
           <CwdContext value={chat?.cwd ?? ''}>
-            <Rewinds chatId={chatId} isBusy={isBusy}>
-              <Transcript view={shown} onLoadOlder={onLoadOlder} />
-            </Rewinds>
+            <InRepositoryContext value={chat !== undefined && isInRepository(chat)}>
+              <Rewinds chatId={chatId} isBusy={isBusy}>
+                <Transcript view={shown} onLoadOlder={onLoadOlder} />
+              </Rewinds>
+            </InRepositoryContext>
           </CwdContext>
         )}
         <div className="dock" ref={dock}>

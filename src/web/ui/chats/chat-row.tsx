@@ -2,14 +2,15 @@ import { lazy, memo, Suspense, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Icon } from '../parts/icon.tsx';
-import { forkChat } from '../parts/fork-chat.ts';
-import { Menu } from '../parts/menu.tsx';
-import { chatHref, parseRoute } from '../parts/route.ts';
+import { forkChat, isInRepository } from '../parts/fork-chat.ts';
+import { Menu, type MenuItem } from '../parts/menu.tsx';
+import { attemptsHref, chatHref, parseRoute } from '../parts/route.ts';
 import { RenameDialog } from './rename-dialog.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { costText, lastPart, whenText } from '../parts/format.ts';
 import { shownState } from '../parts/shown-state.ts';
 
+const ForkDialog = lazy(() => import('../worktrees/fork-dialog.tsx'));
 const WorktreeDialog = lazy(() => import('./worktree-dialog.tsx'));
 
 export function StateMark({ chat }: { chat: Chat }) {
@@ -40,10 +41,14 @@ export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isH
   );
 });
 
+const itemIf = (isWanted: boolean, label: string, run: () => void): MenuItem[] =>
+  isWanted ? [{ icon: 'fork', label, run }] : [];
+
 export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
   const session = useSession();
   const [isRenaming, setRenaming] = useState(false);
   const [isBranching, setBranching] = useState(false);
+  const [isForking, setForking] = useState(false);
   const archive = async (archived: boolean): Promise<void> => {
     const changed = await session.attempt(() => session.api.patchChat(chat.id, { archived }));
     if (!changed) return;
@@ -67,15 +72,9 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
         items={[
           { icon: 'pencil', label: 'Rename', run: () => setRenaming(true) },
           { icon: 'fork', label: 'Fork', run: () => void forkChat(session, chat.id) },
-          ...(chat.worktree || chat.group
-            ? [
-                {
-                  icon: 'fork' as const,
-                  label: chat.group ? 'Branch and attempts' : 'Branch',
-                  run: () => setBranching(true),
-                },
-              ]
-            : []),
+          ...itemIf(isInRepository(chat), 'Fork with its own branch', () => setForking(true)),
+          ...itemIf(chat.worktree !== null, 'Branch', () => setBranching(true)),
+          ...itemIf(chat.group !== null, 'Attempts', () => (location.hash = attemptsHref(chat.group ?? ''))),
           {
             icon: 'archive',
             label: chat.archived ? 'Unarchive' : 'Archive',
@@ -95,11 +94,10 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
       >
         <Icon name="more" />
       </Menu>
-      {isBranching && (
-        <Suspense>
-          <WorktreeDialog chat={chat} onClose={() => setBranching(false)} />
-        </Suspense>
-      )}
+      <Suspense>
+        {isBranching && <WorktreeDialog chat={chat} onClose={() => setBranching(false)} />}
+        {isForking && <ForkDialog chat={chat} onClose={() => setForking(false)} />}
+      </Suspense>
       {isRenaming && <RenameDialog chat={chat} onClose={() => setRenaming(false)} />}
     </>
   );

@@ -1,18 +1,15 @@
-import { type FormEvent, useEffect, useState } from 'react';
-import { type Attempt, attemptsOf, bareAttempt, describeAttempt } from '../../../client/attempts.ts';
+import { type FormEvent, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { toBooError } from '../../../protocol/error.ts';
 import type { Worktree } from '../../../protocol/worktree.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Dialog } from '../parts/dialog.tsx';
-import { costText } from '../parts/format.ts';
-import { Problem } from '../parts/problem.tsx';
-import { chatHref } from '../parts/route.ts';
+import { attemptsHref, worktreesHref } from '../parts/route.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useAttempt } from '../parts/use-attempt.ts';
 import { Losses, removalText } from './worktree-words.tsx';
 
-/** What can be done with a chat's own branch, and with the other attempts at the same prompt. Loaded when it is opened. */
+/** What can be done with a chat's own branch. Loaded when it is opened. */
 export default function WorktreeDialog({ chat, onClose }: { chat: Chat; onClose: () => void }) {
   return (
     <Dialog title="Branch" onClose={onClose}>
@@ -21,7 +18,19 @@ export default function WorktreeDialog({ chat, onClose }: { chat: Chat; onClose:
       ) : (
         <p>This chat has no worktree any more.</p>
       )}
-      {chat.group !== null && <Attempts chat={chat} group={chat.group} onClose={onClose} />}
+      <p>
+        {chat.group !== null && (
+          <>
+            <a href={attemptsHref(chat.group)} onClick={onClose}>
+              Compare the attempts
+            </a>{' '}
+            ·{' '}
+          </>
+        )}
+        <a href={worktreesHref} onClick={onClose}>
+          All worktrees
+        </a>
+      </p>
     </Dialog>
   );
 }
@@ -102,76 +111,5 @@ function Steps({ chat, worktree, onClose }: { chat: Chat; worktree: Worktree; on
         </button>
       </div>
     </form>
-  );
-}
-
-/** Side by side. */
-function Attempts({ chat, group, onClose }: { chat: Chat; group: string; onClose: () => void }) {
-  const session = useSession();
-  const [attempts, setAttempts] = useState<Attempt[]>();
-  const [problem, setProblem] = useState<string>();
-  useEffect(() => {
-    let isCurrent = true;
-    const say = (error: unknown): void => {
-      if (isCurrent) setProblem(`Not all could be read. ${toBooError(error).message}`);
-    };
-    attemptsOf(session.api, group)
-      .then((chats) =>
-        Promise.all(
-          chats.map((each) =>
-            describeAttempt(session.api, each).catch((error: unknown) => {
-              say(error);
-              return bareAttempt(each);
-            }),
-          ),
-        ),
-      )
-      .then((all) => {
-        if (isCurrent) setAttempts(all);
-      }, say);
-    return () => {
-      isCurrent = false;
-    };
-  }, [group, session]);
-  if (!attempts)
-    return problem === undefined ? <p role="status">Comparing the attempts …</p> : <Problem text={problem} />;
-  return (
-    <>
-      <Problem text={problem} />
-      <table className="attempts">
-        <caption>Attempts at the same prompt</caption>
-        <thead>
-          <tr>
-            {['Attempt', 'End', 'Files', 'Lines', 'Cost', 'Time'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {attempts.map(({ chatId, title, outcome, state, changes, costUsd, seconds }) => (
-            <tr key={chatId}>
-              <th scope="row">
-                {chatId === chat.id ? (
-                  readableLine(title, 60)
-                ) : (
-                  <a href={chatHref(chatId)} onClick={onClose}>
-                    {readableLine(title, 60)}
-                  </a>
-                )}
-              </th>
-              <td>{outcome ?? state}</td>
-              <td>{changes?.files ?? '?'}</td>
-              <td>
-                {!changes ? '?' : changes.added === null ? 'not counted' : `+${changes.added} −${changes.removed}`}
-              </td>
-              <td>{costText(costUsd)}</td>
-              <td>{seconds === null ? '' : `${seconds} s`}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </>
   );
 }

@@ -1,3 +1,4 @@
+import type { Chat } from '../../../protocol/chat.ts';
 import type { Session } from '../../state/session.ts';
 import { chatHref } from './route.ts';
 
@@ -8,3 +9,7 @@ export async function forkChat(session: Session, chatId: string, at?: number): P
   session.chats.put(forked);
   location.hash = chatHref(forked.id);
 }
+
+/** As far as it is known: one that was made since, or has neither a branch checked out nor a remote, is not. */
+export const isInRepository = ({ worktree, workspace }: Chat): boolean =>
+  worktree !== null || (workspace !== null && (workspace.branch !== null || workspace.remote !== null));

@@ -1,0 +1,19 @@
+import type { ReactNode } from 'react';
+import { Icon } from '../parts/icon.tsx';
+
+/** A page beside the list of chats, which replaces it on a narrow screen. */
+export function PageFrame({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section className="inbox" aria-label={title}>
+      <header className="page-head">
+        <a className="icon-button back" href="#/" aria-label="Back to chats">
+          <Icon name="back" />
+        </a>
+        <h1>{title}</h1>
+      </header>
+      <div className="inbox-scroll worktrees-scroll" tabIndex={-1}>
+        {children}
+      </div>
+    </section>
+  );
+}

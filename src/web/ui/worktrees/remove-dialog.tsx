@@ -1,0 +1,66 @@
+import { useState } from 'react';
+import { removeAsShown, type ShownLosses } from '../../../client/attempts.ts';
+import type { ListedWorktree } from '../../../protocol/worktree.ts';
+import { readableLine } from '../../text/readable.ts';
+import { removalText } from '../chats/worktree-words.tsx';
+import { Dialog } from '../parts/dialog.tsx';
+import { Problem } from '../parts/problem.tsx';
+import { useSession } from '../parts/session-context.ts';
+import { LossList } from './loss-list.tsx';
+
+interface RemoveDialogProps {
+  item: ListedWorktree;
+  onClose: () => void;
+  onRemoved: () => void;
+}
+
+/** Shows everything that would be lost, and removes the worktree with exactly that. */
+export function RemoveDialog({ item, onClose, onRemoved }: RemoveDialogProps) {
+  const session = useSession();
+  const { chatId, chat, worktree } = item;
+  const [known, setKnown] = useState<ShownLosses>({ losses: item.wouldLose, shown: item.shown });
+  const [problem, setProblem] = useState<string>();
+  const [isBusy, setBusy] = useState(false);
+  const isDiscarding = (known.losses?.length ?? 0) > 0;
+
+  const remove = async (): Promise<void> => {
+    setBusy(true);
+    setProblem(undefined);
+    const result = await removeAsShown(session.api, chatId, known);
+    setBusy(false);
+    if ('removed' in result) {
+      session.showToast(removalText(result.removed));
+      if (chat !== 'deleted') {
+        void session.api.getChat(chatId).then(
+          (changed) => session.chats.put(changed),
+          () => undefined,
+        );
+      }
+      return onRemoved();
+    }
+    if (result.problem.code === 'unauthorized') return session.refuse();
+    if (!result.losses) return setProblem(result.problem.message);
+    setKnown(result);
+    setProblem('Nothing was removed: this is what would be lost now.');
+  };
+
+  return (
+    <Dialog title="Remove a worktree" onClose={onClose}>
+      <p>
+        The branch <bdi>{readableLine(worktree.branch, 200)}</bdi> and its directory{' '}
+        <bdi>{readableLine(worktree.path, 1000)}</bdi> are removed.
+        {chat !== 'deleted' && ' The chat goes on in the repository.'}
+      </p>
+      <LossList losses={known.losses} />
+      <Problem text={problem} />
+      <div className="actions">
+        <button type="button" disabled={isBusy} onClick={onClose}>
+          Cancel
+        </button>
+        <button type="button" className="danger-fill" disabled={isBusy} onClick={() => void remove()}>
+          {isBusy ? 'Removing …' : isDiscarding ? 'Discard it and remove' : 'Remove'}
+        </button>
+      </div>
+    </Dialog>
+  );
+}
