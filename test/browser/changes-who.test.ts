@@ -1,5 +1,6 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { findings } from '../support/axe-findings.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
@@ -13,18 +14,16 @@ describeInBrowser('who changed files, and ignored ones', (opened) => {
   let server: TestServer;
   beforeAll(() => ({ server } = opened()));
 
-  it('WEB-98 WEB-99: says who has changed each file, and shows ignored files on request', async () => {
+  const overflow = (page: Page): Promise<number> =>
+    page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+
+  it('WEB-98: says who has changed each file, and leads to the other chat', async () => {
     const { chat, top, write } = await openRepository(server, {
-      '.gitignore': '.env\nmodules/\n*.log\n',
       'mine.txt': 'a\n',
       'other.txt': 'a\n',
       'both.txt': 'a\n',
       'person.txt': 'a\n',
     });
-    await write('.env', 'SECRET=1\n');
-    await mkdir(join(top, 'modules'));
-    await write('modules/x.js', 'x\n');
-    await writeFile(join(top, 'large.log'), Buffer.alloc(10_600_000, 'x\n'));
     const other = await server.createChat({ cwd: top, title: 'The other one' });
     await runTurn(server.client, chat.id, 'run: echo b | tee -a mine.txt both.txt', { answer });
     await runTurn(server.client, other.id, 'run: echo b | tee -a other.txt both.txt', { answer });
@@ -40,14 +39,31 @@ describeInBrowser('who changed files, and ignored ones', (opened) => {
     for (const [name, words, sentence] of [
       ['both.txt', 'changed by several', 'Changed by this chat and The other one.'],
       ['mine.txt', 'changed by this chat', 'Changed by this chat.'],
-      ['other.txt', 'changed by another chat', 'Changed by The other one.'],
       ['person.txt', 'changed by a person', 'Changed by a person.'],
+      ['other.txt', 'changed by another chat', 'Changed by The other one.'],
     ] as const) {
       await row(page, new RegExp(`^${name}, modified, .*, ${words}$`)).click();
       await expect.poll(() => head.allTextContents(), { message: name }).toEqual([sentence]);
     }
     expect(await page.locator('.changes-who-label').allTextContents()).toEqual(['several', 'another chat', 'a person']);
+    expect(await findings(page)).toEqual([]);
+    await page.setViewportSize(phone);
+    await expect.poll(() => overflow(page)).toBeLessThanOrEqual(0);
+    expect(await findings(page)).toEqual([]);
+    await head.getByRole('link', { name: 'The other one' }).click();
+    await expect.poll(() => new URL(page.url()).hash).toBe(`#/chat/${other.id}`);
+    expect(problems).toEqual([]);
+    await context.close();
+  });
 
+  it('WEB-99: shows ignored files on request', async () => {
+    const { chat, top, write } = await openRepository(server, { '.gitignore': '.env\nmodules/\n*.log\n' });
+    await write('.env', 'SECRET=1\n');
+    await write('modules/x.js', 'x\n');
+    await writeFile(join(top, 'large.log'), Buffer.alloc(10_600_000, 'x\n'));
+    const { page, context, problems } = await openChanges(opened(), chat.id);
+    await page.getByText('Nothing has changed.').waitFor();
+    expect(await page.getByRole('treeitem').count()).toBe(0);
     await page.getByLabel('Show ignored files').check();
     await row(page, 'Ignored, 3 files').waitFor();
     await row(page, '.env, ignored').click();
@@ -60,24 +76,16 @@ describeInBrowser('who changed files, and ignored ones', (opened) => {
     await page.keyboard.press('n');
     await page.getByText('Everything in this directory is ignored, so it is only named.').waitFor();
 
-    await page.reload();
-    await row(page, '.env, ignored').waitFor();
     await page.setViewportSize(phone);
-    const overflow = (): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    await expect.poll(overflow).toBeLessThanOrEqual(0);
-    if (await page.getByRole('button', { name: 'Back to the files' }).isVisible())
-      await page.getByRole('button', { name: 'Back to the files' }).click();
-    await row(page, /^other.txt, .*another chat$/).waitFor();
-    expect(await findings(page)).toEqual([]);
+    await page.reload();
     await row(page, '.env, ignored').click();
     await diffOf(page).getByText('SECRET=1').waitFor();
-    expect([await findings(page), await overflow()]).toEqual([[], 0]);
-    await page.keyboard.press('i');
-    await expect.poll(() => row(page, '.env, ignored').count()).toBe(0);
-    await row(page, 'other.txt').click();
     expect(await findings(page)).toEqual([]);
-    await head.getByRole('link', { name: 'The other one' }).click();
-    await expect.poll(() => new URL(page.url()).hash).toBe(`#/chat/${other.id}`);
+    await page.getByRole('button', { name: 'Back to the files' }).click();
+    await expect.poll(() => overflow(page)).toBeLessThanOrEqual(0);
+    expect(await findings(page)).toEqual([]);
+    await page.getByLabel('Changes', { exact: true }).press('i');
+    await expect.poll(() => row(page, '.env, ignored').count()).toBe(0);
     expect(problems).toEqual([]);
     await context.close();
   });

@@ -93,7 +93,7 @@ export function DiscardFileDialog({ chatId, file, since, diff, onDone, onTried, 
       {shown && <FileChanges diff={shown} />}
       {!shown && readProblem === undefined && <p role="status">Reading …</p>}
       <DiscardButtons
-        isReady={shown?.file != null && !isBusy}
+        isReady={!isBusy && shown !== undefined && shown.file !== null}
         onCancel={onClose}
         onDiscard={() => shown && void discard(shown)}
       />

@@ -21,7 +21,8 @@ export function useSuggestion({
   message: string;
   onMessage: (message: string) => void;
 }): { isBusy: boolean; problem: string | undefined; ask: () => void } {
-  const { api, refuse } = useSession();
+  const session = useSession();
+  const { api } = session;
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
   const written = useRef(message);
@@ -58,7 +59,7 @@ export function useSuggestion({
     } catch (error) {
       if (signal.aborted) return;
       const { code, message: why } = toBooError(error);
-      if (code === 'unauthorized') refuse();
+      if (code === 'unauthorized') session.refuse();
       setProblem(why);
     } finally {
       setBusy(false);
