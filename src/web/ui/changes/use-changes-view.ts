@@ -49,8 +49,8 @@ export function useChangesView(
       watch.noteVisibility();
       who.noteVisibility();
     };
+    // The news are followed once the first list is there, which the server would read at the same time otherwise.
     setChanges({ view: opened, who });
-    note();
     document.addEventListener('visibilitychange', note);
     return () => {
       document.removeEventListener('visibilitychange', note);
