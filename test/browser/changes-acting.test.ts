@@ -116,8 +116,7 @@ describeInBrowser('acting on changes', (opened) => {
     await page.getByText('1 file staged').waitFor();
     await page.getByRole('button', { name: 'Commit …' }).click();
     await page.getByRole('button', { name: 'Ask the agent for a message' }).click();
-    await expect.poll(() => page.getByLabel('Prompt', { exact: true }).inputValue()).toContain('commit message');
-    await page.getByRole('button', { name: 'Commit …' }).click();
+    await expect.poll(() => page.getByLabel('Message').inputValue()).toBe('Change b.txt');
     await page.getByLabel('Message').fill('Change b');
     expect(await findings(page)).toEqual([]);
     await page.getByRole('dialog').getByRole('button', { name: 'Commit', exact: true }).click();
@@ -129,11 +128,9 @@ describeInBrowser('acting on changes', (opened) => {
     await page.getByRole('button', { name: 'Discard …', exact: true }).click();
     await write('a.txt', 'something else\n');
     await page.getByRole('button', { name: 'Discard', exact: true }).click();
-    await page
-      .getByText(/has changed since/)
-      .first()
-      .waitFor();
+    await page.getByRole('dialog').getByText('This file has changed since you saw it.').waitFor();
     expect(await readFile(join(top, 'a.txt'), 'utf8')).toBe('something else\n');
+    await page.getByRole('button', { name: 'Cancel' }).click();
 
     // Each can be given back, also after the view was closed.
     await diffOf(page).getByText('something else').waitFor();

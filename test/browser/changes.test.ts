@@ -106,6 +106,7 @@ describeInBrowser('the Changes view', (opened) => {
     await page.keyboard.type(' Or 50?');
     await page.keyboard.press('Control+Enter');
     await page.getByRole('button', { name: 'Write the prompt' }).click();
+    await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toBe('prompt');
     await page.keyboard.type('Look at these:');
     await page.keyboard.press('Enter');
     await expect.poll(() => chips.count()).toBe(0);

@@ -12,7 +12,7 @@ export const desk = { width: 1440, height: 900 };
 export const numbers = Array.from({ length: 60 }, (_, at) => `line ${at + 1}`);
 
 export const diffOf = (page: Page): Locator => page.getByRole('region', { name: /^Changes of/ });
-export const row = (page: Page, name: string): Locator => page.getByRole('treeitem', { name });
+export const row = (page: Page, name: string | RegExp): Locator => page.getByRole('treeitem', { name });
 export const number = (page: Page, side: string, line: number): Locator =>
   diffOf(page).locator(`[data-side=${side}][data-number="${line}"]`);
 

@@ -23,6 +23,8 @@ const file = (path: string, content: string | null): ChangedFile => ({
 function openServer(files: ChangedFile[]) {
   const server = {
     files,
+    /** Ignored files, and what is in them. */
+    ignored: new Map([['.env', 'a']]),
     lists: [] as Since[],
     diffs: [] as string[],
     isVisible: true,
@@ -32,16 +34,29 @@ function openServer(files: ChangedFile[]) {
   const turn = (): Promise<void> =>
     server.holds ? new Promise((resolve) => void server.held.push(resolve)) : Promise.resolve();
   const api = {
-    async changes(_: string, { since = 'start' }: { since?: Since | undefined } = {}): Promise<ChangeList> {
+    async changes(
+      _: string,
+      { since = 'start', ignored = false }: { since?: Since | undefined; ignored?: boolean | undefined } = {},
+    ): Promise<ChangeList> {
       server.lists.push(since);
+      const named = [...server.ignored.keys()].map((path) => ({ path }));
       const now = server.files;
       await turn();
       const tree = JSON.stringify(now);
-      return { chatId, since, root: '/', base, tree, files: now, count: now.length, isTruncated: false, leftOut: [] };
+      const rest = {
+        isTruncated: false,
+        leftOut: [],
+        ...(ignored && { ignored: { files: named, isTruncated: false } }),
+      };
+      return { chatId, since, root: '/', base, tree, files: now, count: now.length, ...rest };
     },
     async changesDiff(_: string, query: DiffQuery = {}): Promise<ChangeDiff> {
       server.diffs.push(query.path ?? '');
-      const of = (JSON.parse(query.tree!) as ChangedFile[]).find(({ path }) => path === query.path) ?? null;
+      const hidden = query.ignored ? server.ignored.get(query.path!) : undefined;
+      const of =
+        hidden !== undefined
+          ? { ...file(query.path!, hidden), status: 'added' as const }
+          : ((JSON.parse(query.tree!) as ChangedFile[]).find(({ path }) => path === query.path) ?? null);
       await turn();
       const diff = `${of?.path} ${of?.content}`;
       return {
@@ -201,6 +216,37 @@ describe('WEB-85: the Changes view', () => {
     await settled();
     expect([view.store.get().list?.files[0]?.content, isOfList()]).toEqual(['3', false]);
   });
+});
+
+it('WEB-99: ignored files are named on request only, and what is in one is read again with each list', async () => {
+  const { server, view } = openServer([file('a', '1')]);
+  server.ignored.set('build/', '');
+  view.refresh();
+  await settled();
+  expect(view.store.get().list?.ignored).toBeUndefined();
+  view.showIgnored(true);
+  await settled();
+  expect(view.store.get().list?.ignored?.files).toEqual([{ path: '.env' }, { path: 'build/' }]);
+  view.choose('!=.env');
+  await until(() => view.store.get().diff?.diff === '.env a');
+  const { diff } = view.store.get();
+  view.refresh();
+  await settled();
+  expect([view.store.get().diff, server.diffs.length]).toEqual([diff, 2]);
+  expect(view.store.get().diff).toBe(diff);
+  server.ignored.set('.env', 'b');
+  view.refresh();
+  await until(() => view.store.get().diff?.diff === '.env b');
+  // A directory has none, and a changed file of the same name is another one.
+  view.choose('!=build/');
+  view.choose('=.env');
+  await settled();
+  expect([view.store.get().diff, server.diffs.length]).toEqual([undefined, 3]);
+  view.choose('!=.env');
+  await until(() => view.store.get().diff !== undefined);
+  view.showIgnored(false);
+  await until(() => view.store.get().list?.ignored === undefined);
+  expect(view.store.get().diff).toBeUndefined();
 });
 
 describe('WEB-85: the live news', () => {

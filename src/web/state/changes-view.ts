@@ -2,20 +2,23 @@
  * What the Changes view of a chat holds. It reads the list when asked to, but only while someone can see it, and never twice
  * at once; and the diff of the chosen file, again only if the list says that it is another one now.
  */
-import type { ChangeDiff, ChangedFile, ChangeList, Since } from '../../client/client.ts';
+import type { ChangeDiff, ChangedFile, ChangeList, DiffQuery, Since } from '../../client/client.ts';
 import { type BooError, toBooError } from '../../protocol/error.ts';
+import { ignoredKey, isFolder } from '../text/ignored-rows.ts';
 import { fileKey } from '../text/tree-rows.ts';
 import type { Api } from './api.ts';
 import { createStore, type Store } from './store.ts';
 
 export interface ChangesState {
   since: Since;
+  /** Whether the list is to name what the repository ignores. */
+  isWithIgnored: boolean;
   /** Of `since`; undefined until it is read. */
   list: ChangeList | undefined;
   /** Why the list could not be read, the last time. */
   problem: BooError | undefined;
   isReading: boolean;
-  /** The key of the chosen file. */
+  /** The key of the chosen file, which may be an ignored one. */
   chosen: string | undefined;
   /** Of the chosen file, as soon as it is read. */
   diff: ChangeDiff | undefined;
@@ -25,6 +28,8 @@ export interface ChangesState {
 export interface ChangesView {
   readonly store: Store<ChangesState>;
   compare(since: Since): void;
+  /** Names what the repository ignores, or no longer. */
+  showIgnored(isWithIgnored: boolean): void;
   choose(key: string | undefined): void;
   /** Reads the list again, as soon as it can be seen. */
   refresh(): void;
@@ -37,6 +42,7 @@ export interface ChangesViewOptions {
   chatId: string;
   api: Pick<Api, 'changes' | 'changesDiff'>;
   since: Since;
+  isWithIgnored?: boolean;
   isVisible: () => boolean;
   onUnauthorized: () => void;
   /** It was read, even if it is the same as before. */
@@ -46,9 +52,10 @@ export interface ChangesViewOptions {
 const keptDiffs = 40;
 
 export function openChangesView(options: ChangesViewOptions): ChangesView {
-  const { chatId, api, since, isVisible, onUnauthorized, onList } = options;
+  const { chatId, api, since, isWithIgnored = false, isVisible, onUnauthorized, onList } = options;
   const store = createStore<ChangesState>({
     since,
+    isWithIgnored,
     list: undefined,
     problem: undefined,
     isReading: false,
@@ -73,10 +80,11 @@ export function openChangesView(options: ChangesViewOptions): ChangesView {
     if (isClosed || reading || !isVisible()) return;
     isDue = false;
     const mine = (reading = new AbortController());
-    const { since: asked } = store.get();
+    const { since: asked, isWithIgnored: ignored } = store.get();
     set({ isReading: true });
     try {
-      const list = await api.changes(chatId, { since: asked }, { signal: mine.signal });
+      const query = { since: asked, ...(ignored && { ignored }) };
+      const list = await api.changes(chatId, query, { signal: mine.signal });
       if (mine.signal.aborted) return;
       const before = store.get().list;
       // Nothing is drawn again if nothing has changed.
@@ -95,30 +103,34 @@ export function openChangesView(options: ChangesViewOptions): ChangesView {
   }
 
   function readDiff(): void {
-    const { list, chosen, diff } = store.get();
-    const file = list?.files.find((each) => fileKey(each) === chosen);
+    const { list, chosen } = store.get();
     if (!list || chosen === undefined) return;
-    const name = file && nameOf(list, file);
+    const file = list.files.find((each) => fileKey(each) === chosen);
+    const ignored = file ? undefined : list.ignored?.files.find((each) => ignoredKey(each) === chosen);
+    const name = file ? nameOf(list, file) : ignored && chosen;
     if (readingDiff && readingDiff.name === name) return;
     readingDiff?.abort.abort();
     readingDiff = undefined;
-    if (!file || name === undefined) return set({ diff: undefined, diffProblem: undefined });
+    const shown = file ?? ignored;
+    if (!shown || name === undefined || (ignored && isFolder(ignored)))
+      return set({ diff: undefined, diffProblem: undefined });
     const known = diffs.get(name);
     if (known) return set({ diff: known, diffProblem: undefined });
     const mine = { name, abort: new AbortController() };
     readingDiff = mine;
-    // The old one stays until the new one is here, if it is of the same file.
-    if (diff?.file && fileKey(diff.file) !== chosen) set({ diff: undefined });
-    const { since: asked } = list;
+    // The old one stays until the new one is here: choosing another file has removed it.
+    const path = shown.pathBytes === undefined ? { path: shown.path } : { pathBytes: shown.pathBytes };
+    const query: DiffQuery = { since: list.since, tree: list.tree, ...path, ...(ignored && { ignored: true }) };
     const { signal } = mine.abort;
-    const path = file.pathBytes === undefined ? { path: file.path } : { pathBytes: file.pathBytes };
-    api.changesDiff(chatId, { since: asked, tree: list.tree, ...path }, { signal }).then(
+    api.changesDiff(chatId, query, { signal }).then(
       (found) => {
         if (signal.aborted) return;
         readingDiff = undefined;
-        diffs.set(name, found);
+        // No list says when the content of an ignored file is another one.
+        if (!ignored) diffs.set(name, found);
         for (const oldest of [...diffs.keys()].slice(0, -keptDiffs)) diffs.delete(oldest);
-        set({ diff: found, diffProblem: undefined });
+        const { diff } = store.get();
+        set({ diff: diff && JSON.stringify(diff) === JSON.stringify(found) ? diff : found, diffProblem: undefined });
       },
       (error: unknown) => {
         if (signal.aborted) return;
@@ -128,16 +140,25 @@ export function openChangesView(options: ChangesViewOptions): ChangesView {
     );
   }
 
+  function readAnew(part: Partial<ChangesState>): void {
+    reading?.abort();
+    reading = undefined;
+    isDue = true;
+    set(part);
+    void read();
+  }
+
   return {
     store,
     compare(next) {
       if (store.get().since === next) return;
-      reading?.abort();
-      reading = undefined;
       readingDiff?.abort.abort();
       readingDiff = undefined;
-      set({ since: next, list: undefined, problem: undefined, diff: undefined, diffProblem: undefined });
-      void read();
+      readAnew({ since: next, list: undefined, problem: undefined, diff: undefined, diffProblem: undefined });
+    },
+    showIgnored(next) {
+      if (store.get().isWithIgnored === next) return;
+      readAnew({ isWithIgnored: next });
     },
     choose(key) {
       if (store.get().chosen === key) return;
@@ -157,6 +178,17 @@ export function openChangesView(options: ChangesViewOptions): ChangesView {
       readingDiff?.abort.abort();
     },
   };
+}
+
+/** What is shown of this file: of an earlier list, until that of this one is here. */
+export function shownDiff({ diff }: ChangesState, file: ChangedFile): ChangeDiff | undefined {
+  return diff?.file && fileKey(diff.file) === fileKey(file) ? diff : undefined;
+}
+
+/** That, of the newest state in which it is the same: the server does not keep states for ever. */
+export function shownChange(state: ChangesState, file: ChangedFile): ChangeDiff | undefined {
+  const diff = shownDiff(state, file);
+  return diff && state.list && isDiffOfList(state, file) ? { ...diff, tree: state.list.tree } : diff;
 }
 
 /** Whether the diff shown is that of the list: only then do both count the same hunks. */

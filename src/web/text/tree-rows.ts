@@ -1,9 +1,11 @@
 /** Changed files as a tree: folders before files, and a folder with nothing but another one in a row with it. */
 import type { ChangedFile } from '../../client/client.ts';
+import type { IgnoredFile } from './ignored-rows.ts';
 
 export type TreeRow =
   | { kind: 'folder'; key: string; name: string; depth: number; count: number; isOpen: boolean; place: Place }
-  | { kind: 'file'; key: string; name: string; depth: number; file: ChangedFile; place: Place };
+  | { kind: 'file'; key: string; name: string; depth: number; file: ChangedFile; place: Place }
+  | { kind: 'ignored'; key: string; name: string; depth: number; ignored: IgnoredFile; place: Place };
 
 /** Of a row among those beside it, from 1. */
 interface Place {
@@ -25,7 +27,8 @@ const newFolder = (): Folder => ({ folders: new Map(), files: [], count: 0 });
 const byName = new Intl.Collator('en', { numeric: true }).compare;
 const nameIn = ({ path }: ChangedFile): string => path.slice(path.lastIndexOf('/') + 1);
 
-export function treeRows(files: readonly ChangedFile[], closed: ReadonlySet<string>): TreeRow[] {
+/** `beside` is how many other rows the topmost ones have beside them. */
+export function treeRows(files: readonly ChangedFile[], closed: ReadonlySet<string>, beside = 0): TreeRow[] {
   const top = newFolder();
   for (const file of files) {
     let folder = top;
@@ -40,7 +43,7 @@ export function treeRows(files: readonly ChangedFile[], closed: ReadonlySet<stri
   }
   const rows: TreeRow[] = [];
   const add = (folder: Folder, path: string, depth: number): void => {
-    const of = folder.folders.size + folder.files.length;
+    const of = folder.folders.size + folder.files.length + (folder === top ? beside : 0);
     let at = 0;
     for (const [first, below] of [...folder.folders].toSorted(([a], [b]) => byName(a, b))) {
       let [name, inner] = [first, below];

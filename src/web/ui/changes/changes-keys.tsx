@@ -9,6 +9,7 @@ const keys = [
   ['s', 'Mark the file as seen, and go on'],
   ['u', 'Unified or split'],
   ['w', 'White space on or off'],
+  ['i', 'Ignored files on or off'],
   ['e', 'Hide or show the conversation'],
   ['?', 'These keys'],
 ] as const;

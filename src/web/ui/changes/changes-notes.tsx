@@ -36,7 +36,7 @@ export function WaitsForPerson({ onShow }: { onShow: () => void }) {
 const mostShown = 100;
 
 /** What the list does not have. */
-export function LeftOut({ list }: { list: ChangeList }) {
+export function LeftOut({ list, ignored }: { list: ChangeList; ignored: ChangeList['ignored'] }) {
   const { leftOut } = list;
   return (
     <>
@@ -46,6 +46,10 @@ export function LeftOut({ list }: { list: ChangeList }) {
           not counted.
         </p>
       )}
+      {ignored?.isTruncated && (
+        <p className="changes-notes">{countOf(ignored.files.length, 'ignored file')} are listed. There are more.</p>
+      )}
+      {ignored?.files.length === 0 && <p className="changes-notes">Nothing is ignored here.</p>}
       {leftOut.length > 0 && (
         <details className="changes-notes">
           <summary>{countOf(leftOut.length, 'file')} not compared</summary>

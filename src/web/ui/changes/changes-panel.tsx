@@ -1,12 +1,16 @@
 /** What has changed in the chat's repository, next to its conversation. Loaded when it is first opened. */
 import './changes.css';
 import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { ChangedFile } from '../../../client/client.ts';
 import { countOf } from '../../../protocol/count-text.ts';
 import type { ChatLog } from '../../state/chat-log.ts';
-import { type ChangesState, type ChangesView, isDiffOfList } from '../../state/changes-view.ts';
+import { type ChangesState, isDiffOfList, shownChange } from '../../state/changes-view.ts';
 import { openSeenFiles } from '../../state/seen-files.ts';
-import { fileKey, treeRows } from '../../text/tree-rows.ts';
+import { whoChanged } from '../../state/who-changed.ts';
+import { type IgnoredFile, ignoredFolderKey, ignoredKey, ignoredRows } from '../../text/ignored-rows.ts';
+import { fileKey, type TreeRow, treeRows } from '../../text/tree-rows.ts';
 import type { Hunk } from '../../text/unified-diff.ts';
+import { whoOf } from '../../text/who-words.ts';
 import { usePending } from '../decisions/inbox.tsx';
 import { focusPrompt } from '../parts/focus-prompt.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -16,15 +20,16 @@ import { ChangesKeys } from './changes-keys.tsx';
 import type { ChangesCount } from './changes-count.ts';
 import { ChangesProblem, LeftOut, WaitsForPerson } from './changes-notes.tsx';
 import { ChangesTools } from './changes-tools.tsx';
-import { ChosenFile } from './chosen-file.tsx';
+import { ChosenFile, ChosenIgnored } from './chosen-file.tsx';
 import { CommitDialog } from './commit-dialog.tsx';
 import { CommitBar, DiscardHunk, FileActions } from './changing-buttons.tsx';
 import { FileTree } from './file-tree.tsx';
-import { useChangesView } from './use-changes-view.ts';
+import { type OpenedChanges, useChangesView } from './use-changes-view.ts';
 import { Discards, useChanging } from './use-changing.tsx';
 import { usePreferences } from './use-preferences.ts';
 import { useRoom } from './use-room.ts';
 import { useCommentCounts, useWriting } from './use-writing.tsx';
+import { WhoChangedLine } from './who-changed.tsx';
 
 export interface ChangesPanelProps {
   chatId: string;
@@ -38,20 +43,21 @@ export default function ChangesPanel(props: ChangesPanelProps) {
   const [preferences, prefer] = usePreferences();
   const turnId = log.openTurn ?? log.latest.ended?.turnId;
   const against = preferences.against === 'turn' && turnId === undefined ? 'start' : preferences.against;
-  const view = useChangesView(chatId, against === 'turn' ? `turn:${turnId}` : against, log);
-  if (!view) return null;
-  return <Opened {...props} {...{ view, preferences, prefer, against }} hasTurn={turnId !== undefined} />;
+  const since = against === 'turn' ? (`turn:${turnId}` as const) : against;
+  const opened = useChangesView(chatId, { since, isWithIgnored: preferences.showsIgnored }, log);
+  if (!opened) return null;
+  return <Opened {...props} {...opened} {...{ preferences, prefer, against }} hasTurn={turnId !== undefined} />;
 }
 
-type OpenedProps = ChangesPanelProps & {
-  view: ChangesView;
-  preferences: ReturnType<typeof usePreferences>[0];
-  prefer: ReturnType<typeof usePreferences>[1];
-  against: 'start' | 'turn' | 'head';
-  hasTurn: boolean;
-};
+type OpenedProps = ChangesPanelProps &
+  OpenedChanges & {
+    preferences: ReturnType<typeof usePreferences>[0];
+    prefer: ReturnType<typeof usePreferences>[1];
+    against: 'start' | 'turn' | 'head';
+    hasTurn: boolean;
+  };
 
-function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCount, onClose }: OpenedProps) {
+function Opened({ chatId, log, view, who, preferences, prefer, against, hasTurn, onCount, onClose }: OpenedProps) {
   const state: ChangesState = useStore(view.store);
   const { list, chosen, problem } = state;
   const panel = useRef<HTMLElement>(null);
@@ -81,11 +87,19 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
   };
 
   const files = list?.files;
-  const rows = useMemo(() => treeRows(files ?? [], closed), [files, closed]);
+  const ignored = state.isWithIgnored ? list?.ignored : undefined;
+  const rows = useMemo(() => allRows(files, ignored?.files, closed), [files, ignored, closed]);
   const inOrder = useMemo(
     () => treeRows(files ?? [], new Set()).flatMap((row) => (row.kind === 'file' ? [row.file] : [])),
     [files],
   );
+  const order = useMemo(
+    () => allRows(files, ignored?.files, new Set()).filter(({ kind }) => kind !== 'folder'),
+    [files, ignored],
+  );
+  const whoState = useStore(who.store);
+  const changers = whoChanged(whoState, list);
+  const words = useMemo(() => new Map([...changers].map(([key, by]) => [key, whoOf(by, chatId)])), [changers, chatId]);
   const seenFiles = useMemo(() => openSeenFiles(localStorage, chatId), [chatId]);
   const marks = useStore(seenFiles.store);
   const seen = useMemo(() => new Set(inOrder.filter((file) => seenFiles.has(file)).map(fileKey)), [inOrder, marks]);
@@ -113,13 +127,19 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
   }, [room, isNarrow, chosen, inOrder]);
 
   const goFile = (by: 1 | -1): void => {
-    const at = inOrder.findIndex((file) => fileKey(file) === chosen);
-    const next = at === -1 ? inOrder[0] : inOrder[at + by];
+    const at = order.findIndex(({ key }) => key === chosen);
+    const next = at === -1 ? order[0] : order[at + by];
     if (!next) return;
-    choose(fileKey(next));
-    setClosed((before) => new Set([...before].filter((folder) => !next.path.startsWith(folder))));
+    choose(next.key);
+    const path = next.kind === 'file' ? next.file.path : ignoredFolderKey;
+    setClosed((before) => new Set([...before].filter((folder) => !path.startsWith(folder))));
   };
   const file = inOrder.find((each) => fileKey(each) === chosen);
+  const hidden = ignored?.files.find((each) => ignoredKey(each) === chosen);
+  const showIgnored = (showsIgnored: boolean): void => {
+    if (!showsIgnored && hidden) choose(undefined);
+    prefer({ showsIgnored });
+  };
   const keys: Record<string, () => void> = {
     n: () => goFile(1),
     p: () => goFile(-1),
@@ -132,6 +152,7 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
     },
     u: () => prefer({ isSplit: !preferences.isSplit }),
     w: () => prefer({ hidesBlanks: !preferences.hidesBlanks }),
+    i: () => showIgnored(!preferences.showsIgnored),
     e: () => setAlone(!isAlone),
     '?': () => setShowsKeys(true),
   };
@@ -143,7 +164,19 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
     event.preventDefault();
     run();
   };
-  const showsList = !isNarrow || file === undefined;
+  const isFileShown = file !== undefined || hidden !== undefined;
+  const showsList = !isNarrow || !isFileShown;
+
+  const reading = {
+    state,
+    isSplit: preferences.isSplit && !isNarrow,
+    hidesBlanks: preferences.hidesBlanks,
+    writing,
+    scroller,
+    step,
+    onGo: goFile,
+    onRetry: () => view.refresh(),
+  };
 
   return (
     <aside
@@ -154,7 +187,7 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
       onKeyDown={onKeyDown}
     >
       <header className="page-head">
-        {isNarrow && file && (
+        {isNarrow && isFileShown && (
           <button className="icon-button" aria-label="Back to the files" onClick={() => choose(undefined)}>
             <Icon name="back" />
           </button>
@@ -196,14 +229,14 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
         canSplit={!isNarrow}
         isReading={state.isReading && !list}
         onPrefer={prefer}
+        onIgnored={showIgnored}
       />
       {problem && <ChangesProblem problem={problem} hasList={list !== undefined} onRetry={() => view.refresh()} />}
       {list && (
         <div className="changes-body">
           <div className="changes-list" hidden={!showsList}>
-            {list.files.length === 0 ? (
-              <p className="changes-empty">Nothing has changed.</p>
-            ) : (
+            {list.files.length === 0 && <p className="changes-empty">Nothing has changed.</p>}
+            {rows.length > 0 && (
               <FileTree
                 rows={rows}
                 active={active}
@@ -211,6 +244,7 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
                 room={room}
                 seen={seen}
                 comments={counts}
+                who={words}
                 choosesActive={!isNarrow}
                 onActive={setActive}
                 onChoose={choose}
@@ -222,24 +256,19 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
                 }}
               />
             )}
-            <LeftOut list={list} />
+            <LeftOut list={list} ignored={ignored} />
           </div>
-          {(!isNarrow || file) && chosen !== undefined && (
+          {hidden && <ChosenIgnored key={chosen} ignored={hidden} {...reading} />}
+          {(!isNarrow || file) && !hidden && chosen !== undefined && (
             <ChosenFile
               key={chosen}
               file={file}
-              state={state}
-              isSplit={preferences.isSplit && !isNarrow}
-              hidesBlanks={preferences.hidesBlanks}
-              writing={writing}
-              scroller={scroller}
-              step={step}
+              {...reading}
               isSeen={seen.has(chosen)}
               onSeen={(isSeen) => file && seenFiles.mark(file, isSeen)}
-              onGo={goFile}
-              onRetry={() => view.refresh()}
+              who={<WhoChangedLine chatId={chatId} by={changers.get(chosen)} problem={whoState.problem} />}
               {...(file && {
-                actions: <FileActions list={list} file={file} changing={changing} />,
+                actions: <FileActions file={file} diff={shownChange(state, file)} changing={changing} />,
               })}
               {...(file &&
                 isDiffOfList(state, file) && {
@@ -281,6 +310,17 @@ function Opened({ chatId, log, view, preferences, prefer, against, hasTurn, onCo
       {showsKeys && <ChangesKeys onClose={() => setShowsKeys(false)} />}
     </aside>
   );
+}
+
+function allRows(
+  files: readonly ChangedFile[] = [],
+  ignored: readonly IgnoredFile[] = [],
+  closed: ReadonlySet<string>,
+): TreeRow[] {
+  if (ignored.length === 0) return treeRows(files, closed);
+  const rows = treeRows(files, closed, 1);
+  const of = rows[0]?.place.of ?? 1;
+  return [...rows, ...ignoredRows(ignored, closed, { at: of, of })];
 }
 
 /** Whether the conversation has no room beside this view. */

@@ -7,6 +7,7 @@ export function ChangesTools({
   canSplit,
   isReading,
   onPrefer,
+  onIgnored,
 }: {
   against: Preferences['against'];
   hasTurn: boolean;
@@ -14,6 +15,7 @@ export function ChangesTools({
   canSplit: boolean;
   isReading: boolean;
   onPrefer: (part: Partial<Preferences>) => void;
+  onIgnored: (showsIgnored: boolean) => void;
 }) {
   return (
     <div className="changes-tools">
@@ -45,6 +47,14 @@ export function ChangesTools({
           onChange={(event) => onPrefer({ hidesBlanks: event.target.checked })}
         />
         Hide white space
+      </label>
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={preferences.showsIgnored}
+          onChange={(event) => onIgnored(event.target.checked)}
+        />
+        Show ignored files
       </label>
       {isReading && (
         <span className="quiet" role="status">

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { ChangedFile, ChangeList } from '../../../client/client.ts';
+import type { ChangeDiff, ChangedFile, ChangeList } from '../../../client/client.ts';
 import { countOf } from '../../../protocol/count-text.ts';
 import type { Hunk } from '../../text/unified-diff.ts';
 import { stagedCount } from './commit-dialog.tsx';
@@ -8,6 +8,13 @@ import type { Changing } from './use-changing.tsx';
 interface ButtonProps {
   list: ChangeList;
   file: ChangedFile;
+  changing: Changing;
+}
+
+interface FileActionsProps {
+  file: ChangedFile;
+  /** What is shown of it, which may be older than the list. */
+  diff: ChangeDiff | undefined;
   changing: Changing;
 }
 
@@ -33,7 +40,7 @@ export function ChangingButton({ changing, className, label, onPress, children }
   );
 }
 
-export function FileActions({ list, file, changing }: ButtonProps) {
+export function FileActions({ file, diff, changing }: FileActionsProps) {
   const { staged } = file;
   return (
     <>
@@ -48,11 +55,7 @@ export function FileActions({ list, file, changing }: ButtonProps) {
         </ChangingButton>
       )}
       {!file.isSubmodule && (
-        <ChangingButton
-          className="dangerous"
-          changing={changing}
-          onPress={() => changing.discard({ list, file, hunk: undefined })}
-        >
+        <ChangingButton className="dangerous" changing={changing} onPress={() => changing.discardFile(file, diff)}>
           Discard …
         </ChangingButton>
       )}
@@ -68,7 +71,7 @@ export function DiscardHunk({ list, file, hunk, changing }: ButtonProps & { hunk
       className="plain"
       label={`Discard change ${hunk.index + 1}`}
       changing={changing}
-      onPress={() => changing.discard({ list, file, hunk })}
+      onPress={() => changing.discardHunk({ list, file, hunk })}
     >
       Discard …
     </ChangingButton>

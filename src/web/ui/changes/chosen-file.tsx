@@ -1,54 +1,51 @@
 import type { ReactNode, RefObject } from 'react';
 import type { ChangedFile } from '../../../client/client.ts';
-import type { ChangesState } from '../../state/changes-view.ts';
-import { statusWords, visibleName } from '../../text/changes-words.ts';
-import { fileKey } from '../../text/tree-rows.ts';
+import { type ChangesState, shownDiff } from '../../state/changes-view.ts';
+import { statusWords } from '../../text/changes-words.ts';
+import { type IgnoredFile, isFolder } from '../../text/ignored-rows.ts';
 import type { Hunk } from '../../text/unified-diff.ts';
-import { Icon } from '../parts/icon.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { FileDiffView } from './file-diff.tsx';
+import { FileHead } from './file-head.tsx';
 import { Counts } from './file-tree.tsx';
 import type { Writing } from './use-writing.tsx';
 
-interface ChosenFileProps {
-  /** Undefined if it is no longer changed. */
-  file: ChangedFile | undefined;
+interface ChosenProps {
   state: ChangesState;
   isSplit: boolean;
   hidesBlanks: boolean;
   writing: Writing;
   scroller: RefObject<HTMLDivElement | null>;
   step: RefObject<((by: 1 | -1) => boolean) | undefined>;
-  isSeen: boolean;
-  onSeen: (isSeen: boolean) => void;
   onGo: (by: 1 | -1) => void;
   onRetry: () => void;
+}
+
+interface ChosenFileProps extends ChosenProps {
+  /** Undefined if it is no longer changed. */
+  file: ChangedFile | undefined;
+  isSeen: boolean;
+  onSeen: (isSeen: boolean) => void;
+  who: ReactNode;
   actions?: ReactNode;
   hunkActions?: (hunk: Hunk) => ReactNode;
 }
+
+const noChanges = 'This file has no changes any more.';
 
 export function ChosenFile(props: ChosenFileProps) {
   const { file, state, onGo } = props;
   if (!file) {
     return (
       <section className="changes-file" aria-label="File">
-        <p className="changes-empty">This file has no changes any more.</p>
+        <p className="changes-empty">{noChanges}</p>
       </section>
     );
   }
-  const name = visibleName(file.path);
-  const slash = name.lastIndexOf('/') + 1;
-  const { diff, diffProblem } = state;
-  const shown = diff?.file && fileKey(diff.file) === fileKey(file) ? diff : undefined;
+  const shown = shownDiff(state, file);
   return (
     <section className="changes-file" aria-label="File">
-      <header className="changes-file-head">
-        <h3 title={name}>
-          <bdi>
-            <span className="quiet">{name.slice(0, slash)}</span>
-            {name.slice(slash)}
-          </bdi>
-        </h3>
+      <FileHead path={file.path} onGo={onGo} below={props.who}>
         <span className={`changes-status is-${file.status}`}>{statusWords[file.status]}</span>
         <Counts file={file} />
         <span className="spread" />
@@ -57,28 +54,59 @@ export function ChosenFile(props: ChosenFileProps) {
           <input type="checkbox" checked={props.isSeen} onChange={(event) => props.onSeen(event.target.checked)} />
           Seen
         </label>
-        <button className="icon-button" aria-label="Previous file" title="Previous file (p)" onClick={() => onGo(-1)}>
-          <Icon name="up" />
-        </button>
-        <button className="icon-button" aria-label="Next file" title="Next file (n)" onClick={() => onGo(1)}>
-          <Icon name="down" />
-        </button>
-      </header>
-      <Problem text={diffProblem?.message} />
-      {diffProblem && (
-        <p className="changes-more">
-          <button onClick={props.onRetry}>Try again</button>
-        </p>
-      )}
+      </FileHead>
+      <DiffProblem {...props} />
       {shown ? (
         <FileDiffView {...props} file={file} diff={shown} />
       ) : (
-        !diffProblem && (
-          <p className="changes-empty" role="status">
-            {diff ? 'This file has no changes any more.' : 'Reading …'}
-          </p>
-        )
+        <NoDiff state={state} words={state.diff && noChanges} />
       )}
     </section>
+  );
+}
+
+/** As if it were new. What is done with changed files cannot be done with it. */
+export function ChosenIgnored(props: ChosenProps & { ignored: IgnoredFile }) {
+  const { ignored, state, onGo } = props;
+  const { diff } = state;
+  const file = diff?.file;
+  return (
+    <section className="changes-file" aria-label="File">
+      <FileHead path={ignored.path} onGo={onGo}>
+        <span className="quiet">ignored by git</span>
+        {file && <Counts file={file} />}
+        <span className="spread" />
+      </FileHead>
+      <DiffProblem {...props} />
+      {isFolder(ignored) ? (
+        <p className="changes-empty">Everything in this directory is ignored, so it is only named.</p>
+      ) : file ? (
+        <FileDiffView {...props} isIgnored file={file} diff={diff} />
+      ) : (
+        <NoDiff state={state} words={diff && 'This file is gone, or is not ignored any more.'} />
+      )}
+    </section>
+  );
+}
+
+function DiffProblem({ state: { diffProblem }, onRetry }: Pick<ChosenProps, 'state' | 'onRetry'>) {
+  return (
+    <>
+      <Problem text={diffProblem?.message} />
+      {diffProblem && (
+        <p className="changes-more">
+          <button onClick={onRetry}>Try again</button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function NoDiff({ state, words = 'Reading …' }: { state: ChangesState; words: string | undefined }) {
+  if (state.diffProblem) return null;
+  return (
+    <p className="changes-empty" role="status">
+      {words}
+    </p>
   );
 }

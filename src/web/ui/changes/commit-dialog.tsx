@@ -6,7 +6,9 @@ import { readableLine } from '../../text/readable.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { useSuggestion } from './use-suggestion.ts';
 
+/** Where it cannot be answered beside the conversation. */
 const askedPrompt =
   'Suggest a commit message for the changes in this repository. Answer with the message only, and do not commit.';
 
@@ -40,6 +42,7 @@ export function CommitDialog({
   const isOpen = useRef(true);
   useEffect(() => () => void (isOpen.current = false), []);
   const operation = problem?.details['operation'];
+  const suggesting = useSuggestion({ chatId, list, isAll, message, onMessage });
 
   async function commit(during?: CommitChanges['during']): Promise<void> {
     setBusy(true);
@@ -91,23 +94,28 @@ export function CommitDialog({
             Everything: {countOf(list.count, 'file')}
           </label>
         </fieldset>
-        <Problem text={problem?.message} />
+        <Problem text={problem?.message ?? suggesting.problem} />
         {problem?.details['reason'] === 'in_progress' && typeof operation === 'string' && (
           <button type="button" onClick={() => void commit(operation as NonNullable<CommitChanges['during']>)}>
             Commit during the {operation}
           </button>
         )}
         <div className="actions">
-          <button
-            type="button"
-            className="plain"
-            onClick={() => {
-              session.prepared.set({ chatId, text: askedPrompt });
-              onAsk();
-            }}
-          >
-            Ask the agent for a message
+          <button type="button" className="plain" aria-disabled={suggesting.isBusy} onClick={suggesting.ask}>
+            {suggesting.isBusy ? 'Asking the agent …' : 'Ask the agent for a message'}
           </button>
+          {suggesting.problem !== undefined && (
+            <button
+              type="button"
+              className="plain"
+              onClick={() => {
+                session.prepared.set({ chatId, text: askedPrompt });
+                onAsk();
+              }}
+            >
+              Ask in the conversation
+            </button>
+          )}
           <span className="spread" />
           <button className="primary" disabled={isBusy || message.trim() === ''}>
             {isBusy ? 'Committing …' : 'Commit'}

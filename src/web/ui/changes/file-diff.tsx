@@ -22,6 +22,7 @@ export interface FileDiffProps {
   diff: ChangeDiff;
   isSplit: boolean;
   hidesBlanks: boolean;
+  isIgnored?: boolean;
   writing: Writing;
   scroller: RefObject<HTMLDivElement | null>;
   /** Goes to the next change of this file, or answers that there is none. */
@@ -109,7 +110,7 @@ export function FileDiffView(props: FileDiffProps) {
       onKeyDown={onKeyDown}
       {...handlers}
     >
-      <Notes file={file} diff={diff} parsed={parsed} hidden={hidden} />
+      <Notes file={file} diff={diff} parsed={parsed} hidden={hidden} isIgnored={props.isIgnored} />
       {lost}
       {shown.map((hunk) => (
         <HunkLines
@@ -157,22 +158,28 @@ function Notes({
   diff,
   parsed,
   hidden,
+  isIgnored = false,
 }: {
   file: ChangedFile;
   diff: ChangeDiff;
   parsed: FileDiff;
   hidden: number;
+  isIgnored: boolean | undefined;
 }) {
   const notes: string[] = [];
+  const isOnlyNamed = isIgnored && diff.isTruncated && diff.diff === '';
+  if (isOnlyNamed) notes.push('It is larger than 10 MB, so it is only named.');
+  else if (isIgnored) notes.push('It is shown as if it were new.');
   if (file.status === 'renamed' && file.oldPath !== undefined) notes.push(`Renamed from ${visibleName(file.oldPath)}.`);
   if (file.status === 'type_changed') notes.push('It is a file of another type now.');
   if (file.status === 'deleted') notes.push('The file was deleted.');
   if (file.isSubmodule) notes.push('It is a submodule: only its commit is compared, not the files in it.');
   notes.push(...parsed.facts.filter((fact) => !file.isSubmodule || !fact.includes('submodule')));
-  if (file.isBinary) notes.push('It is a binary file, or larger than 10 MB, so its content is not shown.');
+  if (file.isBinary && !isOnlyNamed)
+    notes.push('It is a binary file, or larger than 10 MB, so its content is not shown.');
   if (parsed.isCrlf) notes.push('Its lines end with CR LF.');
   if (diff.isLossy) notes.push('Some of it is not UTF-8, and was replaced by �.');
-  if (diff.isTruncated) notes.push('The diff is larger than 1 MB, and its end is missing here.');
+  if (diff.isTruncated && !isOnlyNamed) notes.push('The diff is larger than 1 MB, and its end is missing here.');
   if (hidden > 0) notes.push(`${countOf(hidden, 'line')} with changes of white space only, shown as unchanged.`);
   else if (parsed.hunks.length === 0 && !file.isBinary && !file.isSubmodule) {
     if (file.status === 'added' || file.status === 'deleted') notes.push('It is empty.');

@@ -8,6 +8,7 @@ import type { ChangedFile } from '../../../client/client.ts';
 import { countOf } from '../../../protocol/count-text.ts';
 import { linesText, statusLetters, statusWords, visibleName } from '../../text/changes-words.ts';
 import type { TreeRow } from '../../text/tree-rows.ts';
+import { type Who, whoLabels, whoWords } from '../../text/who-words.ts';
 import { Icon } from '../parts/icon.tsx';
 import type { Room } from './use-room.ts';
 
@@ -19,6 +20,8 @@ export interface FileTreeProps {
   room: Room | undefined;
   seen: ReadonlySet<string>;
   comments: ReadonlyMap<string, number>;
+  /** Of the files of which it is known. */
+  who: ReadonlyMap<string, Who>;
   /** A file that the arrow keys reach is chosen at once. */
   choosesActive: boolean;
   onActive: (key: string) => void;
@@ -42,7 +45,7 @@ export function FileTree(props: FileTreeProps) {
     const row = rows[index];
     if (!row) return;
     onActive(row.key);
-    if (row.kind === 'file' && choosesActive) onChoose(row.key);
+    if (row.kind !== 'folder' && choosesActive) onChoose(row.key);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -96,6 +99,7 @@ export function FileTree(props: FileTreeProps) {
             isChosen={row.key === props.chosen}
             isSeen={props.seen.has(row.key)}
             comments={props.comments.get(row.key) ?? 0}
+            who={props.who.get(row.key)}
             onPress={() => {
               onActive(row.key);
               press(row);
@@ -114,22 +118,27 @@ interface RowProps {
   isChosen: boolean;
   isSeen: boolean;
   comments: number;
+  who: Who | undefined;
   onPress: () => void;
 }
 
-function Row({ id, row, isActive, isChosen, isSeen, comments, onPress }: RowProps) {
+function Row({ id, row, isActive, isChosen, isSeen, comments, who, onPress }: RowProps) {
   const name = visibleName(row.name);
   const isFolder = row.kind === 'folder';
-  const words = isFolder
-    ? `${name}, ${countOf(row.count, 'file')}`
-    : [
+  const file = row.kind === 'file' ? row.file : undefined;
+  const words = file
+    ? [
         name,
-        statusWords[row.file.status],
-        linesText(row.file),
-        ...(row.file.staged === 'all' ? ['staged'] : row.file.staged === 'part' ? ['staged in part'] : []),
+        statusWords[file.status],
+        linesText(file),
+        ...(file.staged === 'all' ? ['staged'] : file.staged === 'part' ? ['staged in part'] : []),
         ...(comments > 0 ? [countOf(comments, 'comment')] : []),
         ...(isSeen ? ['seen'] : []),
-      ].join(', ');
+        ...(who ? [whoWords[who]] : []),
+      ].join(', ')
+    : isFolder
+      ? `${name}, ${countOf(row.count, 'file')}`
+      : `${name}, ignored`;
   return (
     <div
       id={id}
@@ -140,24 +149,29 @@ function Row({ id, row, isActive, isChosen, isSeen, comments, onPress }: RowProp
       aria-setsize={row.place.of}
       aria-selected={isChosen}
       aria-expanded={isFolder ? row.isOpen : undefined}
-      title={isFolder ? undefined : visibleName(row.file.path)}
+      title={file && [visibleName(file.path), ...(who ? [whoWords[who]] : [])].join(', ')}
       onClick={onPress}
     >
       {isFolder ? (
         <Icon name="chevron" />
       ) : (
-        <span className={`changes-status is-${row.file.status}`} aria-hidden="true">
-          {statusLetters[row.file.status]}
+        <span className={`changes-status is-${file?.status ?? 'ignored'}`} aria-hidden="true">
+          {file ? statusLetters[file.status] : '!'}
         </span>
       )}
       <span className="visually-hidden">{words}</span>
       <bdi className="changes-name" aria-hidden="true">
         {name}
       </bdi>
-      {row.kind === 'file' && (row.file.staged === 'all' || row.file.staged === 'part') && (
+      {file && who && whoLabels[who] && (
+        <span className="changes-who-label" aria-hidden="true">
+          {whoLabels[who]}
+        </span>
+      )}
+      {(file?.staged === 'all' || file?.staged === 'part') && (
         <span
-          className={`changes-staged is-${row.file.staged}`}
-          title={row.file.staged === 'all' ? 'Staged' : 'Staged in part'}
+          className={`changes-staged is-${file.staged}`}
+          title={file.staged === 'all' ? 'Staged' : 'Staged in part'}
         />
       )}
       {comments > 0 && (
@@ -171,9 +185,9 @@ function Row({ id, row, isActive, isChosen, isSeen, comments, onPress }: RowProp
           {row.count}
         </span>
       )}
-      {!isFolder && (
+      {file && (
         <span aria-hidden="true">
-          <Counts file={row.file} />
+          <Counts file={file} />
         </span>
       )}
     </div>

@@ -1,15 +1,16 @@
 import { type ReactNode, useState } from 'react';
-import type { ChangedFile, ChangeList, NamedFile } from '../../../client/client.ts';
+import type { ChangeDiff, ChangedFile, ChangeList, NamedFile, Since } from '../../../client/client.ts';
 import { toBooError } from '../../../protocol/error.ts';
 import type { ChangesView } from '../../state/changes-view.ts';
 import { type Discarded, noDiscards } from '../../state/discards.ts';
-import { statusWords, visibleName } from '../../text/changes-words.ts';
+import { visibleName } from '../../text/changes-words.ts';
 import type { Hunk } from '../../text/unified-diff.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Diff } from '../parts/diff.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { useStore } from '../parts/use-store.ts';
+import { DiscardButtons, DiscardFileDialog, linesOf, onePath, whenText } from './discard-file-dialog.tsx';
 
 export const namedFile = ({ path, pathBytes, oldPath, oldPathBytes }: ChangedFile): NamedFile => ({
   path,
@@ -18,19 +19,22 @@ export const namedFile = ({ path, pathBytes, oldPath, oldPathBytes }: ChangedFil
   ...(oldPathBytes !== undefined && { oldPathBytes }),
 });
 
-/** What is to be discarded, as the person sees it. */
-interface Discarding {
+/** One hunk of the diff that the list is about. */
+interface DiscardingHunk {
   list: ChangeList;
   file: ChangedFile;
-  /** One of its hunks; undefined for the whole file. */
-  hunk: Hunk | undefined;
+  hunk: Hunk;
 }
+
+type Asked = DiscardingHunk | { hunk?: undefined; file: ChangedFile; since: Since; diff: ChangeDiff | undefined };
 
 export interface Changing {
   isBusy: boolean;
   stage(files: readonly ChangedFile[], isStaged: boolean): void;
+  /** Asks first. `diff` is what is shown of the file. */
+  discardFile(file: ChangedFile, diff: ChangeDiff | undefined): void;
   /** Asks first. */
-  discard(discarding: Discarding): void;
+  discardHunk(discarding: DiscardingHunk): void;
   /** The question. */
   dialogs: ReactNode;
   /** What can be given back, newest first. */
@@ -45,7 +49,7 @@ export function useChanging(chatId: string, view: ChangesView): Changing {
   const session = useSession();
   const discards = useStore(session.discards.store).get(chatId) ?? noDiscards;
   const [isBusy, setBusy] = useState(false);
-  const [asked, setAsked] = useState<Discarding>();
+  const [asked, setAsked] = useState<Asked>();
 
   async function run<T>(work: () => Promise<T>): Promise<T | undefined> {
     setBusy(true);
@@ -55,20 +59,19 @@ export function useChanging(chatId: string, view: ChangesView): Changing {
     return result;
   }
   const close = (): void => setAsked(undefined);
-  async function discard({ list, file, hunk }: Discarding): Promise<void> {
+  async function discardHunk({ list, file, hunk }: DiscardingHunk): Promise<void> {
     close();
     const { since, tree, base } = list;
     const done = await run(() =>
       session.api.discardChange(chatId, {
-        ...namedFile({ ...file, oldPath: undefined, oldPathBytes: undefined }),
+        ...onePath(file),
         since,
         tree,
-        ...(hunk && { hunks: [hunk.index], base: base.commit }),
+        hunks: [hunk.index],
+        base: base.commit,
       }),
     );
-    if (!done) return;
-    const name = visibleName(file.path);
-    session.discards.add(chatId, { undo: done.undo, name: hunk ? `${name}, ${placeText(hunk)}` : name });
+    if (done) session.discards.add(chatId, { undo: done.undo, name: `${visibleName(file.path)}, ${placeText(hunk)}` });
   }
   const forget = (undo: string): void => session.discards.remove(chatId, undo);
   async function giveBack(undo: string): Promise<void> {
@@ -92,26 +95,29 @@ export function useChanging(chatId: string, view: ChangesView): Changing {
         isStaged ? session.api.stageChanges(chatId, { paths }) : session.api.unstageChanges(chatId, { paths }),
       );
     },
-    discard: setAsked,
+    discardFile: (file, diff) => setAsked({ file, diff, since: diff?.since ?? view.store.get().since }),
+    discardHunk: setAsked,
     discards,
     giveBack: (undo) => void giveBack(undo),
     forget,
-    dialogs: asked && (
-      <Dialog title={asked.hunk ? 'Discard this change?' : 'Discard this file’s changes?'} onClose={close}>
+    dialogs: asked?.hunk ? (
+      <Dialog title="Discard this change?" onClose={close}>
         <p>
-          <bdi className="code">{visibleName(asked.file.path)}</bdi> {outcomeText(asked)}
+          <bdi className="code">{visibleName(asked.file.path)}</bdi> becomes again what it was{' '}
+          {whenText(asked.list.since)}, in these lines.
         </p>
-        {asked.hunk && <Diff oldText={null} newText="" lines={linesOf(asked.hunk)} />}
-        <p className="quiet">You can undo this afterwards.</p>
-        <div className="actions">
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="button" className="danger-fill" onClick={() => void discard(asked)}>
-            Discard
-          </button>
-        </div>
+        <Diff oldText={null} newText="" lines={linesOf(asked.hunk)} />
+        <DiscardButtons isReady onCancel={close} onDiscard={() => void discardHunk(asked)} />
       </Dialog>
+    ) : (
+      asked && (
+        <DiscardFileDialog
+          {...{ chatId, ...asked }}
+          onDone={(name, undo) => session.discards.add(chatId, { undo, name })}
+          onTried={() => view.refresh()}
+          onClose={close}
+        />
+      )
     ),
   };
 }
@@ -149,19 +155,3 @@ export function Discards({ changing }: { changing: Changing }) {
 }
 
 const placeText = ({ lines: [first] }: Hunk): string => `line ${first?.after ?? first?.before ?? 1}`;
-
-const linesOf = ({ lines }: Hunk) =>
-  lines.map(({ kind, text, before, after }) => ({ kind, text, number: after ?? before ?? 0 }));
-
-function outcomeText({ list, file, hunk }: Discarding): string {
-  const when =
-    list.since === 'head'
-      ? 'in the last commit'
-      : list.since === 'start'
-        ? 'at the chat’s start'
-        : 'at that turn’s start';
-  if (hunk) return `becomes again what it was ${when}, in these lines.`;
-  if (file.status === 'added') return 'is removed.';
-  if (file.status === 'deleted') return 'is brought back.';
-  return `is ${statusWords[file.status]}, and becomes again what it was ${when}.`;
-}

@@ -5,10 +5,11 @@ export interface Preferences {
   against: 'start' | 'turn' | 'head';
   isSplit: boolean;
   hidesBlanks: boolean;
+  showsIgnored: boolean;
 }
 
 const key = 'boocode.changes';
-const usual: Preferences = { against: 'start', isSplit: false, hidesBlanks: false };
+const usual: Preferences = { against: 'start', isSplit: false, hidesBlanks: false, showsIgnored: false };
 
 function stored(): Preferences {
   try {
@@ -17,6 +18,7 @@ function stored(): Preferences {
       against: (['start', 'turn', 'head'] as const).find((each) => each === kept.against) ?? usual.against,
       isSplit: kept.isSplit === true,
       hidesBlanks: kept.hidesBlanks === true,
+      showsIgnored: kept.showsIgnored === true,
     };
   } catch {
     return usual;
