@@ -67,7 +67,7 @@ test('ASIDE-6: in the middle of a turn in a terminal the answer knows its prompt
   expect(left()).toEqual(before);
   expect(await sessionStore.load({ projectKey: 'chat', sessionId: session.sessionId })).toEqual(entries);
   expect(existsSync(join(harness.cwd, 'ran'))).toBe(false);
-  session.handle.resolve(ofType(events, 'decision_requested')[0]!.decisionId, { choice: 'allow' });
+  session.handle.resolve(ofType(events, 'decision_requested')[0]!.decisionId, { outcome: 'allow' });
   expect((await turn).at(-1)).toMatchObject({ type: 'turn_finished', outcome: 'completed' });
   expect(existsSync(join(harness.cwd, 'ran'))).toBe(true);
   await session.handle.close();
