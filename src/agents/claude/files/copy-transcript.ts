@@ -51,6 +51,7 @@ export async function copyTranscript(store: SessionStore, sessionId: string, fil
       else await add(withoutResultData(entry));
     }
     if (!isBegun) return false;
+    deferral = undefined;
     for (const id of calls.ids) await add(resultOf(id, calls.find(id)!.entry));
     if (last && !isEnd(last)) await add(working(last));
     await fresh.putInPlace();
