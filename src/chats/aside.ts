@@ -98,7 +98,12 @@ export class Asides {
     const found = await log.ask(() => openAgentSession(sql, log.lease, wanted));
     if (!found) throw new FencedError(chatId);
     const spec = {
-      ...{ chatId, sessionId: found.sessionId, cwd, model, effort, question },
+      chatId,
+      sessionId: found.sessionId,
+      cwd,
+      model,
+      effort,
+      question,
       sessionStore: chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
     };
     // It starts like any agent, and takes as much memory.

@@ -126,7 +126,9 @@ export class ChatLoop {
   /** Its agent has work that would end with its process, or will soon be told what it has scheduled. */
   get #isNeeded(): boolean {
     const { isBusy = false, wakesInMs = null } = this.#context.state.handle ?? {};
-    return isBusy || this.#parts.asides.isAnswering || (wakesInMs !== null && wakesInMs <= ownIdleLimitMs(this.#context));
+    return (
+      isBusy || this.#parts.asides.isAnswering || (wakesInMs !== null && wakesInMs <= ownIdleLimitMs(this.#context))
+    );
   }
 
   /** How long nothing has happened; null while something does, or while its agent is needed. */

@@ -10,12 +10,7 @@ import type { ChatLog } from './chat-log.ts';
 type Models = Readonly<Record<string, ModelCost>>;
 
 /** The write that adds what a session has cost outside its turns, with a notice `session_cost`; null for nothing. */
-export function costAdded(
-  log: ChatLog,
-  agent: AgentName,
-  cost: SessionCost,
-  counted?: Models,
-): Write | null {
+export function costAdded(log: ChatLog, agent: AgentName, cost: SessionCost, counted?: Models): Write | null {
   if (isNothing(cost)) return null;
   const message = `The session cost $${cost.costUsd.toFixed(4)} beyond its turns.`;
   return {

@@ -142,7 +142,7 @@ test.each<BackendName>(['claude_sdk', 'claude_pty'])(
     answer.catch(() => undefined);
     await until(() => model.held === 1, { what: 'the request' });
     abort.abort();
-    await expect(answer).rejects.toThrow();
+    await expect(answer).rejects.toThrow('aborted');
     await until(() => model.held === 0, { what: 'the end of the request' });
     expect((await runTurn(client, id, 'what did I say')).text).toBe('You said: "stream 3 tokens".');
   },

@@ -100,7 +100,7 @@ test('ASIDE-8: a question that is withdrawn ends its request and its process, an
   await until(() => harness.held() === 1, { what: 'the request' });
   expect(harness.leftovers('')).toHaveLength(2);
   abort.abort(new Error('withdrawn'));
-  await expect(answer).rejects.toThrow();
+  await expect(answer).rejects.toThrow('withdrawn');
   expect(harness.leftovers('')).toHaveLength(1);
   await until(() => harness.held() === 0, { what: 'the end of the request' });
   expect(costs).toHaveLength(1);

@@ -102,6 +102,7 @@ async function answerInCopy(parts: AsideCopiesParts, spec: AsideSpec, signal: Ab
   } catch (error) {
     // What was withdrawn has cost something, too.
     await count(limits.closeMs.exit);
+    signal.throwIfAborted();
     throw error;
   } finally {
     input.close();
@@ -151,9 +152,9 @@ async function readToEnd(query: Query, onStarted: () => void): Promise<void> {
 const isStart = (frame: SDKMessage): boolean =>
   frame.type === 'system' && frame.subtype === 'control_request_progress' && frame.status === 'started';
 
-async function tellCost(query: Query, { onCost }: AsideSpec, limitMs: number): Promise<void> {
+async function tellCost(query: Query, spec: AsideSpec, limitMs: number): Promise<void> {
   const asked = query.usage_EXPERIMENTAL_MAY_CHANGE_DO_NOT_RELY_ON_THIS_API_YET({ skipBehaviors: true });
   if (!(await within(limitMs, asked))) throw new Error('The program has not told it in time.');
   const { session } = await asked;
-  await onCost(readTotals(session.total_cost_usd, session.model_usage));
+  await spec.onCost(readTotals(session.total_cost_usd, session.model_usage));
 }

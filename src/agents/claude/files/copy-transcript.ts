@@ -68,8 +68,8 @@ const isDeferral = ({ type, attachment }: SessionStoreEntry): boolean =>
  * The program's own notes on a result. They name background tasks, and where one has no end the program tells the model that
  * it was stopped.
  */
-function withoutResultData({ toolUseResult: _, ...entry }: SessionStoreEntry): SessionStoreEntry {
-  return entry;
+function withoutResultData(entry: SessionStoreEntry): SessionStoreEntry {
+  return Object.fromEntries(Object.entries(entry).filter(([name]) => name !== 'toolUseResult')) as SessionStoreEntry;
 }
 
 function resultOf(id: string, call: SessionStoreEntry): SessionStoreEntry {
