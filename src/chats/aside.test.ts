@@ -96,18 +96,27 @@ test('ASIDE-10: its process waits for a place, and takes one while it starts', a
   const gate = (backend.gate = createGate());
   const first = narrow.chats.askAside(one.id, 'one', never);
   await gate.reached;
-  const abort = new AbortController();
-  const second = narrow.chats.askAside(other.id, 'two', { signal: abort.signal });
-  const third = narrow.chats.askAside(other.id, 'three', never);
+  const ask = (question: string) => {
+    const abort = new AbortController();
+    const answer = narrow.chats.askAside(other.id, question, { signal: abort.signal });
+    return { answer, withdraw: () => abort.abort(new Error('withdrawn')) };
+  };
+  const waiting = ask('withdrawn');
   await until(() => narrow.host.admission.waitingCount === 1);
-  abort.abort(new Error('withdrawn'));
-  await expect(second).rejects.toThrow('withdrawn');
+  waiting.withdraw();
+  await expect(waiting.answer).rejects.toThrow('withdrawn');
+  const second = ask('two');
+  await until(() => narrow.host.admission.waitingCount === 1);
+  // It does not wait for the one before it.
+  const behind = ask('withdrawn');
+  behind.withdraw();
+  await expect(behind.answer).rejects.toThrow('withdrawn');
   expect(backend.asked.map(({ question }) => question)).toEqual(['one']);
   // The first one's request has left.
   backend.asked[0]!.onRequest();
   await until(() => backend.asked.length === 2);
   gate.open();
-  expect(await Promise.all([first, third])).toEqual(['About one', 'About three']);
+  expect(await Promise.all([first, second.answer])).toEqual(['About one', 'About two']);
   await narrow.close();
 });
 

@@ -61,13 +61,14 @@ export class Asides {
   }
 
   async #ask(question: string, signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
     const { state } = this.#context;
     const { session, decisions } = this.#parts;
     const { answersAsides } = this.#backend;
     const isOpen = session.handle !== undefined && (session.isReady || state.turn !== null);
     // A process that waits for an answer is opened for that alone.
     if (answersAsides !== true || (!isOpen && decisions.isWaiting)) {
-      return this.#inCopies(() => this.#askCopy(question, signal));
+      return this.#inLine(() => this.#askCopy(question, signal), signal);
     }
     if (!isOpen) await this.#context.queue.addTask('terminal', () => session.warm(), { signal });
     const { handle } = session;
@@ -84,6 +85,19 @@ export class Asides {
     throw new BooError('aside_unavailable', `This chat runs on ${backend}, which answers no side questions.`, {
       details: { backend },
     });
+  }
+
+  /** Whoever is withdrawn does not wait for those before. */
+  #inLine(work: () => Promise<string>, signal: AbortSignal): Promise<string> {
+    let hasBegun = false;
+    const done = this.#inCopies(() => {
+      hasBegun = true;
+      return work();
+    });
+    const withdrawn = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => !hasBegun && reject(signal.reason as Error), { once: true });
+    });
+    return Promise.race([done, withdrawn]);
   }
 
   async #askCopy(question: string, signal: AbortSignal): Promise<string> {
