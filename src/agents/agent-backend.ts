@@ -205,6 +205,18 @@ export interface AgentSessionSpec {
   onLost(cause: BooError): void;
 }
 
+/** A question about a session, for a process of its own that has a copy of what is stored of it. */
+export interface AsideSpec extends Pick<
+  AgentSessionSpec,
+  'chatId' | 'sessionId' | 'cwd' | 'model' | 'effort' | 'sessionStore'
+> {
+  question: string;
+  /** Its process has started. */
+  onRequest(): void;
+  /** Resolves once it is stored. */
+  onCost(cost: SessionCost): Promise<void>;
+}
+
 /** A file that an agent would load or run in a trusted directory. */
 export interface DirectoryFile {
   /** Relative to the directory. */
@@ -367,6 +379,13 @@ export interface AgentBackend {
   readonly capabilities: BackendCapabilities;
   /** Its sessions have `askAside`. */
   readonly answersAsides?: boolean;
+
+  /**
+   * Answers a question from a copy of the session, without tools, whatever the session itself is doing; nothing of the copy
+   * is left. What a running turn has not stored yet is missing in it. Throws `model_error`, `agent_failed`, `cwd_invalid`, or
+   * the signal's reason.
+   */
+  answerAside?(spec: AsideSpec, signal: AbortSignal): Promise<string>;
 
   /**
    * Starts or resumes the agent's process, and resolves when it can take a prompt. The caller has at most one open

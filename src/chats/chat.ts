@@ -31,7 +31,7 @@ import { PromptCache } from './prompt-cache.ts';
 import { ContinuedCalls } from './continued-calls.ts';
 import { ContinuedTurn } from './continued-turn.ts';
 import { OpenDecisions } from './open-decisions.ts';
-import { askAside } from './aside.ts';
+import { Asides } from './aside.ts';
 import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
@@ -68,6 +68,7 @@ export class Chat {
   readonly #decisions: OpenDecisions;
   readonly #hold: QueueHold;
   readonly #turns: Turns;
+  readonly #asides: Asides;
   readonly #loop: ChatLoop;
   readonly #onChanged: () => void;
 
@@ -103,7 +104,8 @@ export class Chat {
     const turns = (this.#turns = new Turns(context, { session, hold, decisions: ids }));
     const continued = new ContinuedCalls(context, { session, turns, ids });
     const decisions = (this.#decisions = new OpenDecisions(context, { session, continued, ids }));
-    this.#loop = new ChatLoop(context, { session, hold, turns, decisions, onRest });
+    const asides = (this.#asides = new Asides(context, { session, decisions }));
+    this.#loop = new ChatLoop(context, { session, hold, turns, decisions, asides, onRest });
     decisions.takeOver(parts.openDecisions);
     if (row.continuation) new ContinuedTurn(context, session, turns).add(row.continuation);
   }
@@ -232,7 +234,7 @@ export class Chat {
   /** Throws as `Chats.askAside`. */
   async askAside(question: string, signal: AbortSignal): Promise<string> {
     this.#context.queue.assertOpen();
-    return askAside(this.#context, this.#session, this.#decisions, { question, signal });
+    return this.#asides.ask(question, signal);
   }
 
   async interrupt(actor: Actor): Promise<InterruptResult> {
@@ -303,7 +305,7 @@ export class Chat {
     const { queue, clock, waits } = this.#context;
     queue.close();
     this.#decisions.leave(true);
-    const isBusy = (): boolean => this.#loop.isRunning || waits.hasBackground;
+    const isBusy = (): boolean => this.#loop.isRunning || waits.hasBackground || this.#asides.isAnswering;
     while (queue.isClosed && isBusy() && !limit.aborted) await pause(clock, lookAgainMs, limit);
   }
 
@@ -326,6 +328,7 @@ export class Chat {
     this.#close();
     if (state.turn && !(await this.#decisions.suspend()) && !(await this.#turns.leave()))
       await state.handle?.interrupt();
+    await this.#asides.close();
     await this.#loop.ended();
     await this.#session.close();
     await log.settled();
@@ -336,7 +339,7 @@ export class Chat {
   async letGo(): Promise<void> {
     this.#close();
     this.#context.log.leave();
-    await this.#session.abandon();
+    await Promise.all([this.#session.abandon(), this.#asides.close()]);
     await this.#loop.ended();
     this.#context.state.stop();
   }

@@ -5,6 +5,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { findings } from '../support/axe-findings.ts';
 import { openChat, openPage, say, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
+import { createGate } from '../support/gate.ts';
 import { initRepository } from '../support/git-repository.ts';
 import type { TestServer } from '../support/server.ts';
 import { nextEvent, runTurn } from '../support/turns.ts';
@@ -125,14 +126,27 @@ describeInBrowser('going back', (opened) => {
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     await openChat(page, server.url, id);
+    const counted = createGate();
     const refusal = { code: 'aside_unavailable', title: 'No answer', detail: 'Not now.', status: 409 };
     await page.route('**/aside', (route) => route.fulfill({ status: 409, json: refusal }), { times: 1 });
     await say(page, '/btw what did I say');
     const aside = page.getByRole('region', { name: 'Side question' });
     await aside.getByText('Not now.').waitFor();
     await expect.poll(() => page.getByLabel('Prompt', { exact: true }).inputValue()).toBe('/btw what did I say');
+    // Until there is an answer, it says for how long it has been asked.
+    await page.route(
+      '**/aside',
+      async (route) => {
+        await counted.pass();
+        await route.continue();
+      },
+      { times: 1 },
+    );
     await aside.getByRole('button', { name: 'Ask again' }).click();
+    await aside.getByText(/^Asked [1-9]\d* s ago$/).waitFor();
+    counted.open();
     await aside.getByText('You said: "stream 3 tokens".').waitFor();
+    expect(await aside.getByText(/^Asked/).count()).toBe(0);
     expect(problems).toEqual([]);
     await context.close();
   });

@@ -1,5 +1,5 @@
 // A chat is forked whatever it does, whoever holds it, and whatever happened to its session before.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -24,6 +24,18 @@ afterAll(async () => {
 const ask = (chatId: string, text: string, on = server): ReturnType<typeof runTurn> => runTurn(on.client, chatId, text);
 const remembers = async (chatId: string, on = server): Promise<string> =>
   (await ask(chatId, 'what did I say', on)).text;
+
+/** The last request of a conversation; the program makes others for itself. */
+const lastRequest = () =>
+  server.model.requests
+    .map(({ body }) => body as { tools?: unknown[]; system: unknown; messages: unknown[] })
+    .findLast(({ tools = [] }) => tools.length > 1)!;
+/** As text, without what differs in every request. */
+const plain = (part: unknown): string =>
+  JSON.stringify(part, (key, value: unknown) => (key === 'cache_control' ? undefined : value)).replaceAll(
+    /cc_version=[^;]*;/g,
+    '',
+  );
 
 describe.each<BackendName>(['claude_sdk', 'claude_pty'])('on %s', (backend) => {
   test('FORK-7, FORK-9: a chat is forked while it runs a turn and others wait, by a host that does not hold it', async () => {
@@ -102,6 +114,37 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('on %s', (backend) => {
       select distinct subpath from boocode.claude_session_entries where project_key = ${young!.id} and subpath > ''`;
     expect(subpaths).toHaveLength(1);
   });
+
+  test('FORK-13, FORK-14: a fork with a worktree works there, and asks about files of the other chat’s directory', async () => {
+    const cwd = join(server.workDir, `forked-${backend}`);
+    await mkdir(cwd);
+    initRepository(cwd);
+    const { id } = await server.createChat({ backend, cwd, permissionMode: 'acceptEdits' });
+    await ask(id, 'write notes.txt: one');
+    const last = lastRequest();
+    const fork = await server.client.fork(id, { isolation: 'worktree', worktree: { name: backend } });
+    const read = (directory: string, name: string) => readFileSync(join(directory, name), 'utf8').trim();
+    // What it remembers is about the path in the other directory.
+    await ask(fork.id, 'write notes.txt: two');
+    expect([read(cwd, 'notes.txt'), read(fork.cwd, 'notes.txt')]).toEqual(['one', 'two']);
+    const first = lastRequest();
+    expect(JSON.stringify(first.messages)).toContain(`Primary working directory: ${fork.cwd} (was ${cwd})`);
+    // Up to there its request is the other one, so the model's provider has it cached.
+    expect(plain(first.tools)).toBe(plain(last.tools));
+    expect(plain(first.system)).toBe(plain(last.system));
+    expect(plain(first.messages.slice(0, 2))).toBe(plain(last.messages.slice(0, 2)));
+
+    const there = (name: string) => `call Write: ${JSON.stringify({ file_path: join(cwd, name), content: 'x' })}`;
+    const asked: string[] = [];
+    const deny = ({ title }: { title: string }) => (asked.push(title), { outcome: 'deny' as const });
+    await runTurn(server.client, fork.id, there('asked.txt'), { answer: deny });
+    expect(asked).toEqual([`Write: Write ${join(cwd, 'asked.txt')}`]);
+    expect(existsSync(join(cwd, 'asked.txt'))).toBe(false);
+    // This mode asks about nothing, in any chat.
+    await server.client.patchChat(fork.id, { permissionMode: 'bypassPermissions' });
+    await ask(fork.id, there('unasked.txt'));
+    expect(existsSync(join(cwd, 'unasked.txt'))).toBe(true);
+  }, 180_000);
 });
 
 test('FORK-2: a fork knows what was said before the session was cleared, and not what was said since', async () => {

@@ -3,6 +3,7 @@ import { toBooError } from '../../../protocol/error.ts';
 import { readable, readableLine } from '../../text/readable.ts';
 import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { useNow } from '../parts/use-now.ts';
 import { Content } from './content.tsx';
 
 /** A question beside the conversation, and its answer until that is closed: it is kept nowhere. */
@@ -19,9 +20,11 @@ export default function Aside({
 }) {
   const { api, prepared } = useSession();
   const [told, setTold] = useState<{ answer: string } | { problem: string }>();
+  const [sinceMs, setSinceMs] = useState(() => Date.now());
   useEffect(() => {
     const abort = new AbortController();
     setTold(undefined);
+    setSinceMs(Date.now());
     api.aside(chatId, aside.question, { signal: abort.signal }).then(setTold, (error: unknown) => {
       if (abort.signal.aborted) return;
       setTold({ problem: toBooError(error).message });
@@ -38,8 +41,9 @@ export default function Aside({
           <Icon name="close" />
         </button>
       </header>
+      {!told && <Elapsed sinceMs={sinceMs} />}
       <div role="status">
-        {!told && <p className="quiet">Asking beside the conversation …</p>}
+        {!told && <p className="quiet">Asking beside the conversation. The answer comes as a whole.</p>}
         {told && 'answer' in told && <Content content={[{ type: 'text', text: told.answer }]} isMarkdown />}
         {told && 'problem' in told && <p className="problem">{readable(told.problem)}</p>}
       </div>
@@ -50,4 +54,10 @@ export default function Aside({
       )}
     </section>
   );
+}
+
+/** For how long it has been asked. Not announced, because it changes every second. */
+function Elapsed({ sinceMs }: { sinceMs: number }) {
+  const nowMs = useNow(true);
+  return <p className="quiet">Asked {Math.max(0, Math.floor((nowMs - sinceMs) / 1000))} s ago</p>;
 }
