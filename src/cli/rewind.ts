@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { BooClient, Chat, FilesRewind, KeptReason, RewindPart, RewindResult } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
+import { onlyEditsText } from '../protocol/rewind-text.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { pathText, statText } from './diff.ts';
 import { findChat } from './find-chat.ts';
@@ -117,13 +118,17 @@ const reasons: Readonly<Record<KeptReason, string>> = {
   filtered: 'a filter such as that of Git LFS makes its content',
   ignored: 'git ignores it, or did',
   outside: 'it is outside of the sparse checkout',
+  elsewhere: 'it is not in the chat’s directory, or in a git directory',
+  no_backup: 'the agent’s backup of it is missing or another one by now, or it was too large for one',
   in_the_way: 'something that is not recorded is in its place',
   changed: 'it has been changed meanwhile',
   failed: 'it could not be written',
 };
 
-function notes({ kept, keptCount, commits, workingChats, isTruncated, files, count }: FilesRewind): string[] {
+function notes(plan: FilesRewind): string[] {
+  const { kept, keptCount, commits, workingChats, isTruncated, files, count, covers, writtenSince } = plan;
   return [
+    ...writtenSince.map((path) => `${plainLine(path)} was written after the last turn had ended.`),
     ...kept.map(({ path, reason }) => `${pathText(path)} stays as it is: ${reasons[reason]}.`),
     ...(keptCount > kept.length ? [`${countOf(keptCount - kept.length, 'more file')} stay as they are.`] : []),
     ...(isTruncated ? [`${countOf(count - files.length, 'more file')} would change, and no lines were counted.`] : []),
@@ -132,6 +137,6 @@ function notes({ kept, keptCount, commits, workingChats, isTruncated, files, cou
     ...workingChats.map(
       ({ title, chatId }) => `Chat “${plainLine(title)}” (${chatId}) is working in these files right now.`,
     ),
-    'Files that git ignores stay as they are.',
+    covers === 'edits' ? onlyEditsText : 'Files that git ignores stay as they are.',
   ];
 }
