@@ -12,14 +12,8 @@ import type { Sql } from '../store/database.ts';
 import { findMessageOfTurn, hasMovedSince, readEntriesOfTypes, readQuietMs } from '../store/edit-history.ts';
 import { changingChat } from './changes/changing-chat.ts';
 import { folderOf } from './changes/chat-folder.ts';
-import {
-  describeEdits,
-  type EditedFilesView,
-  editsFolder,
-  type FilesThen,
-  type FileThen,
-  rewindEdits,
-} from './changes/edited-files.ts';
+import { describeEdits, type EditedFilesView, editsFolder, rewindEdits } from './changes/edited-files.ts';
+import type { FilesThen, FileThen } from './changes/file-state.ts';
 import { findPresent } from './changes/kept-edits.ts';
 import type { FilesPlan, FilesRewinding, FilesRewound, RewindTarget } from './changes/rewind-files.ts';
 import { unavailable } from './changes/unavailable.ts';

@@ -19,8 +19,8 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { describeEdits, type EditsRewinding, type FileThen, rewindEdits } from './edited-files.ts';
-import type { FileState } from './file-state.ts';
+import { describeEdits, type EditsRewinding, rewindEdits } from './edited-files.ts';
+import type { FileState, FileThen } from './file-state.ts';
 import { findPresent } from './kept-edits.ts';
 
 let base: string;

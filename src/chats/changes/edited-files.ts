@@ -9,7 +9,7 @@ import type { ChangedFile } from '../../protocol/changes.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { KeptFile, KeptReason } from '../../protocol/rewind.ts';
 import { noMode } from './compare-trees.ts';
-import { digestOf, type FileState, readState } from './file-state.ts';
+import { digestOf, type FilesThen, type FileState, type FileThen, readState } from './file-state.ts';
 import { countLines, isBinary } from './line-counts.ts';
 import { keyOf } from './named-files.ts';
 import { shownPath } from './paths.ts';
@@ -17,19 +17,6 @@ import { keepPresent } from './kept-edits.ts';
 import { lookAtFiles, type Place, replaceFiles, sameMode } from './restore-files.ts';
 import { type FilesPlan, type FilesRewound, outdated } from './rewind-files.ts';
 import { TreeFolder } from './tree-folder.ts';
-
-/** A file, and what it was. */
-export interface FileThen {
-  /** Relative to the directory. Absolute: it is elsewhere, and stays. */
-  path: Buffer;
-  /** Read when it is needed, since it may be large. Null if it is not known. */
-  readonly state: () => Promise<FileState | null>;
-}
-
-export interface FilesThen {
-  takenAt: Date;
-  files: readonly FileThen[];
-}
 
 interface Change extends FileThen {
   now: string;

@@ -1,8 +1,7 @@
 /** What files were before a rewind without a repository: `edits/<rewind>` in the chat's folder, which goes with the chat. */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FilesThen } from './edited-files.ts';
-import type { FileState } from './file-state.ts';
+import type { FilesThen, FileState } from './file-state.ts';
 
 interface Stored {
   takenAt: string;
