@@ -10,7 +10,7 @@ import type { AgentBody } from '../protocol/event.ts';
 import type { Finding } from '../protocol/finding.ts';
 import type { Info } from '../protocol/info.ts';
 import type { FoldSummary, SessionStore, SessionStoreEntry } from '../protocol/session-store.ts';
-import type { SideFileStore } from '../protocol/side-files.ts';
+import type { SideFileKey, SideFileStore } from '../protocol/side-files.ts';
 import type { Passthrough } from '../terminal/passable.ts';
 import type { AgentBackend, CountedRequests, DirectoryContent, SessionRewind, TurnTraces } from './agent-backend.ts';
 
@@ -64,6 +64,40 @@ export interface ForkReader {
   readonly isWhole: boolean;
   /** The worktree that the copy continues in, or null for none. */
   readonly worktree: string | null;
+}
+
+/** An entry of one of a chat's sessions. */
+export interface SessionEntry {
+  sessionId: string;
+  entry: SessionStoreEntry;
+}
+
+/** A file that the agent has edited with its own tools. */
+export interface EditedFile {
+  /** Relative to the chat's directory, or absolute if it is not below it. */
+  path: string;
+  /** `unknown`: a backup of then is not kept any more. */
+  was: 'absent' | 'unknown' | SideFileKey;
+}
+
+export interface FilesBefore {
+  takenAt: Date;
+  files: EditedFile[];
+}
+
+/** What the agent itself keeps of files that it edits: as they were when a turn began, or else before their first edit. */
+export interface FileHistory {
+  /** The types of entries that tell it. */
+  readonly types: readonly string[];
+  /** Messages at which a state was recorded, and their sessions. */
+  messagesIn(entries: readonly SessionEntry[]): { sessionId: string; uuid: string }[];
+  /** What was edited since that message, and before it. `entries`: of all sessions of the chat, in order. */
+  filesBefore(entries: readonly SessionEntry[], message: { sessionId: string; uuid: string }): FilesBefore | null;
+  /** Null if it is neither here nor stored, or the two differ. The mode is null if it is not known. */
+  readBackup(
+    backup: SideFileKey,
+    stored: (key: SideFileKey) => Promise<Uint8Array | null>,
+  ): Promise<{ content: Buffer; mode: number | null } | null>;
 }
 
 /** A session that the agent has stored on this machine. */
@@ -122,6 +156,9 @@ export interface Agent {
    * `sessionId` and in paths. Without this method chats cannot be forked.
    */
   createForkReader?(turn: ForkedTurn): ForkReader;
+
+  /** Absent if the agent keeps none. */
+  readonly fileHistory?: FileHistory;
 
   /** Removes the agent's own files of a closed session whose chat is being deleted. */
   removeSession?(session: NativeSession & { sideFiles: SideFileStore }): Promise<void>;

@@ -260,7 +260,8 @@ export class HostedChats implements Chats {
   }
 
   rewind(actor: Actor, chatId: string, rewind: RewindChat): Promise<RewindResult> {
-    return rewindHosted({ sql: this.#sql, host: this.#host, workspaces: this.#workspaces }, actor, chatId, rewind);
+    const parts = { sql: this.#sql, host: this.#host, workspaces: this.#workspaces, agents: this.#agents };
+    return rewindHosted(parts, actor, chatId, rewind);
   }
 
   askAside(chatId: string, question: string, { signal }: { signal: AbortSignal }): Promise<string> {

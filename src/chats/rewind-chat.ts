@@ -5,10 +5,10 @@ import type { EventBody } from '../protocol/event.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import { type FilesRewind, type RewindChat, type RewindResult, rewindsConversation } from '../protocol/rewind.ts';
 import type { FilesPlan, RewindTarget } from './changes/rewind-files.ts';
-import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 import { rewindConversation } from './rewind.ts';
+import { rewindChatFiles } from './rewind-chat-files.ts';
 
 export type WorkingChats = FilesRewind['workingChats'];
 
@@ -36,7 +36,7 @@ export async function rewindChat(
     await conversation();
     return { promptIds, files: null };
   }
-  const { log, settings, workspaces } = context;
+  const { log, settings } = context;
   const rewindId = randomUUID();
   const about = { rewindId, ...(before !== undefined && { promptId: before }), ...(undo && { undoes: undo }) };
   const note = (body: EventBody): Promise<unknown> => log.append({ events: [{ body }] });
@@ -49,8 +49,7 @@ export async function rewindChat(
     isBegun = true;
     await note({ type: 'files_rewind_started', ...about, count, ...doneByActor(actor) });
   };
-  const chat = changingChat(settings.rowHere);
-  const { changed, ...files } = await workspaces.changes.rewindFiles(chat, { target, rewindId, tree, begin });
+  const { changed, ...files } = await rewindChatFiles(context, settings.rowHere, { target, rewindId, tree, begin });
   if (!isBegun) {
     await conversation();
     return { promptIds, files: { ...files, rewindId: null, workingChats: [] } };

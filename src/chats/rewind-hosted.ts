@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises';
+import type { AgentDirectory } from '../agents/agent.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Actor } from '../protocol/principal.ts';
 import { type RewindChat, type RewindResult, rewindsConversation, rewindsFiles } from '../protocol/rewind.ts';
@@ -7,10 +8,10 @@ import type { Sql } from '../store/database.ts';
 import { findPromptTurn, findTooLongPrompt, readPromptsFrom } from '../store/rewinds.ts';
 import { rowHere } from './assert-here.ts';
 import type { RewindTarget } from './changes/rewind-files.ts';
-import { changingChat } from './changes/changing-chat.ts';
 import type { Host } from './host.ts';
 import { forgotten, noneTooLong } from './rewind.ts';
 import type { WorkingChats } from './rewind-chat.ts';
+import { describeChatFiles } from './rewind-chat-files.ts';
 import { ask, unknownChat } from './storage.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 
@@ -18,6 +19,7 @@ interface Parts {
   sql: Sql;
   host: Host;
   readonly workspaces: Workspaces;
+  readonly agents: AgentDirectory;
 }
 
 /** Rewinds a chat, or says what that would change. */
@@ -36,7 +38,7 @@ export async function rewindHosted(
 }
 
 async function describe(
-  { sql, host, workspaces }: Parts,
+  { sql, host, workspaces, agents }: Parts,
   chatId: string,
   rewind: RewindChat,
   target: RewindTarget | undefined,
@@ -51,8 +53,7 @@ async function describe(
     if (promptIds.length === 0) throw forgotten();
   }
   if (!target) return { promptIds, files: null };
-  const chat = changingChat(await rowHere(workspaces, row));
-  const files = await workspaces.changes.describeRewind(chat, target);
+  const files = await describeChatFiles({ sql, workspaces, agents }, await rowHere(workspaces, row), target);
   return { promptIds, files: { ...files, rewindId: null, workingChats: await findWorking(host, chatId, files.root) } };
 }
 

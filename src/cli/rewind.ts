@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { BooClient, Chat, FilesRewind, KeptReason, RewindPart, RewindResult } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
+import { onlyEditsText } from '../protocol/rewind-text.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { pathText, statText } from './diff.ts';
 import { findChat } from './find-chat.ts';
@@ -118,13 +119,17 @@ const reasons: Readonly<Record<KeptReason, string>> = {
   ignored: 'git ignores it, or did',
   older: 'it was there before, but ignored, so it is not known how it was',
   outside: 'it is outside of the sparse checkout',
+  elsewhere: 'it is not in the chat’s directory, or in a git directory',
+  no_backup: 'the agent’s backup of it is missing or another one by now, or it was too large for one',
   in_the_way: 'something that is not recorded is in its place',
   changed: 'it has been changed meanwhile',
   failed: 'it could not be written',
 };
 
-function notes({ kept, keptCount, commits, workingChats, isTruncated, files, count }: FilesRewind): string[] {
+function notes(plan: FilesRewind): string[] {
+  const { kept, keptCount, commits, workingChats, isTruncated, files, count, covers, writtenSince } = plan;
   return [
+    ...writtenSince.map((path) => `${plainLine(path)} was written after the last turn had ended.`),
     ...kept.map(({ path, reason }) => `${pathText(path)} stays as it is: ${reasons[reason]}.`),
     ...(keptCount > kept.length ? [`${countOf(keptCount - kept.length, 'more file')} stay as they are.`] : []),
     ...(isTruncated ? [`${countOf(count - files.length, 'more file')} would change, and no lines were counted.`] : []),
@@ -133,6 +138,6 @@ function notes({ kept, keptCount, commits, workingChats, isTruncated, files, cou
     ...workingChats.map(
       ({ title, chatId }) => `Chat “${plainLine(title)}” (${chatId}) is working in these files right now.`,
     ),
-    'Files that git ignores stay as they are.',
+    covers === 'edits' ? onlyEditsText : 'Files that git ignores stay as they are.',
   ];
 }

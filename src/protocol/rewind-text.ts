@@ -1,6 +1,11 @@
 import { countOf } from './count-text.ts';
 import type { EventOf } from './event.ts';
 
+/** What a rewind does not cover where there is no git repository. */
+export const onlyEditsText =
+  'There is no git repository, so only files that the agent has edited with its own tools are known. ' +
+  'What commands, sub-agents and people have changed in others stays.';
+
 export function rewindStartText({ undoes, count }: EventOf<'files_rewind_started'>): string {
   const files = countOf(count, 'file');
   return undoes === undefined ? `rewinding ${files}` : `undoing a rewind of files: ${files}`;

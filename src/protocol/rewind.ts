@@ -65,6 +65,8 @@ export const keptReasons = [
   'ignored', // by git, now or then, so that its content is not recorded
   'older', // than the state that it would be removed for: something ignored it then
   'outside', // of what a sparse checkout has checked out
+  'elsewhere', // not in the chat's directory, or in a git directory
+  'no_backup', // the agent's own backup of it is missing, too large to be one, or is another one by now
   'in_the_way', // something that is not recorded is in its place
   'changed', // while files were rewound
   'failed', // it could not be written
@@ -87,6 +89,11 @@ export const filesRewind = z
     root: z.string(),
     /** When the state that it goes back to was recorded. */
     takenAt: z.iso.datetime(),
+    /**
+     * `tree`: every file of the repository, whoever changed it. `edits`: without a repository, only files that the agent
+     * has edited with its own tools. What commands, sub-agents and people have changed in others is not known, and stays.
+     */
+    covers: z.enum(['tree', 'edits']),
     /** Names the state of the files: the present one, after the rewind that of then. */
     tree: z.string(),
     /** What the rewind does: `added` files come back, `deleted` ones are removed. */
@@ -97,6 +104,8 @@ export const filesRewind = z
     /** Files that stay as they are, at most a thousand. Those that git ignores are not listed. */
     kept: z.array(keptFile),
     keptCount: z.int(),
+    /** Only for `edits`: those of the files that were written after the last turn had ended, by people, say. */
+    writtenSince: z.array(z.string()),
     /** Commits made since, which stay; null if another history is checked out. */
     commits: z.int().nullable(),
     /** Other chats that work in these files right now. Files are not rewound until they are done. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { findings } from '../support/axe-findings.ts';
 import { openChat, openPage, say, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import { createGate } from '../support/gate.ts';
-import { initRepository } from '../support/git-repository.ts';
+import { git, initRepository } from '../support/git-repository.ts';
 import type { TestServer } from '../support/server.ts';
 import { nextEvent, runTurn } from '../support/turns.ts';
 
@@ -72,7 +72,10 @@ describeInBrowser('going back', (opened) => {
     const { id, cwd } = await newChat('hostile');
     const name = '<img src=x onerror=hacked()>\n\u202egpj';
     writeFileSync(join(cwd, name), 'x\n');
-    const plain = await server.createChat();
+    const bare = join(server.workDir, 'bare');
+    mkdirSync(bare);
+    git(bare, 'init', '-q', '--bare');
+    const plain = await server.createChat({ cwd: bare });
     await runTurn(server.client, plain.id, 'stream 3 tokens');
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
@@ -85,13 +88,43 @@ describeInBrowser('going back', (opened) => {
     await openChat(page, server.url, plain.id);
     await page.getByRole('button', { name: 'Rewind to before this' }).click();
     await dialog.getByText('Files cannot go back').waitFor();
-    await dialog.getByText('is not in a git repository').waitFor();
+    await dialog.getByText('is a bare repository').waitFor();
     expect(await dialog.getByRole('radio', { name: 'Files', exact: true }).isDisabled()).toBe(true);
     expect(await dialog.getByRole('radio', { name: /^Conversation the agent forgets 1 prompt/ }).isChecked()).toBe(
       true,
     );
     await dialog.getByRole('button', { name: 'Rewind', exact: true }).click();
     await page.getByText('The last prompt was rewound').waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('REWIND-12 REWIND-13: without git says what is covered, and what was written since', async () => {
+    const cwd = join(server.workDir, 'plain');
+    mkdirSync(cwd);
+    const { id } = await server.client.createChat({ cwd, permissionMode: 'bypassPermissions' });
+    await runTurn(server.client, id, 'write first.txt: one');
+    await runTurn(server.client, id, 'edit first.txt: one => two');
+    writeFileSync(join(cwd, 'first.txt'), 'mine\n');
+    const { page, context, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, id);
+    await page.getByRole('button', { name: 'Rewind to before this' }).last().click();
+    const dialog = page.getByRole('dialog', { name: 'Rewind to before this prompt' });
+    const plan = dialog.getByRole('region', { name: 'What would change' });
+    await plan.getByText('only files that the agent has edited with its own tools are known').waitFor();
+    expect(await plan.getByRole('listitem').allTextContents()).toEqual([
+      'first.txt +1 −1  (written after the last turn)',
+    ]);
+    expect(await findings(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Rewind', exact: true }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    expect(readFileSync(join(cwd, 'first.txt'), 'utf8')).toBe('one\n');
+    await page.getByRole('button', { name: 'Undo', exact: true }).last().click();
+    const undo = page.getByRole('dialog', { name: 'Undo the rewind of files' });
+    await undo.getByRole('button', { name: 'Undo', exact: true }).click();
+    await undo.waitFor({ state: 'hidden' });
+    expect(readFileSync(join(cwd, 'first.txt'), 'utf8')).toBe('mine\n');
     expect(problems).toEqual([]);
     await context.close();
   });

@@ -123,15 +123,20 @@ test('REWIND-10: files are not rewound while another chat works in them, and aft
 
 test('REWIND-11: where there is no snapshot, the reason is told, and the conversation can still go back', async () => {
   const { client } = server;
-  const { id } = await server.createChat();
-  const { events } = await runTurn(client, id, 'stream 3 tokens');
+  mkdirSync(join(server.workDir, 'bare'));
+  const cwd = realpathSync(join(server.workDir, 'bare'));
+  git(cwd, 'init', '-q', '--bare');
+  // What is in a git directory is not rewound by the agent’s backups either.
+  const { id } = await client.createChat({ cwd, permissionMode: 'bypassPermissions' });
+  const { events } = await runTurn(client, id, 'write description: mine');
   const [before] = eventsOf(events, 'prompt_accepted').map(({ promptId }) => promptId);
   for (const dryRun of [true, false]) {
     await expect(client.rewind(id, { before: before!, what: 'files', dryRun })).rejects.toMatchObject({
       code: 'changes_unavailable',
-      details: { reason: 'no_repository' },
+      details: { reason: 'bare_repository' },
     });
   }
+  expect(readFileSync(join(cwd, 'description'), 'utf8')).toBe('mine\n');
   await expect(client.rewind(id, { before: 'nobody', what: 'files' })).rejects.toMatchObject({
     code: 'invalid_request',
     details: { field: 'before' },

@@ -62,6 +62,8 @@ const backends = [
 
 const filesRewind: FilesRewind = {
   rewindId: null,
+  covers: 'tree',
+  writtenSince: [],
   root: '/work',
   takenAt: '2026-01-01T00:00:00.000Z',
   tree: 'a'.repeat(40),

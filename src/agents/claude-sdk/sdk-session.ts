@@ -17,6 +17,7 @@ import { defaultModel, modelToStart } from '../claude/default-model.ts';
 import { answerAside } from './answer-aside.ts';
 import { deferCall, dropRest, endCall } from '../claude/files/defer-call.ts';
 import type { OpenCalls } from '../claude/files/open-calls.ts';
+import { repositoryRoot } from '../claude/files/directory-content.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
 import { heldProvider } from '../claude/held-provider.ts';
@@ -179,9 +180,11 @@ export class SdkSession implements AgentSession {
     const { spec, dataDir } = this.#parts;
     const { startWatch } = this.#wired;
     const held = await heldProvider(spec, this.#wired.env);
+    // In a repository files are rewound by snapshots: each prompt would only add a line with every file edited so far.
+    const keepsBackups = (await repositoryRoot(spec.cwd)) === null;
     this.#life.assertWanted();
     startWatch.begin();
-    const options = startOptions({ ...this.#wired, ...start, spec, dataDir, held });
+    const options = startOptions({ ...this.#wired, ...start, spec, dataDir, held, keepsBackups });
     const warm = await loadSdk()
       .startup({ options, initializeTimeoutMs: longestMs })
       .finally(() => startWatch.close());

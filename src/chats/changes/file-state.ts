@@ -9,6 +9,19 @@ import { TreeFolder } from './tree-folder.ts';
 export type FileState =
   { is: 'absent' } | { is: 'link'; target: Buffer } | { is: 'file'; mode: number; content: Buffer };
 
+/** A file, and what it was. */
+export interface FileThen {
+  /** Relative to the directory. Absolute: it is elsewhere, and stays. */
+  path: Buffer;
+  /** Read when it is needed, since it may be large. Null if it is not known. */
+  readonly state: () => Promise<FileState | null>;
+}
+
+export interface FilesThen {
+  takenAt: Date;
+  files: readonly FileThen[];
+}
+
 const slash = Buffer.from('/');
 const within = (top: string, path: Buffer): Buffer => Buffer.concat([Buffer.from(top), slash, path]);
 

@@ -29,6 +29,12 @@ import { type InFolder, TreeFolder } from './tree-folder.ts';
 /** What was in the place of each file when that was recorded; null if nothing was, or a directory. */
 export type Seen = ReadonlyMap<string, BigIntStats | null>;
 
+/** The mode of a file is that of what is in its place, or else of what is made ready. */
+export const sameMode = 'same';
+
+/** A file, and what it is to be: modes as git has them, or `sameMode`. */
+export type Place = Pick<Entry, 'path' | 'modes'>;
+
 const stagePrefix = 'boocode-rewind-';
 const maxBeside = 100;
 
@@ -37,7 +43,10 @@ export interface Restored {
   kept: KeptFile[];
 }
 
-export async function lookAtFiles(top: string, { writes, removals }: RewindPlan): Promise<Seen> {
+export async function lookAtFiles(
+  top: string,
+  { writes, removals }: { writes: readonly Place[]; removals: readonly Place[] },
+): Promise<Seen> {
   const folder = new TreeFolder(top);
   const seen = new Map<string, BigIntStats | null>();
   for (const { path } of [...writes, ...removals]) {
@@ -60,23 +69,48 @@ export interface Restoring {
 
 export async function restoreFiles(git: PrivateGit, { plan, seen, chatId, directory }: Restoring): Promise<Restored> {
   const { top, gitDirectory } = git.repository;
+  // What attributes say decides how the others are written.
+  const first = plan.writes.filter(({ path }) => /(^|\/)\.gitattributes$/.test(keyOf(path)));
+  return replaceFiles({
+    top,
+    besides: gitDirectory,
+    seen,
+    chatId,
+    directory,
+    removals: plan.removals,
+    batches: [first, plan.writes.filter((entry) => !first.includes(entry))],
+    async makeReady(batch, stage) {
+      const input = Buffer.concat(batch.flatMap(({ path }) => [path, Buffer.of(0)]));
+      await git.run(['checkout-index', '-z', '--stdin', '-q', `--prefix=${stage}/`], { index: plan.index, input });
+    },
+  });
+}
+
+export interface Replacing extends Omit<Restoring, 'plan'> {
+  top: string;
+  /** Another directory, in which files are made ready if it is on the file system of the top. */
+  besides: string;
+  removals: readonly Place[];
+  /** Written one after the other. */
+  batches: readonly (readonly Place[])[];
+  /** Puts these files below a directory, under their paths. */
+  readonly makeReady: (batch: readonly Place[], stage: string) => Promise<void>;
+}
+
+export async function replaceFiles(replacing: Replacing): Promise<Restored> {
+  const { top, besides, removals, batches, seen, chatId, directory, makeReady } = replacing;
   // On the file system of the files, so that they only have to be moved.
-  const devices = await Promise.all([top, gitDirectory].map(async (path) => (await stat(path)).dev));
-  const stage = join(devices[0] === devices[1] ? gitDirectory : top, `${stagePrefix}${chatId}`);
+  const devices = await Promise.all([top, besides].map(async (path) => (await stat(path)).dev));
+  const stage = join(devices[0] === devices[1] ? besides : top, `${stagePrefix}${chatId}`);
   await rm(stage, { recursive: true, force: true });
   await mkdir(join(stage, 'old'), { recursive: true, mode: 0o700 });
   const restorer = new Restorer(new TreeFolder(top), stage, seen);
   try {
-    for (const { path } of plan.removals) await restorer.remove(path);
-    await restorer.tidy(plan.removals, Buffer.from(`${directory}/`), Buffer.from(`${top}/`));
-    // What attributes say decides how the others are written.
-    const first = plan.writes.filter(({ path }) => /(^|\/)\.gitattributes$/.test(keyOf(path)));
-    for (const batch of [first, plan.writes.filter((entry) => !first.includes(entry))]) {
-      const input = Buffer.concat(batch.flatMap(({ path }) => [path, Buffer.of(0)]));
-      const prefix = `--prefix=${stage}/new/`;
-      if (batch.length > 0)
-        await git.run(['checkout-index', '-z', '--stdin', '-q', prefix], { index: plan.index, input });
-      for (const entry of batch) await restorer.write(entry);
+    for (const { path } of removals) await restorer.remove(path);
+    await restorer.tidy(removals, Buffer.from(`${directory}/`), Buffer.from(`${top}/`));
+    for (const batch of batches) {
+      if (batch.length > 0) await makeReady(batch, join(stage, 'new'));
+      for (const place of batch) await restorer.write(place);
     }
   } finally {
     await rm(stage, { recursive: true, force: true });
@@ -105,7 +139,7 @@ class Restorer {
     });
   }
 
-  write({ path, modes }: Entry): Promise<void> {
+  write({ path, modes }: Place): Promise<void> {
     return this.#change(path, async () => {
       const staged = Buffer.concat([Buffer.from(`${this.#stage}/new/`), path]);
       const before = this.#seen.get(keyOf(path));
@@ -128,7 +162,7 @@ class Restorer {
   }
 
   /** Removes directories that have become empty. */
-  async tidy(removals: readonly Entry[], ...stay: Buffer[]): Promise<void> {
+  async tidy(removals: readonly Place[], ...stay: Buffer[]): Promise<void> {
     const emptied = new Map<string, Buffer>();
     for (const { path } of removals) {
       for (let end = path.lastIndexOf(0x2f); end > 0; end = path.lastIndexOf(0x2f, end - 1)) {
@@ -181,6 +215,7 @@ const isSame = (one: BigIntStats, other: BigIntStats): boolean =>
 
 /** Who may read the file stays as it is. */
 function modeLike({ mode }: BigIntStats, gitMode: string): number {
+  if (gitMode === sameMode) return Number(mode & 0o7777n);
   const access = Number(mode & 0o777n);
   return gitMode === '100755' ? access | ((access & 0o444) >> 2) : access & ~0o111;
 }

@@ -102,6 +102,8 @@ async function describe(
     tree: now.tree,
     ...(await compareTrees(git, now.tree, plan.tree)),
     ...keptFiles(plan.kept),
+    covers: 'tree',
+    writtenSince: [],
     commits: await countCommits(repository, env, then.head, await readHead(repository, env)),
   };
 }
@@ -118,6 +120,6 @@ async function snapshotOf({ git, env, chatId, missed }: RewindView, target: Rewi
   throw unavailable('no_snapshot', `No snapshot of ${git.repository.top} was taken ${when}.`);
 }
 
-function outdated(): BooError {
+export function outdated(): BooError {
   return new BooError('files_changed', 'Files have changed since this was shown. Look again at what would change.');
 }

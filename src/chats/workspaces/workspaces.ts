@@ -49,6 +49,7 @@ export class Workspaces {
   readonly here: string;
   /** What changes in them. */
   readonly changes: Changes;
+  readonly dataDir: string;
   readonly #stop = new AbortController();
   readonly #env: GitEnvironment;
   readonly #mappings: readonly WorkspaceMapping[];
@@ -58,6 +59,7 @@ export class Workspaces {
     this.here = createHash('sha256').update(`${hostname()}\n${dataDir}`).digest('hex').slice(0, 16);
     this.#env = gitEnvironment(env);
     this.changes = new Changes({ dataDir, env: this.#env });
+    this.dataDir = dataDir;
     this.#mappings = mappings;
     this.#clones = clones
       ? new Clones({ dataDir, env: this.#env, ...(cloneWaitMs !== undefined && { waitMs: cloneWaitMs }) })

@@ -1,6 +1,7 @@
 import { type FormEvent, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import { countOf } from '../../../protocol/count-text.ts';
 import { lineSums } from '../../../protocol/line-sums.ts';
+import { onlyEditsText } from '../../../protocol/rewind-text.ts';
 import { toBooError } from '../../../protocol/error.ts';
 import type { FilesRewind, KeptReason, RewindPart, RewindResult } from '../../../protocol/rewind.ts';
 import { readableLine } from '../../text/readable.ts';
@@ -140,13 +141,16 @@ const reasons: Readonly<Record<KeptReason, string>> = {
   ignored: 'ignored by git',
   older: 'was there before, but ignored',
   outside: 'outside of the sparse checkout',
+  elsewhere: 'not in this directory, or in a git directory',
+  no_backup: 'its backup is missing or another one by now, or it was too large for one',
   in_the_way: 'something is in its place',
   changed: 'changed meanwhile',
   failed: 'could not be written',
 };
 
 function Plan({ plan, onLook }: { plan: FilesRewind; onLook: () => void }) {
-  const { files, count, kept, keptCount, commits, workingChats } = plan;
+  const { files, count, kept, keptCount, commits, workingChats, covers } = plan;
+  const since = new Set(plan.writtenSince);
   const sums = lineSums(files);
   const lines = sums ? `+${sums.added} −${sums.removed}` : 'lines not counted';
   return (
@@ -167,6 +171,7 @@ function Plan({ plan, onLook }: { plan: FilesRewind; onLook: () => void }) {
                     ? 'not counted'
                     : `+${file.added} −${file.removed}`}{' '}
                 {does[file.status]}
+                {since.has(file.path) && ' (written after the last turn)'}
               </span>
             </li>
           ))}
@@ -200,7 +205,10 @@ function Plan({ plan, onLook }: { plan: FilesRewind; onLook: () => void }) {
         </p>
       )}
       <p className="quiet">
-        Whoever changed them and by whichever tool. Files that git ignores stay as they are. It can be undone.
+        {covers === 'edits'
+          ? onlyEditsText
+          : 'Whoever changed them and by whichever tool. Files that git ignores stay as they are.'}{' '}
+        It can be undone.
       </p>
     </section>
   );
