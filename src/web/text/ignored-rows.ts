@@ -1,8 +1,5 @@
 /** What the repository ignores, as a last folder in the tree of changed files. */
-import type { ChangeList } from '../../client/client.ts';
-import type { TreeRow } from './tree-rows.ts';
-
-export type IgnoredFile = NonNullable<ChangeList['ignored']>['files'][number];
+import type { IgnoredFile, TreeRow } from './tree-rows.ts';
 
 /** Another one than that of a changed file with this path. */
 export const ignoredKey = ({ path, pathBytes }: IgnoredFile): string =>

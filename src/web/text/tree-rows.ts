@@ -1,6 +1,7 @@
 /** Changed files as a tree: folders before files, and a folder with nothing but another one in a row with it. */
-import type { ChangedFile } from '../../client/client.ts';
-import type { IgnoredFile } from './ignored-rows.ts';
+import type { ChangedFile, ChangeList } from '../../client/client.ts';
+
+export type IgnoredFile = NonNullable<ChangeList['ignored']>['files'][number];
 
 export type TreeRow =
   | { kind: 'folder'; key: string; name: string; depth: number; count: number; isOpen: boolean; place: Place }
