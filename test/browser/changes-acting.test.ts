@@ -126,6 +126,7 @@ describeInBrowser('acting on changes', (opened) => {
     // What has changed since it was asked is not discarded.
     await row(page, 'a.txt').click();
     await page.getByRole('button', { name: 'Discard …', exact: true }).click();
+    await page.getByRole('dialog').getByText('becomes again what it was').waitFor();
     await write('a.txt', 'something else\n');
     await page.getByRole('button', { name: 'Discard', exact: true }).click();
     await page.getByRole('dialog').getByText('This file has changed since you saw it.').waitFor();
