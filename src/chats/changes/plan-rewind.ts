@@ -108,8 +108,8 @@ async function olderThan(git: PrivateGit, then: Snapshot, entries: readonly Entr
         () => null,
       ),
     );
-    // Some file systems do not know it.
-    if (bornMs !== null && bornMs > 0 && bornMs < since) older.push(path);
+    // Some file systems do not know it. That moment was rounded down to a millisecond.
+    if (bornMs !== null && bornMs > 0 && bornMs < since + 1) older.push(path);
   }
   return older;
 }
