@@ -171,6 +171,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
       startedAt,
     }),
   });
+  closers.push(() => chats.worktrees.settled());
   const searchIndexer = new SearchIndexer({ slow, clock: systemClock, logger });
   searchIndexer.start();
   closers.push(() => searchIndexer.stop());

@@ -171,7 +171,7 @@ export class ChatLoop {
     const { state, queue, log } = this.#context;
     // Without a session the chat is released at once, before anything else can happen.
     if (state.handle) await this.#parts.session.close();
-    if (this.#isWoken || queue.isClosed || log.isBusy) return;
+    if (this.#isWoken || queue.isClosed || log.isBusy || this.#parts.asides.isAnswering) return;
     if (state.session.is === 'cold') this.#parts.onRest();
   }
 }

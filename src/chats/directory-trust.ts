@@ -97,6 +97,13 @@ export async function isTrustedNow(
   return trusted && (await lookAtDirectory(sql, agents.agentFor(agent), cwd, { keptRules: [], ask })).trusted;
 }
 
+/** Whether a directory turns on what was trusted, or nobody has reviewed it yet. */
+export async function isTrustedOrUnreviewed(sql: Sql, agent: Reader, cwd: string): Promise<boolean> {
+  const content = await agent.readDirectory?.(cwd);
+  const before = content && (await ask(() => findTrust(sql, content)));
+  return !before || before.digest === content.digest;
+}
+
 /**
  * Trusts a directory that was made from another one, unless it turns on something that was not trusted there. False if it still
  * needs a review.

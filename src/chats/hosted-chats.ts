@@ -59,7 +59,7 @@ import { HostMoves } from './host-moves.ts';
 import { describeHosts } from './hosts.ts';
 import { Imports } from './imports.ts';
 import { within } from '../lib/within.ts';
-import { describeTrust, isTrustedNow, trustDirectory, trustLike } from './directory-trust.ts';
+import { describeTrust, isTrustedNow, isTrustedOrUnreviewed, trustDirectory, trustLike } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
 import { pageCursor } from './page-cursor.ts';
@@ -113,6 +113,7 @@ export class HostedChats implements Chats {
     this.changes = new ChatChanges(parts);
     this.worktrees = new Worktrees({
       ...parts,
+      mayTrust: (chat) => isTrustedOrUnreviewed(parts.sql, parts.agents.agentFor(chat.agent), chat.cwd),
       isTrusted: (chat) => isTrustedNow(parts.sql, parts.agents, chat),
       trustLike: (chat, other) => trustLike(parts.sql, parts.agents.agentFor(chat.agent), chat.cwd, other),
     });

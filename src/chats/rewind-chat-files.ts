@@ -2,6 +2,7 @@
  * A chat's files, as they were before a turn or a rewind: from the snapshots of their repository, which know every file, or
  * where there was none from the backups that the agent itself keeps of what it edits.
  */
+import { lstat, realpath } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentDirectory, EditedFile, FileHistory } from '../agents/agent.ts';
 import type { ChangesProblem } from '../protocol/changes.ts';
@@ -15,6 +16,7 @@ import { folderOf } from './changes/chat-folder.ts';
 import { describeEdits, type EditedFilesView, editsFolder, rewindEdits } from './changes/edited-files.ts';
 import type { FilesThen, FileThen } from './changes/file-state.ts';
 import { findPresent } from './changes/kept-edits.ts';
+import { dotGitOf } from './changes/repository.ts';
 import type { FilesPlan, FilesRewinding, FilesRewound, RewindTarget } from './changes/rewind-files.ts';
 import { unavailable } from './changes/unavailable.ts';
 import { ask } from './storage.ts';
@@ -26,7 +28,7 @@ interface Parts {
   readonly workspaces: Workspaces;
 }
 
-type Row = Pick<ChatRow, 'id' | 'cwd' | 'agentDirectory' | 'agent'>;
+type Row = Pick<ChatRow, 'id' | 'cwd' | 'agentDirectory' | 'agent' | 'workspace'>;
 
 const maxFileBytes = 50 * 1024 * 1024;
 /** What a turn has recorded may be stored a moment after its end. */
@@ -62,16 +64,35 @@ interface Ways<T> {
 
 async function inEither<T>(parts: Parts, row: Row, target: RewindTarget, ways: Ways<T>): Promise<T> {
   const kept = 'rewindId' in target ? await findPresent(editsOf(parts, row), target.rewindId) : null;
-  if (kept) return ways.edits(await viewOf(parts, row, kept));
+  if (kept) {
+    if (kept.root !== (await realpath(row.cwd).catch(() => null)))
+      throw unavailable(
+        'no_snapshot',
+        `Those files are in ${kept.root}: move the chat back there to undo that rewind.`,
+      );
+    // Its own writes are later than the last turn, too.
+    return ways.edits({ ...(await viewOf(parts, row, kept)), quietSince: null });
+  }
   try {
     return await ways.repository();
   } catch (error) {
     // Whatever keeps a state of the files that was recorded from being read, a lesser one does not take its place.
     if (!('turnId' in target) || !isWithoutSnapshot(error)) throw error;
     const past = await findEdits(parts, row, target.turnId);
-    if (!past) throw error;
+    if (!past || !(await wasWithoutRepository(row, past.takenAt))) throw error;
     return await ways.edits(await viewOf(parts, row, past));
   }
+}
+
+/**
+ * There is none, or it was made here since. One with a remote may be a clone of what the agent worked in, and a linked working
+ * tree has been made for another chat: their files are not those of that time.
+ */
+async function wasWithoutRepository({ cwd, workspace }: Row, takenAt: Date): Promise<boolean> {
+  const own = await dotGitOf(await realpath(cwd));
+  if (own === null) return true;
+  const found = await lstat(own);
+  return found.isDirectory() && (workspace?.remote ?? null) === null && found.birthtimeMs > takenAt.getTime();
 }
 
 const without: readonly unknown[] = ['no_repository', 'no_snapshot'] satisfies ChangesProblem[];
@@ -100,7 +121,10 @@ async function findEdits({ sql, agents }: Parts, { id, cwd, agent }: Row, turnId
       if (await ask(() => hasMovedSince(sql, id, turnId)))
         throw unavailable('no_snapshot', `The chat has been moved since: its files of that time are not in ${cwd}.`);
       const { takenAt, files } = found;
-      return { takenAt, files: files.map((file) => fileThen(file, history, (key) => readSideFile(sql, id, key))) };
+      return {
+        takenAt,
+        files: files.map((file) => fileThen(file, history, (key) => ask(() => readSideFile(sql, id, key)))),
+      };
     }
     const quietMs = await ask(() => readQuietMs(sql, id));
     if (left === 0 || quietMs === null || quietMs > tries * waitMs) return null;

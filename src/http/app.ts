@@ -22,6 +22,7 @@ import type { Forwarding } from './forwarding.ts';
 import { hostRoutes } from './host-routes.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
+import { silently } from './patiently.ts';
 import { problemResponse } from './problem.ts';
 import { isNavigation, refusalPage } from './refusal-page.ts';
 import { forkRoutes } from './fork-routes.ts';
@@ -164,17 +165,15 @@ export function createApp(options: AppOptions): App {
     const of = subjectOf(c);
     const principal = c.get('principal');
     if (!forwarding || !of || !principal || c.get('forwarded')) return here(c.req.raw);
-    return forwarding.answer(
-      {
-        of,
-        request: c.req.raw,
-        principal,
-        limitBytes: bodyLimitBytes,
-        isStored: byHolder !== 'only',
-        beginsHere: byHolder === 'if_missing',
-      },
-      here,
-    );
+    const asked = {
+      of,
+      request: c.req.raw,
+      principal,
+      limitBytes: bodyLimitBytes,
+      isStored: byHolder !== 'only',
+      beginsHere: byHolder === 'if_missing',
+    };
+    return silently(c.env ?? {}, () => forwarding.answer(asked, here));
   };
 
   // Runs first for every request. A handler that declares no policy is guarded like any other: by the token.

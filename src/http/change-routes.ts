@@ -16,6 +16,7 @@ import {
 } from '../protocol/changes.ts';
 import { type FeedOptions, streamed } from './event-routes.ts';
 import { newsStream } from './news-stream.ts';
+import { silently } from './patiently.ts';
 import { chatPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route, smallBodyBytes } from './route.ts';
 
@@ -202,7 +203,7 @@ export function changeRoutes(
         responses: { 200: { description: 'The commit.', schema: committedChanges } },
       },
       { params: chatPath, body: commitChanges },
-      async ({ params, body }) => json(200, await changes.commit(params.chatId, body)),
+      async ({ params, body, env }) => json(200, await silently(env, () => changes.commit(params.chatId, body))),
     ),
   ];
 }

@@ -93,14 +93,16 @@ export class Forwarding {
           return await here(request);
         } catch (error) {
           problem = error;
-          holder = isLate() ? null : await this.#instead(error, of);
+          holder = isLate() ? null : await this.#instead(error, of, beginsHere);
           if (!holder) throw error;
         }
       }
-      const sent = await this.#send(holder, asked, body);
+      // It need not hold the chat, so whether it does says nothing about it.
+      const standsIn = isMissing(problem) || isStopping(problem) || isWithoutSnapshot(problem);
+      const sent = await this.#send(holder, asked, body, { standsIn });
       if ('response' in sent) return sent.response;
-      // A host that only stands in does not hold the chat: nothing is gained by waiting for it.
-      if (!sent.wasSent && (isMissing(problem) || isStopping(problem))) throw problem;
+      // Nothing is gained by waiting for a host that only stands in.
+      if (!sent.wasSent && standsIn) throw problem;
       if (isStored) return here(request);
       if (sent.wasSent || isLate()) throw unreachable(holder, sent.wasSent);
       await pause(clock, lookAgainMs, request.signal);
@@ -123,10 +125,12 @@ export class Forwarding {
   }
 
   /** Another host that can do what this one cannot: it has just taken the chat, has its directory, or is not about to stop. */
-  async #instead(error: unknown, of: Subject): Promise<Holder | null> {
+  async #instead(error: unknown, of: Subject, beginsHere = false): Promise<Holder | null> {
     const { chats } = this.#parts;
     if (isElsewhere(error)) return this.#lookUp(of);
-    if (isMissing(error)) return chats.findOtherHost(of, { hasDirectory: true });
+    // A host with a clone of its own does not know how the files were.
+    if (isMissing(error) || (beginsHere && isWithoutSnapshot(error)))
+      return chats.findOtherHost(of, { hasDirectory: true });
     return isStopping(error) ? chats.findOtherHost(of, { hasDirectory: false }) : null;
   }
 
@@ -156,12 +160,14 @@ export class Forwarding {
     return responseOf(answer);
   }
 
-  async #send(holder: Holder, asked: Asked, body: Uint8Array): Promise<Sent> {
+  async #send(holder: Holder, asked: Asked, body: Uint8Array, { standsIn }: { standsIn: boolean }): Promise<Sent> {
     const { of, request, principal } = asked;
     const { method, signal } = request;
     const call = this.#call(holder, method, targetOf(request.url), body, principal, requestHeaders(request.headers));
     const abort = new AbortController();
-    const stopWatching = this.#watch(of, holder, readsStored(asked), () => abort.abort());
+    const giveUp = (): void => abort.abort();
+    const isStored = readsStored(asked);
+    const stopWatching = standsIn && !isStored ? () => {} : this.#watch(of, holder, isStored, giveUp);
     let outcome: Response | string;
     let wasSent = false;
     try {
@@ -273,6 +279,8 @@ function targetOf(url: string): string {
 const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof BooError && error.code === code;
 const isElsewhere = (error: unknown): boolean => hasCode(error, 'chat_elsewhere');
 const isMissing = (error: unknown): boolean => hasCode(error, 'workspace_missing');
+const isWithoutSnapshot = (error: unknown): boolean =>
+  hasCode(error, 'changes_unavailable') && (error as BooError).details['reason'] === 'no_snapshot';
 const isStopping = (error: unknown): boolean => hasCode(error, 'shutting_down');
 function isReading({ method }: Request): boolean {
   return method === 'GET' || method === 'HEAD';

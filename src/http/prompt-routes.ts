@@ -5,6 +5,7 @@ import { resumeQueue } from '../protocol/hold.ts';
 import { interruptResult, movePrompt, receipt, submitPrompt, toBlocks, waitingPromptList } from '../protocol/prompt.ts';
 import { rewindChat, rewindResult } from '../protocol/rewind.ts';
 import { checkImages } from './check-images.ts';
+import { silently } from './patiently.ts';
 import { chatPath, promptPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
@@ -134,7 +135,8 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         responses: { 200: { description: 'What was taken back, or in a dry run would be.', schema: rewindResult } },
       },
       { params: chatPath, body: rewindChat },
-      async ({ params, body, actor }) => json(200, await chats.rewind(actor, params.chatId, body)),
+      async ({ params, body, actor, env }) =>
+        json(200, await silently(env, () => chats.rewind(actor, params.chatId, body))),
     ),
   ];
 }

@@ -42,6 +42,8 @@ export interface Upgrade {
 
 /** What an HTTP server adds to its requests; absent if the app is called without a server. */
 export interface ServerEnv {
+  /** The answer may take long: until the returned function is called, the connection may be silent. */
+  allowSilence?: () => () => void;
   openFeeds?: OpenFeeds;
   upgrade?: Upgrade;
   peer?: Peer;

@@ -8,6 +8,7 @@ import {
   worktreeList,
   worktreeResult,
 } from '../protocol/worktree.ts';
+import { silently } from './patiently.ts';
 import { chatPath } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
 
@@ -41,7 +42,8 @@ export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[]
         },
       },
       { params: chatPath, body: mergeWorktree },
-      async ({ params, body, actor }) => json(200, await worktrees.merge(actor, params.chatId, body)),
+      async ({ params, body, actor, env }) =>
+        json(200, await silently(env, () => worktrees.merge(actor, params.chatId, body))),
     ),
     route(
       {
@@ -57,7 +59,8 @@ export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[]
         },
       },
       { params: chatPath, body: rebaseWorktree },
-      async ({ params, body, actor }) => json(200, await worktrees.rebase(actor, params.chatId, body)),
+      async ({ params, body, actor, env }) =>
+        json(200, await silently(env, () => worktrees.rebase(actor, params.chatId, body))),
     ),
     route(
       {
@@ -71,8 +74,10 @@ export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[]
         responses: { 200: { description: 'The worktree is gone, and the branch is there.', schema: removedWorktree } },
       },
       { params: chatPath },
-      async ({ params, actor }) =>
-        json(200, await worktrees.remove(actor, params.chatId, { keepsBranch: true, discards: false })),
+      async ({ params, actor, env }) => {
+        const release = () => worktrees.remove(actor, params.chatId, { keepsBranch: true, discards: false });
+        return json(200, await silently(env, release));
+      },
     ),
     route(
       {
@@ -87,9 +92,10 @@ export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[]
         responses: { 200: { description: 'The worktree and its branch are gone.', schema: removedWorktree } },
       },
       { params: chatPath, query: z.strictObject({ discard }) },
-      async ({ params, query, actor }) => {
+      async ({ params, query, actor, env }) => {
         const discards = query.discard === 'true' || (query.discard !== 'false' && query.discard);
-        return json(200, await worktrees.remove(actor, params.chatId, { keepsBranch: false, discards }));
+        const remove = () => worktrees.remove(actor, params.chatId, { keepsBranch: false, discards });
+        return json(200, await silently(env, remove));
       },
     ),
     route(

@@ -85,14 +85,15 @@ async function answerInCopy(parts: AsideCopiesParts, spec: AsideSpec, signal: Ab
     );
   };
   try {
-    const isKnown = await copyTranscript(spec.sessionStore, spec.sessionId, file);
+    const isKnown = await copyTranscript(spec.sessionStore, spec.sessionId, file, signal);
     signal.throwIfAborted();
     const options = copyOptions(spec, { id, resume: isKnown ? file : null, env: providerEnv(parts.env), process });
     query = loadSdk().query({ prompt: input.iterable, options });
     // The program has read the copy once it is at the question.
     read = readToEnd(query, () => {
       spec.onRequest();
-      void removeCopy();
+      // What is left of it goes at the end.
+      void removeCopy().catch(() => undefined);
     });
     const answer = await answerAside(query, spec.question, signal).catch((error: unknown) => {
       throw process.isGone && !signal.aborted ? process.failure('The agent has ended', error) : error;

@@ -65,7 +65,7 @@ export async function rewindEdits(view: EditedFilesView, rewinding: EditsRewindi
   const [removals, writes] = [places.filter(isRemoval), places.filter((place) => !isRemoval(place))];
   const seen = await lookAtFiles(root, { removals, writes });
   const byPath = new Map(changes.map((change) => [keyOf(change.path), change]));
-  await keepPresent(folder, rewindId, changes, async ({ path, now }) => {
+  await keepPresent(folder, { rewindId, root }, changes, async ({ path, now }) => {
     const state = await readState(root, path, view.maxFileBytes);
     // What was looked at is what is kept.
     if (digestOf(state) !== now) throw outdated();
@@ -82,13 +82,14 @@ export async function rewindEdits(view: EditedFilesView, rewinding: EditsRewindi
     batches: writes.map((place) => [place]),
     makeReady: ([place], stage) => putInStage(stage, byPath.get(keyOf(place!.path))!),
   });
-  const after = await planEdits(view);
+  // The rewind is done, whether or not all of it can be read once more.
+  const after = await planEdits(view).catch(() => null);
   const all = [...told.kept, ...kept];
   return {
     ...told,
     kept: all.slice(0, maxKept),
     keptCount: told.keptCount + kept.length,
-    tree: after.told.tree,
+    tree: (after ?? { told }).told.tree,
     changed,
   };
 }

@@ -5,6 +5,8 @@ import type { FilesThen, FileState } from './file-state.ts';
 
 interface Stored {
   takenAt: string;
+  /** The directory that the files are in, its real path. */
+  root: string;
   files: { path: string; is: FileState['is']; mode?: number }[];
 }
 
@@ -14,7 +16,7 @@ const maxRewinds = 50;
 /** All of it is on the disk once this resolves, or nothing. The files are read one after the other. */
 export async function keepPresent<T extends { path: Buffer }>(
   folder: string,
-  rewindId: string,
+  { rewindId, root }: { rewindId: string; root: string },
   files: readonly T[],
   read: (file: T) => Promise<FileState>,
 ): Promise<void> {
@@ -22,7 +24,7 @@ export async function keepPresent<T extends { path: Buffer }>(
   const beside = join(folder, `${rewindId}.new`);
   await rm(beside, { recursive: true, force: true });
   await mkdir(beside, { mode: 0o700 });
-  const stored: Stored = { takenAt: new Date().toISOString(), files: [] };
+  const stored: Stored = { takenAt: new Date().toISOString(), root, files: [] };
   try {
     for (const [at, file] of files.entries()) {
       const state = await read(file);
@@ -43,12 +45,13 @@ export async function keepPresent<T extends { path: Buffer }>(
 }
 
 /** Null if nothing is kept under this id, or not any more. */
-export async function findPresent(folder: string, rewindId: string): Promise<FilesThen | null> {
+export async function findPresent(folder: string, rewindId: string): Promise<(FilesThen & { root: string }) | null> {
   const own = join(folder, rewindId);
   const text = await readFile(join(own, 'files.json'), 'utf8').catch(() => null);
   if (text === null) return null;
-  const { takenAt, files } = JSON.parse(text) as Stored;
+  const { takenAt, root, files } = JSON.parse(text) as Stored;
   return {
+    root,
     takenAt: new Date(takenAt),
     files: files.map(({ path, is, mode = 0o600 }, at) => ({
       path: Buffer.from(path, 'base64url'),

@@ -1,7 +1,8 @@
 /** How many lines differ between two texts, as `git diff --numstat` counts them. */
 const newline = 0x0a;
-/** The work grows with the square of what differs. */
+/** The work grows with the square of what differs, and with the length of what is equal between. */
 const maxDifferences = 2_000;
+const maxComparisons = 20_000_000;
 /** As in git, what has a NUL early on is no text. */
 const sniffed = 8_000;
 /** Larger files are shown as binary. */
@@ -48,12 +49,16 @@ function distance(from: readonly string[], to: readonly string[]): number | null
   const most = Math.min(rows + columns, maxDifferences);
   const furthest = new Int32Array(2 * most + 3);
   const middle = most + 1;
+  let comparisons = 0;
   for (let count = 0; count <= most; count += 1) {
     for (let diagonal = -count; diagonal <= count; diagonal += 2) {
       const [left, right] = [furthest[middle + diagonal - 1]!, furthest[middle + diagonal + 1]!];
       const isDown = diagonal === -count || (diagonal !== count && left < right);
       let row = isDown ? right : left + 1;
-      while (row < rows && row - diagonal < columns && from[row] === to[row - diagonal]) row += 1;
+      while (row < rows && row - diagonal < columns && from[row] === to[row - diagonal]) {
+        row += 1;
+        if ((comparisons += 1) > maxComparisons) return null;
+      }
       furthest[middle + diagonal] = row;
       if (row >= rows && row - diagonal >= columns) return count;
     }

@@ -4,6 +4,7 @@
  */
 import { lstat, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createLimiter } from '../../lib/limiter.ts';
 import type { LeftOut } from '../../protocol/changes.ts';
 import type { KeptFile, KeptReason } from '../../protocol/rewind.ts';
 import { differences, type Entry, noMode, submodule } from './compare-trees.ts';
@@ -26,6 +27,7 @@ export interface RewindPlan {
   index: string;
 }
 
+const atOnce = 64;
 const pathOf = ({ path }: Entry): Buffer => path;
 const isRemoval = ({ modes }: Entry): boolean => modes[1] === noMode;
 
@@ -98,20 +100,19 @@ async function olderThan(git: PrivateGit, then: Snapshot, entries: readonly Entr
   const since = then.at;
   if (since === null) return [];
   const moved = new Set(entries.flatMap(({ modes, objects }) => (modes[1] === noMode ? [] : [objects[1]])));
-  const folder = new TreeFolder(git.repository.top);
-  const older: Buffer[] = [];
-  for (const { path, modes, objects } of entries) {
-    if (modes[1] !== noMode || moved.has(objects[0])) continue;
-    const bornMs = await folder.at(path, (at) =>
-      lstat(at.path).then(
-        ({ birthtimeMs }) => birthtimeMs,
-        () => null,
-      ),
-    );
-    // Some file systems do not know it. That moment was rounded down to a millisecond.
-    if (bornMs !== null && bornMs > 0 && bornMs < since + 1) older.push(path);
-  }
-  return older;
+  const top = Buffer.from(`${git.repository.top}/`);
+  const limit = createLimiter(atOnce);
+  const going = entries.filter(({ modes, objects }) => modes[1] === noMode && !moved.has(objects[0]));
+  const isOlder = await Promise.all(
+    going.map(({ path }) =>
+      limit(async () => {
+        const bornMs = (await lstat(Buffer.concat([top, path])).catch(() => null))?.birthtimeMs ?? 0;
+        // Some file systems do not know it. That moment was rounded down to a millisecond.
+        return bornMs > 0 && bornMs < since + 1;
+      }),
+    ),
+  );
+  return going.flatMap(({ path }, at) => (isOlder[at] ? [path] : []));
 }
 
 async function notCheckedOut(git: PrivateGit): Promise<ReadonlySet<string>> {

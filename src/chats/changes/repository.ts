@@ -118,7 +118,8 @@ export class Repositories {
 
 const line = ({ stdout }: GitResult): string => stdout.replace(/\n$/, '');
 
-async function dotGitOf(directory: string): Promise<string | null> {
+/** The `.git` of the repository that a directory is in; null without one. */
+export async function dotGitOf(directory: string): Promise<string | null> {
   for (let at = directory; ; at = dirname(at)) {
     const path = join(at, '.git');
     if ((await lstat(path).catch(() => null)) !== null) return path;

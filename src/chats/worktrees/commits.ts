@@ -138,11 +138,11 @@ export async function moveBranch(work: GitWork, cwd: string, move: BranchMove): 
         cause: error,
       });
     }
+    // The branch and the working tree change together, also if the server stops now.
+    const lasting = { ...work, signal: AbortSignal.timeout(undoMs) };
     try {
-      await update(work, repository.top, { branch, from, to, message, trusted });
+      await update(lasting, repository.top, { branch, from, to, message, trusted });
     } catch (error) {
-      // Also if the server stops, which has ended the commands above.
-      const lasting = { ...work, signal: AbortSignal.timeout(undoMs) };
       await withPrivateGit(lasting, repository, (own) =>
         readTrees({ work: lasting, own, special, from: to, to: from }),
       );

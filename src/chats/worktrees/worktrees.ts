@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { createLimiter } from '../../lib/limiter.ts';
 import type { Log } from '../../lib/log.ts';
+import { within } from '../../lib/within.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
 import type { EventBody } from '../../protocol/event.ts';
@@ -55,6 +56,8 @@ export interface WorktreesParts {
   logger: Log;
   /** Trusts what the chat's directory turns on, if that is known to be what was trusted in the other one. */
   readonly trustLike: (chat: NewChat, other: string) => Promise<boolean>;
+  /** Whether the chat's directory turns on what was trusted, or nobody has reviewed it. */
+  readonly mayTrust: (chat: Pick<ChatRow, 'agent' | 'cwd'>) => Promise<boolean>;
   /** Whether the chat's directory turns on exactly what was trusted. */
   readonly isTrusted: (chat: Pick<ChatRow, 'trusted' | 'agent' | 'cwd'>) => Promise<boolean>;
   setupLimitMs?: number;
@@ -63,10 +66,12 @@ export interface WorktreesParts {
 /** Long enough to install what a project needs. */
 const setupLimitMs = 10 * 60_000;
 const atOnce = 4;
+const settleMs = 10_000;
 
 export class Worktrees implements ChatWorktrees {
   readonly #parts: WorktreesParts;
   readonly #lanes = new Map<string, Serial>();
+  readonly #removals = new Set<Promise<void>>();
   readonly #progress = new Map<string, NonNullable<ListedWorktree['progress']>>();
 
   constructor(parts: WorktreesParts) {
@@ -83,7 +88,7 @@ export class Worktrees implements ChatWorktrees {
     const work = this.#work(signal);
     const spare = chat.id.slice(0, 8);
     const directory = from?.directory ?? chat.cwd;
-    const { trusted } = chat;
+    const trusted = chat.trusted && (await this.#parts.mayTrust({ ...chat, cwd: directory }));
     const planned = await plan(work, { directory, wanted, spare, seenBy: workspaces.here, trusted });
     const { place, cwd } = planned;
     if (from) place.base = await branchWith(work, from.parentDirectory, place.baseCommit);
@@ -91,10 +96,10 @@ export class Worktrees implements ChatWorktrees {
       throw refused('branch_exists', `Another chat has the branch ${place.branch}, or its place ${place.path}.`);
     try {
       this.#progress.set(chat.id, { step: 'checkout', line: '' });
-      await make(work, planned, chat.trusted);
+      await make(work, planned, trusted);
       if (from) await putFiles(work, planned, from.files);
       const own = { ...chat, cwd };
-      const isTrusted = chat.trusted && (await trustLike(own, chat.cwd));
+      const isTrusted = trusted && (await trustLike(own, chat.cwd));
       const furnished = await furnish(work, planned, {
         isTrusted,
         setupLimitMs: this.#parts.setupLimitMs ?? setupLimitMs,
@@ -164,7 +169,7 @@ export class Worktrees implements ChatWorktrees {
   }
 
   async remove(actor: Actor, chatId: string, removal: Removal): Promise<RemovedWorktree> {
-    const { sql, host } = this.#parts;
+    const { sql, host, logger } = this.#parts;
     const { place, isArchived } = await this.#find(chatId);
     if (isArchived === null) return this.#removeNow(chatId, place, removal);
     const { path, directory, repository } = place;
@@ -198,13 +203,28 @@ export class Worktrees implements ChatWorktrees {
       return removed;
     } catch (error) {
       // Somebody has changed something at this moment.
-      if (moves && existsSync(cwd)) await host.use(chatId, (chat) => chat.patch({ cwd, trusted }, actor));
+      if (moves && existsSync(cwd)) {
+        await host
+          .use(chatId, (chat) => chat.patch({ cwd, trusted }, actor))
+          .catch((err: unknown) => logger.warn({ chatId, err }, 'The chat stays in the repository’s directory.'));
+      }
       throw error;
     }
   }
 
   /** Of a chat that was deleted: it goes too, unless it holds work. Never rejects. */
   async afterDelete(chatId: string, title: string): Promise<void> {
+    const removal = this.#removeOfDeleted(chatId, title);
+    this.#removals.add(removal);
+    await removal.finally(() => this.#removals.delete(removal));
+  }
+
+  /** A removal that is cut off would leave half a working tree: what has begun may end. */
+  async settled(): Promise<void> {
+    await within(settleMs, Promise.all(this.#removals));
+  }
+
+  async #removeOfDeleted(chatId: string, title: string): Promise<void> {
     const { sql, workspaces, logger } = this.#parts;
     try {
       const found = await ask(() => findWorktree(sql, chatId));

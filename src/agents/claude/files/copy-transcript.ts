@@ -29,7 +29,12 @@ export const stillWorking = 'I am still working on this.';
  * Writes the session to this file, so that it is complete to the program: a running turn ends with words that say that it
  * runs. Resolves with false, and writes nothing, if nothing was said in the session yet.
  */
-export async function copyTranscript(store: SessionStore, sessionId: string, file: string): Promise<boolean> {
+export async function copyTranscript(
+  store: SessionStore,
+  sessionId: string,
+  file: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const fresh = await FreshFile.create(file);
   try {
     const calls = new OpenCalls();
@@ -44,6 +49,7 @@ export async function copyTranscript(store: SessionStore, sessionId: string, fil
       await fresh.addLine(JSON.stringify(entry));
     };
     for await (const entry of storedEntries(store, { projectKey, sessionId })) {
+      signal?.throwIfAborted();
       if (left.has(entry.type)) continue;
       isBegun ||= entry.type === 'user' || entry.type === 'assistant';
       calls.add(entry);
