@@ -13,9 +13,6 @@ import type { ServerEnv } from './route.ts';
 import { createUpgrades } from './upgrades.ts';
 import { secure } from './security-headers.ts';
 
-/** How long a connection may be without progress. */
-const silenceLimitMs = 120_000;
-
 export interface ListenOptions {
   host: string;
   /** 0 picks any free port. */
@@ -24,6 +21,8 @@ export interface ListenOptions {
   /** How long requests may take to finish once the server closes. */
   drainTimeoutMs?: number;
   connections?: Partial<ConnectionLimits>;
+  /** How long a connection may be without progress: a live feed is never silent for longer than its keep-alive. */
+  silenceLimitMs?: number;
 }
 
 export interface HttpServer {
@@ -39,6 +38,7 @@ export interface HttpServer {
 
 /** Throws `config_invalid` if it cannot listen. */
 export async function listen(app: Answerer, options: ListenOptions): Promise<HttpServer> {
+  const { silenceLimitMs = 120_000 } = options;
   const openFeeds = createOpenFeeds();
   const connections = createConnections({ ...connectionLimits, ...options.connections }, options.log);
   let closing: Promise<void> | undefined;
@@ -110,7 +110,6 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
     if (closing) socket.destroy();
     connections.add(socket);
   });
-  // A socket without progress for this long is closed. A live feed is never silent for longer than its keep-alive.
   server.setTimeout(silenceLimitMs);
 
   await bind(server, options);
