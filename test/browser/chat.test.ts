@@ -95,6 +95,8 @@ describeInBrowser('a chat in a browser', (opened) => {
     await page.reload();
     await page.getByRole('button', { name: 'Cancel: first' }).click();
     await expect.poll(() => queue.getByRole('listitem').allInnerTexts()).toEqual(['Next third', 'Then second']);
+    // All turns are in the document at once.
+    await page.setViewportSize({ width: 1280, height: 2000 });
     server.model.release();
     await turnsEnded(page, 3);
     expect(await page.getByRole('article', { name: 'You', exact: true }).allInnerTexts()).toEqual([
