@@ -43,6 +43,22 @@ test('WEB-103, CLI-30: all attempts are made, or none is, and the error says whi
     await expect(createAttempts(kept, wanted)).rejects.toThrow(
       'No x-3. These could not be taken back: Do it (1/3), Do it (2/3).',
     );
+    deleted.length = 0;
+    const refusing = failing(['x-3']);
+    let usedId = '';
+    const used = {
+      ...refusing,
+      async createChat(input: Parameters<typeof client.createChat>[0]) {
+        const chat = await refusing.createChat(input);
+        if (input.worktree?.name !== 'x-1') return chat;
+        usedId = chat.id;
+        stub.append(chat.id, { type: 'prompt_accepted', promptId: 'p', content: [] });
+        return chat;
+      },
+    };
+    await expect(createAttempts(used, wanted)).rejects.toThrow('These could not be taken back: Do it (1/3).');
+    expect(deleted).toHaveLength(1);
+    expect(deleted).not.toContain(usedId);
   } finally {
     await stub.close();
   }

@@ -83,7 +83,7 @@ export interface WantedAttempts {
 
 /** Creates the chats, in the order of their numbers. If one cannot be made there is none, and the error says which. */
 export async function createAttempts(
-  client: Pick<BooClient, 'createChat' | 'deleteChat' | 'removeWorktree'>,
+  client: Pick<BooClient, 'createChat' | 'deleteChat' | 'events' | 'removeWorktree'>,
   { count, group, name = `attempt-${group.slice(0, 8)}`, prompt, chat }: WantedAttempts,
 ): Promise<Chat[]> {
   const title = chat.title ?? prompt.trim().split('\n')[0]!.slice(0, 60);
@@ -106,7 +106,10 @@ export async function createAttempts(
   const { code, message, details } = toBooError(failed.reason);
   // All that they hold is what the setup command has made.
   const ends = await Promise.allSettled(
-    chats.map(async ({ id }) => {
+    chats.map(async ({ id, head }) => {
+      // Somebody may have found it meanwhile.
+      const { items } = await client.events(id, { after: head, limit: 1 });
+      if (items.length > 0) throw new BooError('chat_busy', 'It is in use already.');
       await client.removeWorktree(id, { discard: true }).catch(() => undefined);
       await client.deleteChat(id);
     }),
