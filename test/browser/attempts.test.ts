@@ -170,7 +170,7 @@ describeInBrowser('attempts at one prompt', (opened) => {
     await dialog.getByText('No commit has the changes of 1 file: a.txt.').waitFor();
     await dialog.getByRole('radio', { name: 'Leave it as it is' }).check();
     await dialog.getByRole('button', { name: 'Keep it' }).click();
-    await dialog.getByText('Nothing would be lost.').waitFor();
+    await dialog.getByText('Nothing would be lost but files that git ignores.').waitFor();
     await dialog.getByRole('button', { name: 'Remove them' }).click();
     await fact(page, 'Attempt 2', 'Branch').getByText('none any more').waitFor();
     await right.getByText(/archived$/).waitFor();

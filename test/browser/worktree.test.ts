@@ -147,7 +147,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     await page.getByRole('link', { name: 'Worktrees of all chats' }).click();
     expect(page.url()).toMatch(/#\/worktrees$/);
     const entry = (chat: Chat) => page.getByRole('listitem', { name: chat.title });
-    await entry(kept).getByText('Nothing would be lost.').waitFor();
+    await entry(kept).getByText('Nothing would be lost but files that git ignores.').waitFor();
     await entry(gone).getByText('No commit has the changes of 1 file: a.txt.').waitFor();
     for (const text of ['deleted chat', gone.worktree!.branch, gone.worktree!.path])
       await entry(gone).getByText(text, { exact: true }).waitFor();
