@@ -1,4 +1,4 @@
-import { type FormEvent, lazy, Suspense, useEffect, useRef, useState } from 'react';
+import { type FormEvent, lazy, Suspense, useState } from 'react';
 import { flushSync } from 'react-dom';
 import type { Chat, CreateChat, PermissionMode, SettingName } from '../../../protocol/chat.ts';
 import { toBooError } from '../../../protocol/error.ts';
@@ -9,6 +9,7 @@ import { chatHref } from '../parts/route.ts';
 import { Problem } from '../parts/problem.tsx';
 import { InterruptedField, SettingFields, SettingToggle } from '../parts/setting-fields.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
+import { useIsShown } from '../parts/use-is-shown.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useSettingsDraft } from '../parts/use-settings-draft.ts';
 import { isolated, noIsolation, refusedField } from '../worktrees/isolation.ts';
@@ -40,11 +41,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
   const { isBusy, problem, details, attempt } = useAttempt();
 
   // Making a branch may take minutes, and nobody has to watch.
-  const isShown = useRef(true);
-  useEffect(() => {
-    isShown.current = true;
-    return () => void (isShown.current = false);
-  }, []);
+  const isShown = useIsShown();
   const create = async (input: CreateChat): Promise<string> => {
     if (isIsolated && isolation.count > 1) {
       const { startAttempts } = await import('../worktrees/start-attempts.ts');

@@ -1,12 +1,14 @@
 import { type FormEvent, useState } from 'react';
 import { mergeOnce, otherAttempts } from '../../../client/attempts.ts';
 import type { Chat } from '../../../protocol/chat.ts';
+import { toBooError } from '../../../protocol/error.ts';
 import type { Session } from '../../state/session.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Losses } from '../chats/worktree-words.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { useAttempt } from '../parts/use-attempt.ts';
+import { useIsShown } from '../parts/use-is-shown.ts';
 import { OtherAttempts } from './other-attempts.tsx';
 
 interface KeepDialogProps {
@@ -43,6 +45,7 @@ type Way = 'merge' | 'branch' | 'leave';
 function Keep({ chat, onKept, onClose }: { chat: Chat; onKept: (words: string) => void; onClose: () => void }) {
   const session = useSession();
   const { isBusy, problem, details, attempt } = useAttempt();
+  const isShown = useIsShown();
   const { worktree } = chat;
   const base = worktree?.base ?? null;
   const [way, setWay] = useState<Way>(base === null ? 'branch' : 'merge');
@@ -55,8 +58,15 @@ function Keep({ chat, onKept, onClose }: { chat: Chat; onKept: (words: string) =
   ];
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
-    const words = await attempt(() => keep(session, chat, way, message.trim()));
-    if (words !== undefined) onKept(words);
+    const words = await attempt(() =>
+      keep(session, chat, way, message.trim()).catch((error: unknown) => {
+        if (!isShown.current) session.showToast(`${branch}: ${toBooError(error).message}`, { level: 'error' });
+        throw error;
+      }),
+    );
+    if (words === undefined) return;
+    if (isShown.current) onKept(words);
+    else session.showToast(words);
   };
   return (
     <form onSubmit={(event) => void submit(event)}>
@@ -79,7 +89,7 @@ function Keep({ chat, onKept, onClose }: { chat: Chat; onKept: (words: string) =
       <Losses problem={problem} losses={details?.['losses']} />
       <div className="actions">
         <button type="button" onClick={onClose}>
-          Cancel
+          {isBusy ? 'Close' : 'Cancel'}
         </button>
         <button className="primary" disabled={isBusy}>
           {isBusy ? 'Working …' : 'Keep it'}

@@ -6,11 +6,13 @@ import { removalText } from '../chats/worktree-words.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { useIsShown } from '../parts/use-is-shown.ts';
 import { LossList } from './loss-list.tsx';
 
 interface RemoveDialogProps {
   item: ListedWorktree;
   onClose: () => void;
+  /** It may have been closed before. */
   onRemoved: () => void;
 }
 
@@ -21,6 +23,7 @@ export function RemoveDialog({ item, onClose, onRemoved }: RemoveDialogProps) {
   const [known, setKnown] = useState<ShownLosses>({ losses: item.wouldLose, shown: item.shown });
   const [problem, setProblem] = useState<string>();
   const [isBusy, setBusy] = useState(false);
+  const isShown = useIsShown();
   const isDiscarding = (known.losses?.length ?? 0) > 0;
 
   const remove = async (): Promise<void> => {
@@ -39,6 +42,11 @@ export function RemoveDialog({ item, onClose, onRemoved }: RemoveDialogProps) {
       return onRemoved();
     }
     if (result.problem.code === 'unauthorized') return session.refuse();
+    if (!isShown.current) {
+      const branch = readableLine(worktree.branch, 100);
+      session.showToast(`${branch} was not removed. ${result.problem.message}`, { level: 'error' });
+      return;
+    }
     if (!result.losses) return setProblem(result.problem.message);
     setKnown(result);
     setProblem('Nothing was removed: this is what would be lost now.');
@@ -54,8 +62,8 @@ export function RemoveDialog({ item, onClose, onRemoved }: RemoveDialogProps) {
       <LossList losses={known.losses} />
       <Problem text={problem} />
       <div className="actions">
-        <button type="button" disabled={isBusy} onClick={onClose}>
-          Cancel
+        <button type="button" onClick={onClose}>
+          {isBusy ? 'Close' : 'Cancel'}
         </button>
         <button type="button" className="danger-fill" disabled={isBusy} onClick={() => void remove()}>
           {isBusy ? 'Removing …' : isDiscarding ? 'Discard it and remove' : 'Remove'}

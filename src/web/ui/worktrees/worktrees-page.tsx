@@ -63,7 +63,8 @@ export default function WorktreesPage() {
           onClose={() => setRemoving(undefined)}
           onRemoved={() => {
             setItems((before) => before?.filter(({ chatId }) => chatId !== removing.chatId));
-            setRemoving(undefined);
+            // Another one may be asked about by now.
+            setRemoving((now) => (now === removing ? undefined : now));
           }}
         />
       )}
