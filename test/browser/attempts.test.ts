@@ -118,7 +118,11 @@ describeInBrowser('attempts at one prompt', (opened) => {
     const before = (await server.client.listChats()).items.length;
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
-    const form = await fillForm(page, top, { name: 'x', prompt: 'write notes.txt: hello' });
+    const form = await fillForm(page, top, { name: 'x', prompt: ' \n' });
+    const prompt = form.getByLabel('Prompt of all of them');
+    expect(await prompt.evaluate((area: HTMLTextAreaElement) => area.validationMessage)).toBe('Write a prompt.');
+    await prompt.fill('write notes.txt: hello');
+    expect(await prompt.evaluate((area: HTMLTextAreaElement) => area.validity.valid)).toBe(true);
     await form.getByRole('button', { name: 'Start', exact: true }).click();
     await form
       .getByText(
@@ -129,6 +133,12 @@ describeInBrowser('attempts at one prompt', (opened) => {
     expect((await server.client.listChats()).items).toHaveLength(before);
     await until(() => git(top, 'worktree', 'list').split('\n').length === 1, { what: 'the worktree to be taken back' });
     expect(git(top, 'branch', '--list', 'boocode/*')).toBe('boocode/x-2');
+    // What was written for attempts is not lost with them.
+    await form.getByLabel('Attempts').selectOption('1');
+    await form.getByRole('button', { name: 'Start', exact: true }).click();
+    const field = page.getByLabel('Prompt', { exact: true });
+    await field.waitFor();
+    expect(await field.inputValue()).toBe('write notes.txt: hello');
     expect(problems).toEqual([]);
     await context.close();
   });

@@ -48,6 +48,8 @@ export function NewChat({ onClose }: { onClose: () => void }) {
       return startAttempts(session, isolation, input);
     }
     const chat = await session.api.createChat({ ...input, ...(isIsolated && isolated(isolation)) });
+    // It was written for attempts, until one chat was chosen.
+    if (isolation.prompt.trim() !== '') session.drafts.set(chat.id, { text: isolation.prompt, images: [] });
     session.chats.put(chat);
     session.warmAhead(chat.id);
     return chatHref(chat.id);
