@@ -44,24 +44,26 @@ export default function AttemptsPage({ group }: { group: string }) {
   const [keptId, setKeptId] = useState<string>();
   const kept = chats?.find(({ id }) => id === keptId);
   return (
-    <PageFrame title="Attempts">
-      {problem !== undefined && (
-        <div>
-          <Problem text={`They could not be read. ${problem}`} />
-          <button onClick={retry}>Try again</button>
-        </div>
-      )}
-      {!chats && problem === undefined && <p role="status">Comparing the attempts …</p>}
-      {chats?.length === 0 && <p className="quiet">There are no such attempts, or they were deleted.</p>}
-      {chats && chats.length > 0 && (
-        <ul className="attempts">
-          {chats.map((chat) => (
-            <AttemptCard key={chat.id} chat={chat} onKeep={() => setKeptId(chat.id)} />
-          ))}
-        </ul>
-      )}
+    <>
+      <PageFrame title="Attempts">
+        {problem !== undefined && (
+          <div>
+            <Problem text={`They could not be read. ${problem}`} />
+            <button onClick={retry}>Try again</button>
+          </div>
+        )}
+        {!chats && problem === undefined && <p role="status">Comparing the attempts …</p>}
+        {chats?.length === 0 && <p className="quiet">There are no such attempts, or they were deleted.</p>}
+        {chats && chats.length > 0 && (
+          <ul className="attempts">
+            {chats.map((chat) => (
+              <AttemptCard key={chat.id} chat={chat} onKeep={() => setKeptId(chat.id)} />
+            ))}
+          </ul>
+        )}
+      </PageFrame>
       {chats && kept && <KeepDialog chat={kept} chats={chats} onClose={() => setKeptId(undefined)} />}
-    </PageFrame>
+    </>
   );
 }
 
