@@ -1,6 +1,7 @@
-import { createContext, lazy, type ReactNode, Suspense, useContext, useMemo, useState } from 'react';
+import { createContext, lazy, type ReactNode, useContext, useMemo, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { forkChat } from '../parts/fork-chat.ts';
+import { LateDialog } from '../parts/late-dialog.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { InRepositoryContext } from './cwd-context.ts';
 
@@ -21,9 +22,9 @@ export function Forks({ children }: { children: ReactNode }) {
     <OpenFork value={value}>
       {children}
       {forking && (
-        <Suspense>
+        <LateDialog onClose={() => open(undefined)}>
           <ForkDialog {...forking} onClose={() => open(undefined)} />
-        </Suspense>
+        </LateDialog>
       )}
     </OpenFork>
   );

@@ -5,6 +5,7 @@ import { toBooError } from '../../../protocol/error.ts';
 import { sorted } from '../../state/chats.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from './directory-field.tsx';
+import { brokenText, ErrorBoundary } from '../parts/error-boundary.tsx';
 import { chatHref } from '../parts/route.ts';
 import { Problem } from '../parts/problem.tsx';
 import { InterruptedField, SettingFields, SettingToggle } from '../parts/setting-fields.tsx';
@@ -84,16 +85,18 @@ export function NewChat({ onClose }: { onClose: () => void }) {
           Own branch (worktree): changes stay apart from the directory until you merge them
         </label>
         {isIsolated && (
-          <Suspense fallback={<p role="status">Loading …</p>}>
-            <IsolationFields
-              directory={cwd}
-              value={isolation}
-              onChange={setIsolation}
-              isBusy={isBusy}
-              problem={problem}
-              details={details}
-            />
-          </Suspense>
+          <ErrorBoundary instead={(error) => <Problem text={`${brokenText(error)} Reload the page.`} />}>
+            <Suspense fallback={<p role="status">Loading …</p>}>
+              <IsolationFields
+                directory={cwd}
+                value={isolation}
+                onChange={setIsolation}
+                isBusy={isBusy}
+                problem={problem}
+                details={details}
+              />
+            </Suspense>
+          </ErrorBoundary>
         )}
         <fieldset className="choices">
           <legend>Permissions</legend>
