@@ -80,6 +80,7 @@ describeInBrowser('attempts at one prompt', (opened) => {
     await dialog.getByLabel(/Commit all changes first/).fill('Notes');
     await keep.click();
     await dialog.getByText('boocode/login-1 was merged into main.').waitFor();
+    await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toBe('keep-step');
     expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello\n');
     // Nothing has gone yet.
     await dialog.getByText('No commit has the changes of 1 file: notes.txt.').waitFor();

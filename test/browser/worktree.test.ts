@@ -169,6 +169,8 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     expect(existsSync(gone.worktree!.path)).toBe(true);
     await dialog.getByRole('button', { name: 'Discard it and remove' }).click();
     await entry(gone).waitFor({ state: 'detached' });
+    // The button that had it is gone.
+    await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toContain('worktrees-scroll');
     expect(existsSync(gone.worktree!.path)).toBe(false);
 
     // One that is in use stays, and says why.

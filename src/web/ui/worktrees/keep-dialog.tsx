@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { mergeOnce, otherAttempts } from '../../../client/attempts.ts';
 import type { Chat } from '../../../protocol/chat.ts';
 import { toBooError } from '../../../protocol/error.ts';
@@ -31,12 +31,21 @@ export function KeepDialog({ chat, chats, onClose }: KeepDialogProps) {
       {kept === undefined ? (
         <Keep chat={chat} onKept={setKept} onClose={onClose} />
       ) : (
-        <>
-          <p role="status">{kept}</p>
-          <OtherAttempts others={others} onClose={onClose} />
-        </>
+        <Others kept={kept} others={others} onClose={onClose} />
       )}
     </Dialog>
+  );
+}
+
+function Others({ kept, others, onClose }: { kept: string; others: readonly Chat[]; onClose: () => void }) {
+  const step = useRef<HTMLDivElement>(null);
+  // What had it is gone with the step before.
+  useEffect(() => step.current?.focus(), []);
+  return (
+    <div ref={step} className="keep-step" tabIndex={-1}>
+      <p role="status">{kept}</p>
+      <OtherAttempts others={others} onClose={onClose} />
+    </div>
   );
 }
 
