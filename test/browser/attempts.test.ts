@@ -60,7 +60,7 @@ describeInBrowser('attempts at one prompt', (opened) => {
     const group = /[0-9a-f-]{36}$/.exec(page.url())![0];
     const [one, other] = ['write notes.txt: hello (1/2)', 'write notes.txt: hello (2/2)'] as const;
     for (const title of [one, other]) {
-      await fact(page, title, 'End').getByText('Done').waitFor();
+      await fact(page, title, 'State').getByText('Done').waitFor();
       await fact(page, title, 'Lines').getByText('+1 −0').waitFor();
     }
     expect(await fact(page, other, 'Branch').textContent()).toBe('boocode/login-2');
@@ -75,6 +75,7 @@ describeInBrowser('attempts at one prompt', (opened) => {
     const keep = dialog.getByRole('button', { name: 'Keep it' });
     await keep.click();
     await dialog.getByText(/No commit has the changes of 1 file: notes\.txt/).waitFor();
+    await dialog.getByText('To commit them first, write a message above.').waitFor();
     expect(existsSync(join(top, 'notes.txt'))).toBe(false);
     expect(await findings(page)).toEqual([]);
     await dialog.getByLabel(/Commit all changes first/).fill('Notes');
@@ -172,6 +173,9 @@ describeInBrowser('attempts at one prompt', (opened) => {
     await right.getByText('Not all could be read.').waitFor();
     await fact(page, 'Attempt 1', 'Lines').getByText('+1 −0').waitFor();
     await fact(page, 'Attempt 2', 'Lines').getByText('?').waitFor();
+    await page.unroute(`**/v1/chats/${lastId}/events*`);
+    await right.getByRole('button', { name: /^Try again/ }).click();
+    await fact(page, 'Attempt 2', 'Lines').getByText('+0 −0').waitFor();
 
     // Without a merge: what no commit has is not lost by it either.
     await left.getByRole('button', { name: /^Keep this one/ }).click();

@@ -121,6 +121,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
       ]);
       expect(await findings(page)).toEqual([]);
       await name.fill('login');
+      expect(await name.getAttribute('aria-invalid')).toBe('false');
       await start.click();
       await form.getByText(/boocode\/login: running the setup command · installing/).waitFor();
       expect(await findings(page)).toEqual([]);

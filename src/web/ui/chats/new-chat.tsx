@@ -68,8 +68,11 @@ export function NewChat({ onClose }: { onClose: () => void }) {
     );
     if (href === undefined) return;
     const open = (): void => void (location.hash = href);
-    if (!isShown.current)
-      return void session.showToast('The new chat is ready.', { action: { label: 'Show', run: open } });
+    if (!isShown.current) {
+      const words = isIsolated && isolation.count > 1 ? 'The attempts have started.' : 'The new chat is ready.';
+      session.showToast(words, { action: { label: 'Show', run: open } });
+      return;
+    }
     open();
     flushSync(onClose);
     // The browser has returned focus to the button that opened the dialog: the next space would press it.

@@ -96,6 +96,9 @@ function Keep({ chat, onKept, onClose }: { chat: Chat; onKept: (words: string) =
       )}
       <p className="quiet">The other attempts stay until you remove them, which is the next step.</p>
       <Losses problem={problem} losses={details?.['losses']} />
+      {way === 'merge' && details?.['reason'] === 'uncommitted' && message.trim() === '' && (
+        <p className="quiet">To commit them first, write a message above.</p>
+      )}
       <div className="actions">
         <button type="button" onClick={onClose}>
           {isBusy ? 'Close' : 'Cancel'}

@@ -1,3 +1,4 @@
+import type { ShownLosses } from '../../../client/attempts.ts';
 import type { WorktreeLoss } from '../../../protocol/worktree.ts';
 import { readable } from '../../text/readable.ts';
 
@@ -14,5 +15,15 @@ export function LossList({ losses }: { losses: readonly WorktreeLoss[] | null })
       </ul>
       <p className="quiet">Files that git ignores go, too.</p>
     </>
+  );
+}
+
+/** Where something would be lost that cannot be named exactly: what removes it all the same. */
+export function OnlyByCommand({ chatId, known }: { chatId: string; known: ShownLosses | undefined }) {
+  if (!known?.losses?.length || known.shown !== null) return null;
+  return (
+    <p className="quiet">
+      Only <code>boocode worktree rm {chatId.slice(0, 8)} --discard</code> removes it all the same.
+    </p>
   );
 }

@@ -7,7 +7,7 @@ import { readableLine } from '../../text/readable.ts';
 import { Problem } from '../parts/problem.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { useIsShown } from '../parts/use-is-shown.ts';
-import { LossList } from './loss-list.tsx';
+import { LossList, OnlyByCommand } from './loss-list.tsx';
 
 /** What would be lost with the other attempts, and their removal once that was confirmed. */
 export function OtherAttempts({ others, onClose }: { others: readonly Chat[]; onClose: () => void }) {
@@ -51,7 +51,7 @@ export function OtherAttempts({ others, onClose }: { others: readonly Chat[]; on
       </>
     );
   }
-  const isDiscarding = others.some(({ id }) => (shown.get(id)?.losses?.length ?? 0) > 0);
+  const isDiscarding = others.some(({ id }) => typeof shown.get(id)?.shown === 'string');
 
   const removeOne = async ({ id, worktree }: Chat): Promise<void> => {
     if (worktree) {
@@ -90,7 +90,10 @@ export function OtherAttempts({ others, onClose }: { others: readonly Chat[]; on
           <li key={id}>
             <h3 dir="auto">{readableLine(title, 100)}</h3>
             {worktree ? (
-              <LossList losses={shown.get(id)?.losses ?? null} />
+              <>
+                <LossList losses={shown.get(id)?.losses ?? null} />
+                <OnlyByCommand chatId={id} known={shown.get(id)} />
+              </>
             ) : (
               <p className="quiet">Its worktree is gone already.</p>
             )}

@@ -63,6 +63,7 @@ export default function WorktreesPage() {
         <RemoveDialog
           item={removing}
           onClose={() => setRemoving(undefined)}
+          onGone={read}
           onRemoved={() => {
             setItems((before) => before?.filter(({ chatId }) => chatId !== removing.chatId));
             // Another one may be asked about by now.
