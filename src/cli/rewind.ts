@@ -129,7 +129,8 @@ const reasons: Readonly<Record<KeptReason, string>> = {
 function notes(plan: FilesRewind): string[] {
   const { kept, keptCount, commits, workingChats, isTruncated, files, count, covers, writtenSince } = plan;
   return [
-    ...writtenSince.map((path) => `${plainLine(path)} was written after the last turn had ended.`),
+    // Older servers do not tell it.
+    ...(writtenSince ?? []).map((path) => `${plainLine(path)} was written after the last turn had ended.`),
     ...kept.map(({ path, reason }) => `${pathText(path)} stays as it is: ${reasons[reason]}.`),
     ...(keptCount > kept.length ? [`${countOf(keptCount - kept.length, 'more file')} stay as they are.`] : []),
     ...(isTruncated ? [`${countOf(count - files.length, 'more file')} would change, and no lines were counted.`] : []),

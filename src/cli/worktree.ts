@@ -136,5 +136,5 @@ function worktreeTable(items: readonly ListedWorktree[], { terminal }: Cli): str
 function lossCell(losses: ListedWorktree['wouldLose']): Cell {
   if (losses === null) return { text: 'unknown', format: 'dim' };
   const text = losses.map(({ sentence }) => plainLine(sentence, 80)).join(' ');
-  return { text: text === '' ? 'nothing' : text };
+  return { text: text === '' ? 'nothing but ignored files' : text };
 }

@@ -13,6 +13,16 @@ test('WEB-103, CLI-30: all attempts are made, or none is, and the error says whi
     const chats = await createAttempts(client, wanted);
     expect(chats.map(({ title }) => title)).toEqual(['Do it (1/3)', 'Do it (2/3)', 'Do it (3/3)']);
     expect(otherAttempts(chats, chats[0]!.id)).toHaveLength(2);
+    let [making, most] = [0, 0];
+    const slow = {
+      ...client,
+      createChat(input: Parameters<typeof client.createChat>[0]) {
+        most = Math.max(most, (making += 1));
+        return client.createChat(input).finally(() => (making -= 1));
+      },
+    };
+    expect(await createAttempts(slow, { ...wanted, count: 5 })).toHaveLength(5);
+    expect(most).toBe(2);
     const deleted: string[] = [];
     const failing = (names: string[]) => ({
       ...client,
@@ -33,16 +43,31 @@ test('WEB-103, CLI-30: all attempts are made, or none is, and the error says whi
       message: 'Attempt 2 of 3 could not be made: No x-2. The others were taken back, so nothing was started.',
       details: { reason: 'branch_exists' },
     });
-    const others = ['Do it (1/3)', 'Do it (3/3)'];
-    const titles = deleted.map((id) => stub.chats.find((chat) => chat.id === id)?.title);
-    expect(new Set(titles)).toEqual(new Set(others));
+    // None is begun once one has failed.
+    expect(deleted.map((id) => stub.chats.find((chat) => chat.id === id)?.title)).toEqual(['Do it (1/3)']);
     await expect(createAttempts(failing(['x-1', 'x-2', 'x-3']), wanted)).rejects.toThrow(
-      'Attempt 1 of 3 could not be made: No x-1. Neither could any other.',
+      'Attempt 1 of 3 could not be made: No x-1. Nothing was started.',
     );
     const kept = { ...failing(['x-3']), deleteChat: () => Promise.reject(new Error('It is away.')) };
     await expect(createAttempts(kept, wanted)).rejects.toThrow(
       'No x-3. These could not be taken back: Do it (1/3), Do it (2/3).',
     );
+    deleted.length = 0;
+    const refusing = failing(['x-3']);
+    let usedId = '';
+    const used = {
+      ...refusing,
+      async createChat(input: Parameters<typeof client.createChat>[0]) {
+        const chat = await refusing.createChat(input);
+        if (input.worktree?.name !== 'x-1') return chat;
+        usedId = chat.id;
+        stub.append(chat.id, { type: 'prompt_accepted', promptId: 'p', content: [] });
+        return chat;
+      },
+    };
+    await expect(createAttempts(used, wanted)).rejects.toThrow('These could not be taken back: Do it (1/3).');
+    expect(deleted).toHaveLength(1);
+    expect(deleted).not.toContain(usedId);
   } finally {
     await stub.close();
   }

@@ -1,4 +1,5 @@
 /** Attempts at the same prompt: the same in several chats, each with a worktree of its own. One is kept. */
+import { createLimiter } from '../lib/limiter.ts';
 import type { Chat, CreateChat } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import { lineSums } from '../protocol/line-sums.ts';
@@ -81,32 +82,45 @@ export interface WantedAttempts {
   chat: CreateChat;
 }
 
+/** Each may take minutes, and a browser has six connections to a server. */
+const madeAtOnce = 2;
+
 /** Creates the chats, in the order of their numbers. If one cannot be made there is none, and the error says which. */
 export async function createAttempts(
-  client: Pick<BooClient, 'createChat' | 'deleteChat' | 'removeWorktree'>,
+  client: Pick<BooClient, 'createChat' | 'deleteChat' | 'events' | 'removeWorktree'>,
   { count, group, name = `attempt-${group.slice(0, 8)}`, prompt, chat }: WantedAttempts,
 ): Promise<Chat[]> {
   const title = chat.title ?? prompt.trim().split('\n')[0]!.slice(0, 60);
   const stem = name.slice(0, maxWorktreeName - 2);
-  const created = await Promise.allSettled(
-    Array.from({ length: count }, (_, at) =>
-      client.createChat({
+  const run = createLimiter(madeAtOnce);
+  let hasFailed = false;
+  const make = async (at: number): Promise<Chat | undefined> => {
+    if (hasFailed) return undefined;
+    try {
+      return await client.createChat({
         ...chat,
         title: `${title} (${at + 1}/${count})`,
         group,
         isolation: 'worktree',
         worktree: { ...chat.worktree, name: `${stem}-${at + 1}` },
-      }),
-    ),
-  );
+      });
+    } catch (error) {
+      hasFailed = true;
+      throw error;
+    }
+  };
+  const created = await Promise.allSettled(Array.from({ length: count }, (_, at) => run(() => make(at))));
   const at = created.findIndex((each) => each.status === 'rejected');
   const failed = created[at];
-  const chats = created.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const chats = created.flatMap((each) => (each.status === 'fulfilled' && each.value ? [each.value] : []));
   if (failed?.status !== 'rejected') return chats;
   const { code, message, details } = toBooError(failed.reason);
   // All that they hold is what the setup command has made.
   const ends = await Promise.allSettled(
-    chats.map(async ({ id }) => {
+    chats.map(async ({ id, head }) => {
+      // Somebody may have found it meanwhile.
+      const { items } = await client.events(id, { after: head, limit: 1 });
+      if (items.length > 0) throw new BooError('chat_busy', 'It is in use already.');
       await client.removeWorktree(id, { discard: true }).catch(() => undefined);
       await client.deleteChat(id);
     }),
@@ -117,7 +131,7 @@ export async function createAttempts(
       ? `These could not be taken back: ${left.join(', ')}.`
       : chats.length > 0
         ? 'The others were taken back, so nothing was started.'
-        : 'Neither could any other.';
+        : 'Nothing was started.';
   throw new BooError(code, `Attempt ${at + 1} of ${count} could not be made: ${message} ${rest}`, {
     cause: failed.reason,
     details,

@@ -60,7 +60,7 @@ describeInBrowser('attempts at one prompt', (opened) => {
     const group = /[0-9a-f-]{36}$/.exec(page.url())![0];
     const [one, other] = ['write notes.txt: hello (1/2)', 'write notes.txt: hello (2/2)'] as const;
     for (const title of [one, other]) {
-      await fact(page, title, 'End').getByText('Done').waitFor();
+      await fact(page, title, 'State').getByText('Done').waitFor();
       await fact(page, title, 'Lines').getByText('+1 −0').waitFor();
     }
     expect(await fact(page, other, 'Branch').textContent()).toBe('boocode/login-2');
@@ -75,11 +75,13 @@ describeInBrowser('attempts at one prompt', (opened) => {
     const keep = dialog.getByRole('button', { name: 'Keep it' });
     await keep.click();
     await dialog.getByText(/No commit has the changes of 1 file: notes\.txt/).waitFor();
+    await dialog.getByText('To commit them first, write a message above.').waitFor();
     expect(existsSync(join(top, 'notes.txt'))).toBe(false);
     expect(await findings(page)).toEqual([]);
     await dialog.getByLabel(/Commit all changes first/).fill('Notes');
     await keep.click();
     await dialog.getByText('boocode/login-1 was merged into main.').waitFor();
+    await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toBe('keep-step');
     expect(readFileSync(join(top, 'notes.txt'), 'utf8')).toBe('hello\n');
     // Nothing has gone yet.
     await dialog.getByText('No commit has the changes of 1 file: notes.txt.').waitFor();
@@ -118,7 +120,11 @@ describeInBrowser('attempts at one prompt', (opened) => {
     const before = (await server.client.listChats()).items.length;
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
-    const form = await fillForm(page, top, { name: 'x', prompt: 'write notes.txt: hello' });
+    const form = await fillForm(page, top, { name: 'x', prompt: ' \n' });
+    const prompt = form.getByLabel('Prompt of all of them');
+    expect(await prompt.evaluate((area: HTMLTextAreaElement) => area.validationMessage)).toBe('Write a prompt.');
+    await prompt.fill('write notes.txt: hello');
+    expect(await prompt.evaluate((area: HTMLTextAreaElement) => area.validity.valid)).toBe(true);
     await form.getByRole('button', { name: 'Start', exact: true }).click();
     await form
       .getByText(
@@ -129,6 +135,12 @@ describeInBrowser('attempts at one prompt', (opened) => {
     expect((await server.client.listChats()).items).toHaveLength(before);
     await until(() => git(top, 'worktree', 'list').split('\n').length === 1, { what: 'the worktree to be taken back' });
     expect(git(top, 'branch', '--list', 'boocode/*')).toBe('boocode/x-2');
+    // What was written for attempts is not lost with them.
+    await form.getByLabel('Attempts').selectOption('1');
+    await form.getByRole('button', { name: 'Start', exact: true }).click();
+    const field = page.getByLabel('Prompt', { exact: true });
+    await field.waitFor();
+    expect(await field.inputValue()).toBe('write notes.txt: hello');
     expect(problems).toEqual([]);
     await context.close();
   });
@@ -161,6 +173,9 @@ describeInBrowser('attempts at one prompt', (opened) => {
     await right.getByText('Not all could be read.').waitFor();
     await fact(page, 'Attempt 1', 'Lines').getByText('+1 −0').waitFor();
     await fact(page, 'Attempt 2', 'Lines').getByText('?').waitFor();
+    await page.unroute(`**/v1/chats/${lastId}/events*`);
+    await right.getByRole('button', { name: /^Try again/ }).click();
+    await fact(page, 'Attempt 2', 'Lines').getByText('+0 −0').waitFor();
 
     // Without a merge: what no commit has is not lost by it either.
     await left.getByRole('button', { name: /^Keep this one/ }).click();
@@ -170,7 +185,7 @@ describeInBrowser('attempts at one prompt', (opened) => {
     await dialog.getByText('No commit has the changes of 1 file: a.txt.').waitFor();
     await dialog.getByRole('radio', { name: 'Leave it as it is' }).check();
     await dialog.getByRole('button', { name: 'Keep it' }).click();
-    await dialog.getByText('Nothing would be lost.').waitFor();
+    await dialog.getByText('Nothing would be lost but files that git ignores.').waitFor();
     await dialog.getByRole('button', { name: 'Remove them' }).click();
     await fact(page, 'Attempt 2', 'Branch').getByText('none any more').waitFor();
     await right.getByText(/archived$/).waitFor();

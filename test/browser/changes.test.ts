@@ -307,6 +307,15 @@ describeInBrowser('the Changes view', (opened) => {
     await row(page, 'a.js, modified').waitFor();
     await page.goBack();
     await page.getByLabel('Prompt', { exact: true }).waitFor();
+    // One link leads away, another one to them: closing them leads to the chat all the same.
+    await page.getByRole('button', { name: 'Open the changes' }).tap();
+    await row(page, 'a.js, modified').waitFor();
+    await page.goto(`${server.url}/#/inbox`);
+    await page.getByRole('heading', { name: 'Inbox' }).waitFor();
+    await page.goto(`${server.url}/#/chat/${chat.id}/changes`);
+    await row(page, 'a.js, modified').waitFor();
+    await page.locator('.changes-panel').getByRole('button', { name: 'Close the changes' }).tap();
+    await page.getByLabel('Prompt', { exact: true }).waitFor();
     expect(problems).toEqual([]);
     await context.close();
   });

@@ -121,6 +121,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
       ]);
       expect(await findings(page)).toEqual([]);
       await name.fill('login');
+      expect(await name.getAttribute('aria-invalid')).toBe('false');
       await start.click();
       await form.getByText(/boocode\/login: running the setup command · installing/).waitFor();
       expect(await findings(page)).toEqual([]);
@@ -147,7 +148,7 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     await page.getByRole('link', { name: 'Worktrees of all chats' }).click();
     expect(page.url()).toMatch(/#\/worktrees$/);
     const entry = (chat: Chat) => page.getByRole('listitem', { name: chat.title });
-    await entry(kept).getByText('Nothing would be lost.').waitFor();
+    await entry(kept).getByText('Nothing would be lost but files that git ignores.').waitFor();
     await entry(gone).getByText('No commit has the changes of 1 file: a.txt.').waitFor();
     for (const text of ['deleted chat', gone.worktree!.branch, gone.worktree!.path])
       await entry(gone).getByText(text, { exact: true }).waitFor();
@@ -169,6 +170,8 @@ describeInBrowser('a chat on a branch of its own', (opened) => {
     expect(existsSync(gone.worktree!.path)).toBe(true);
     await dialog.getByRole('button', { name: 'Discard it and remove' }).click();
     await entry(gone).waitFor({ state: 'detached' });
+    // The button that had it is gone.
+    await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toContain('worktrees-scroll');
     expect(existsSync(gone.worktree!.path)).toBe(false);
 
     // One that is in use stays, and says why.

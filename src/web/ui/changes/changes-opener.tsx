@@ -1,4 +1,4 @@
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import type { ChatLog } from '../../state/chat-log.ts';
 import type { ChangesCount } from './changes-count.ts';
 import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
@@ -39,6 +39,8 @@ export function ChangesButton({ chatId, isOpen, count }: { chatId: string; isOpe
 /** Loaded when it is first opened. */
 export function Changes(props: { chatId: string; log: ChatLog; onCount: (count: ChangesCount) => void }) {
   const onClose = (): void => show(props.chatId, false);
+  // A link may lead away, and another one to the changes of another chat.
+  useEffect(() => () => void (isBack = false), []);
   return (
     <ErrorBoundary
       instead={(error) => (

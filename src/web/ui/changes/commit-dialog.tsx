@@ -94,7 +94,8 @@ export function CommitDialog({
             Everything: {countOf(list.count, 'file')}
           </label>
         </fieldset>
-        <Problem text={problem?.message ?? suggesting.problem} />
+        <Problem text={problem?.message} />
+        <Problem text={suggesting.problem} />
         {problem?.details['reason'] === 'in_progress' && typeof operation === 'string' && (
           <button type="button" onClick={() => void commit(operation as NonNullable<CommitChanges['during']>)}>
             Commit during the {operation}

@@ -32,15 +32,27 @@ export function useSuggestion({
   useEffect(() => () => asking.current?.abort(), []);
 
   async function question(signal: AbortSignal): Promise<string> {
-    const files = isAll ? list.files : list.files.filter(({ staged }) => staged === 'all' || staged === 'part');
     const shared = { since: list.since, tree: list.tree };
-    if (isAll) return commitQuestion(files, (await api.changesDiff(chatId, shared, { signal })).diff);
+    if (isAll) {
+      const { diff, isTruncated } = await api.changesDiff(chatId, shared, { signal });
+      if (diff === '' && !isTruncated) throw new Error('There are no changes to ask about.');
+      return commitQuestion({ files: list.files, diff, isCut: isTruncated });
+    }
+    const files = list.files.filter(({ staged }) => staged === 'all' || staged === 'part');
     const diffs: string[] = [];
+    let isCut = files.length > maxDiffs;
     for (const { path, pathBytes } of files.slice(0, maxDiffs)) {
       const named = pathBytes === undefined ? { path } : { pathBytes };
-      diffs.push((await api.changesDiff(chatId, { ...shared, ...named }, { signal })).diff);
+      const { diff, isTruncated } = await api.changesDiff(chatId, { ...shared, ...named }, { signal });
+      diffs.push(diff);
+      isCut ||= isTruncated;
     }
-    return commitQuestion(files, diffs.join(''));
+    const diff = diffs.join('');
+    // Each is that of the working tree.
+    if (diff === '' && !isCut)
+      throw new Error('The working tree has nothing of what is staged, so there is no diff to ask about.');
+    const { onlyStaged = [] } = list;
+    return commitQuestion({ files, onlyStaged, isStaged: true, diff, isCut });
   }
 
   async function ask(): Promise<void> {

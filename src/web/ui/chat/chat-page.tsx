@@ -24,6 +24,7 @@ import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { HeldQueue } from './held-queue.tsx';
 import { Queue, useOutgoing } from './queue.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { Forks } from './forks.tsx';
 import { Rewinds } from './rewinds.tsx';
 import { isEmpty, Transcript } from './transcript.tsx';
 import { WaitLine } from './wait-line.tsx';
@@ -240,7 +241,9 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           <CwdContext value={chat?.cwd ?? ''}>
             <InRepositoryContext value={chat !== undefined && isInRepository(chat)}>
               <Rewinds chatId={chatId} isBusy={isBusy}>
-                <Transcript view={shown} onLoadOlder={onLoadOlder} />
+                <Forks>
+                  <Transcript view={shown} onLoadOlder={onLoadOlder} />
+                </Forks>
               </Rewinds>
             </InRepositoryContext>
           </CwdContext>

@@ -1,6 +1,5 @@
-import { lazy, memo, type ReactNode, Suspense, useContext, useState } from 'react';
+import { memo, type ReactNode } from 'react';
 import { byText } from '../../../protocol/by-text.ts';
-import type { Chat } from '../../../protocol/chat.ts';
 import type { ContentBlock } from '../../../protocol/content.ts';
 import { cutOffText } from '../../../protocol/cut-off-text.ts';
 import { incomingWords } from '../../../protocol/incoming-words.ts';
@@ -12,17 +11,14 @@ import { useSession } from '../parts/session-context.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readable, readableLine } from '../../text/readable.ts';
 import { Content } from './content.tsx';
-import { InRepositoryContext } from './cwd-context.ts';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { Fields } from '../decisions/fields.tsx';
 import { isAgentTool, ToolCard } from './tool-card.tsx';
+import { ForkHere } from './forks.tsx';
 import { RewindHere, RewindLine } from './rewinds.tsx';
 import { useExpanded } from './use-expanded.ts';
-import { forkChat } from '../parts/fork-chat.ts';
 import { decisionTitle } from '../parts/decision-title.ts';
 import { costText, countText, durationText } from '../parts/format.ts';
-
-const ForkDialog = lazy(() => import('../worktrees/fork-dialog.tsx'));
 
 /** Looks up everything an item needs and passes it on, so that unchanged items are not rendered again. */
 export function ItemView({ item, log, isAlive = false }: { item: Item; log: ChatLog; isAlive?: boolean }): ReactNode {
@@ -211,42 +207,6 @@ const DecisionLine = memo(function DecisionLine({
 });
 
 const turnWords = { completed: 'Done', interrupted: 'Interrupted', failed: 'Failed' };
-
-function ForkHere({ chatId, seq }: { chatId: string; seq: number }) {
-  const session = useSession();
-  const isInRepository = useContext(InRepositoryContext);
-  const [isForking, setForking] = useState(false);
-  const [branching, setBranching] = useState<Chat>();
-  return (
-    <>
-      <button
-        type="button"
-        className="plain fork-here"
-        disabled={isForking}
-        onClick={() => {
-          setForking(true);
-          void forkChat(session, chatId, seq).finally(() => setForking(false));
-        }}
-      >
-        Fork from here
-      </button>
-      {isInRepository && (
-        <button
-          type="button"
-          className="plain fork-here"
-          onClick={() => setBranching(session.chats.store.get().byId.get(chatId))}
-        >
-          Fork with its own branch
-        </button>
-      )}
-      {branching && (
-        <Suspense>
-          <ForkDialog chat={branching} at={seq} onClose={() => setBranching(undefined)} />
-        </Suspense>
-      )}
-    </>
-  );
-}
 
 const TurnLine = memo(function TurnLine({
   finished,

@@ -1,7 +1,8 @@
-import { createContext, lazy, type ReactNode, Suspense, useContext, useMemo, useState } from 'react';
+import { createContext, lazy, type ReactNode, useContext, useMemo, useState } from 'react';
 import type { EventOf } from '../../../protocol/event.ts';
 import { rewindStartText, rewoundFilesText } from '../../../protocol/rewind-text.ts';
 import type { ChatLog } from '../../state/chat-log.ts';
+import { LateDialog } from '../parts/late-dialog.tsx';
 import type { RewindTo } from './rewind-dialog.tsx';
 
 const RewindDialog = lazy(() => import('./rewind-dialog.tsx'));
@@ -16,9 +17,9 @@ export function Rewinds({ chatId, isBusy, children }: { chatId: string; isBusy: 
     <OpenRewind value={value}>
       {children}
       {to && (
-        <Suspense>
+        <LateDialog onClose={() => open(undefined)}>
           <RewindDialog chatId={chatId} to={to} isBusy={isBusy} onClose={() => open(undefined)} />
-        </Suspense>
+        </LateDialog>
       )}
     </OpenRewind>
   );

@@ -1,8 +1,9 @@
-import { lazy, memo, Suspense, useState } from 'react';
+import { lazy, memo, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Icon } from '../parts/icon.tsx';
 import { forkChat, isInRepository } from '../parts/fork-chat.ts';
+import { LateDialog } from '../parts/late-dialog.tsx';
 import { Menu, type MenuItem } from '../parts/menu.tsx';
 import { attemptsHref, chatHref, parseRoute } from '../parts/route.ts';
 import { RenameDialog } from './rename-dialog.tsx';
@@ -94,10 +95,16 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
       >
         <Icon name="more" />
       </Menu>
-      <Suspense>
-        {isBranching && <WorktreeDialog chat={chat} onClose={() => setBranching(false)} />}
-        {isForking && <ForkDialog chat={chat} onClose={() => setForking(false)} />}
-      </Suspense>
+      {isBranching && (
+        <LateDialog onClose={() => setBranching(false)}>
+          <WorktreeDialog chat={chat} onClose={() => setBranching(false)} />
+        </LateDialog>
+      )}
+      {isForking && (
+        <LateDialog onClose={() => setForking(false)}>
+          <ForkDialog chat={chat} onClose={() => setForking(false)} />
+        </LateDialog>
+      )}
       {isRenaming && <RenameDialog chat={chat} onClose={() => setRenaming(false)} />}
     </>
   );

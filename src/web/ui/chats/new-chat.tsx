@@ -1,14 +1,16 @@
-import { type FormEvent, lazy, Suspense, useEffect, useRef, useState } from 'react';
+import { type FormEvent, lazy, Suspense, useState } from 'react';
 import { flushSync } from 'react-dom';
 import type { Chat, CreateChat, PermissionMode, SettingName } from '../../../protocol/chat.ts';
 import { toBooError } from '../../../protocol/error.ts';
 import { sorted } from '../../state/chats.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from './directory-field.tsx';
+import { brokenText, ErrorBoundary } from '../parts/error-boundary.tsx';
 import { chatHref } from '../parts/route.ts';
 import { Problem } from '../parts/problem.tsx';
 import { InterruptedField, SettingFields, SettingToggle } from '../parts/setting-fields.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
+import { useIsShown } from '../parts/use-is-shown.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useSettingsDraft } from '../parts/use-settings-draft.ts';
 import { isolated, noIsolation, refusedField } from '../worktrees/isolation.ts';
@@ -40,17 +42,15 @@ export function NewChat({ onClose }: { onClose: () => void }) {
   const { isBusy, problem, details, attempt } = useAttempt();
 
   // Making a branch may take minutes, and nobody has to watch.
-  const isShown = useRef(true);
-  useEffect(() => {
-    isShown.current = true;
-    return () => void (isShown.current = false);
-  }, []);
+  const isShown = useIsShown();
   const create = async (input: CreateChat): Promise<string> => {
     if (isIsolated && isolation.count > 1) {
       const { startAttempts } = await import('../worktrees/start-attempts.ts');
       return startAttempts(session, isolation, input);
     }
     const chat = await session.api.createChat({ ...input, ...(isIsolated && isolated(isolation)) });
+    // It was written for attempts, until one chat was chosen.
+    if (isolation.prompt.trim() !== '') session.drafts.set(chat.id, { text: isolation.prompt, images: [] });
     session.chats.put(chat);
     session.warmAhead(chat.id);
     return chatHref(chat.id);
@@ -68,8 +68,11 @@ export function NewChat({ onClose }: { onClose: () => void }) {
     );
     if (href === undefined) return;
     const open = (): void => void (location.hash = href);
-    if (!isShown.current)
-      return void session.showToast('The new chat is ready.', { action: { label: 'Show', run: open } });
+    if (!isShown.current) {
+      const words = isIsolated && isolation.count > 1 ? 'The attempts have started.' : 'The new chat is ready.';
+      session.showToast(words, { action: { label: 'Show', run: open } });
+      return;
+    }
     open();
     flushSync(onClose);
     // The browser has returned focus to the button that opened the dialog: the next space would press it.
@@ -85,16 +88,18 @@ export function NewChat({ onClose }: { onClose: () => void }) {
           Own branch (worktree): changes stay apart from the directory until you merge them
         </label>
         {isIsolated && (
-          <Suspense fallback={<p role="status">Loading …</p>}>
-            <IsolationFields
-              directory={cwd}
-              value={isolation}
-              onChange={setIsolation}
-              isBusy={isBusy}
-              problem={problem}
-              details={details}
-            />
-          </Suspense>
+          <ErrorBoundary instead={(error) => <Problem text={`${brokenText(error)} Reload the page.`} />}>
+            <Suspense fallback={<p role="status">Loading …</p>}>
+              <IsolationFields
+                directory={cwd}
+                value={isolation}
+                onChange={setIsolation}
+                isBusy={isBusy}
+                problem={problem}
+                details={details}
+              />
+            </Suspense>
+          </ErrorBoundary>
         )}
         <fieldset className="choices">
           <legend>Permissions</legend>

@@ -44,24 +44,26 @@ export default function AttemptsPage({ group }: { group: string }) {
   const [keptId, setKeptId] = useState<string>();
   const kept = chats?.find(({ id }) => id === keptId);
   return (
-    <PageFrame title="Attempts">
-      {problem !== undefined && (
-        <div>
-          <Problem text={`They could not be read. ${problem}`} />
-          <button onClick={retry}>Try again</button>
-        </div>
-      )}
-      {!chats && problem === undefined && <p role="status">Comparing the attempts …</p>}
-      {chats?.length === 0 && <p className="quiet">There are no such attempts, or they were deleted.</p>}
-      {chats && chats.length > 0 && (
-        <ul className="attempts">
-          {chats.map((chat) => (
-            <AttemptCard key={chat.id} chat={chat} onKeep={() => setKeptId(chat.id)} />
-          ))}
-        </ul>
-      )}
+    <>
+      <PageFrame title="Attempts">
+        {problem !== undefined && (
+          <div>
+            <Problem text={`They could not be read. ${problem}`} />
+            <button onClick={retry}>Try again</button>
+          </div>
+        )}
+        {!chats && problem === undefined && <p role="status">Comparing the attempts …</p>}
+        {chats?.length === 0 && <p className="quiet">There are no such attempts, or they were deleted.</p>}
+        {chats && chats.length > 0 && (
+          <ul className="attempts">
+            {chats.map((chat) => (
+              <AttemptCard key={chat.id} chat={chat} onKeep={() => setKeptId(chat.id)} />
+            ))}
+          </ul>
+        )}
+      </PageFrame>
       {chats && kept && <KeepDialog chat={kept} chats={chats} onClose={() => setKeptId(undefined)} />}
-    </PageFrame>
+    </>
   );
 }
 
@@ -78,39 +80,44 @@ function AttemptCard({ chat, onKeep }: { chat: Chat; onKeep: () => void }) {
   const { api } = useSession();
   const [told, setTold] = useState<Attempt>();
   const [problem, setProblem] = useState<string>();
-  const [tries, setTries] = useState(0);
   const { state, words } = shownState(chat);
   const isAtWork = state === 'running' || state === 'waiting' || state === 'warming' || chat.waiting > 0;
   const path = chat.worktree?.path;
+  const [asked, setAsked] = useState(0);
   // What it costs is told live; its changes and its end are looked at whenever it has begun or stopped to work.
   useEffect(() => {
     let isOld = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    describeAttempt(api, chat).then(
-      (attempt) => {
-        if (isOld) return;
-        setTold(attempt);
-        setProblem(undefined);
-        // A busy server may not have been able to tell in time.
-        if (attempt.changes === null && path !== undefined && tries < maxTries)
-          timer = setTimeout(() => setTries(tries + 1), againAfterMs);
-      },
-      (error: unknown) => {
-        if (isOld) return;
-        setTold(bareAttempt(chat));
-        setProblem(`Not all could be read. ${toBooError(error).message}`);
-      },
-    );
+    let tries = 0;
+    const look = (): void => {
+      describeAttempt(api, chat).then(
+        (attempt) => {
+          if (isOld) return;
+          setTold(attempt);
+          // A busy server may not have been able to tell in time.
+          const isUnread = attempt.changes === null && path !== undefined;
+          tries += 1;
+          setProblem(isUnread && tries > maxTries ? 'The changes could not be read.' : undefined);
+          if (isUnread && tries <= maxTries) timer = setTimeout(look, againAfterMs);
+        },
+        (error: unknown) => {
+          if (isOld) return;
+          setTold(bareAttempt(chat));
+          setProblem(`Not all could be read. ${toBooError(error).message}`);
+        },
+      );
+    };
+    look();
     return () => {
       isOld = true;
       clearTimeout(timer);
     };
     // Only what is read anew belongs here.
-  }, [api, chat.id, isAtWork, path, tries]);
+  }, [api, chat.id, isAtWork, path, asked]);
 
   const title = readableLine(chat.title, 100);
   const changes = path === undefined ? undefined : told?.changes;
-  const unknown = path === undefined ? '–' : told ? '?' : '…';
+  const unknown = path === undefined ? '–' : problem === undefined ? '…' : '?';
   const ended = !isAtWork && told ? (endWords[told.outcome ?? ''] ?? words) : words;
   const end = chat.archived ? `${ended}, archived` : ended;
   return (
@@ -119,7 +126,7 @@ function AttemptCard({ chat, onKeep }: { chat: Chat; onKeep: () => void }) {
         <a href={chatHref(chat.id)}>{title}</a>
       </h2>
       <dl>
-        <Fact name="End" value={end} />
+        <Fact name="State" value={end} />
         <Fact name="Files" value={changes ? String(changes.files) : unknown} />
         <Fact
           name="Lines"
@@ -138,7 +145,14 @@ function AttemptCard({ chat, onKeep }: { chat: Chat; onKeep: () => void }) {
         />
         <Fact name="Branch" value={readableLine(chat.worktree?.branch ?? 'none any more', 100)} />
       </dl>
-      <Problem text={problem} />
+      {problem !== undefined && (
+        <div>
+          <Problem text={problem} />
+          <button aria-label={`Try again: ${title}`} onClick={() => setAsked(asked + 1)}>
+            Try again
+          </button>
+        </div>
+      )}
       <div className="actions">
         <a href={`${chatHref(chat.id)}/changes`} aria-label={`Changes of ${title}`}>
           Changes

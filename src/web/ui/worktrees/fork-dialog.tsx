@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { toBooError } from '../../../protocol/error.ts';
 import { Dialog } from '../parts/dialog.tsx';
@@ -6,6 +6,7 @@ import { Problem } from '../parts/problem.tsx';
 import { chatHref } from '../parts/route.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useAttempt } from '../parts/use-attempt.ts';
+import { useIsShown } from '../parts/use-is-shown.ts';
 import { refusedField } from './isolation.ts';
 import { Making } from './making.tsx';
 import { NameField } from './name-field.tsx';
@@ -34,11 +35,7 @@ export default function ForkDialog({ chat, at, onClose }: ForkDialogProps) {
     );
   }, [session, chat.cwd, chat.worktree]);
   // A setup command may take minutes, and nobody has to watch.
-  const isShown = useRef(true);
-  useEffect(() => {
-    isShown.current = true;
-    return () => void (isShown.current = false);
-  }, []);
+  const isShown = useIsShown();
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();

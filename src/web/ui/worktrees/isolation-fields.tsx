@@ -117,6 +117,8 @@ export default function IsolationFields(props: IsolationFieldsProps) {
         <label>
           Prompt of all of them
           <textarea
+            // The browser does not send the form then, which would make worktrees for nothing.
+            ref={(area) => area?.setCustomValidity(value.prompt.trim() === '' ? 'Write a prompt.' : '')}
             required
             rows={4}
             value={value.prompt}

@@ -1,12 +1,14 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { mergeOnce, otherAttempts } from '../../../client/attempts.ts';
 import type { Chat } from '../../../protocol/chat.ts';
+import { toBooError } from '../../../protocol/error.ts';
 import type { Session } from '../../state/session.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Losses } from '../chats/worktree-words.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { useAttempt } from '../parts/use-attempt.ts';
+import { useIsShown } from '../parts/use-is-shown.ts';
 import { OtherAttempts } from './other-attempts.tsx';
 
 interface KeepDialogProps {
@@ -29,12 +31,21 @@ export function KeepDialog({ chat, chats, onClose }: KeepDialogProps) {
       {kept === undefined ? (
         <Keep chat={chat} onKept={setKept} onClose={onClose} />
       ) : (
-        <>
-          <p role="status">{kept}</p>
-          <OtherAttempts others={others} onClose={onClose} />
-        </>
+        <Others kept={kept} others={others} onClose={onClose} />
       )}
     </Dialog>
+  );
+}
+
+function Others({ kept, others, onClose }: { kept: string; others: readonly Chat[]; onClose: () => void }) {
+  const step = useRef<HTMLDivElement>(null);
+  // What had it is gone with the step before.
+  useEffect(() => step.current?.focus(), []);
+  return (
+    <div ref={step} className="keep-step" tabIndex={-1}>
+      <p role="status">{kept}</p>
+      <OtherAttempts others={others} onClose={onClose} />
+    </div>
   );
 }
 
@@ -43,6 +54,7 @@ type Way = 'merge' | 'branch' | 'leave';
 function Keep({ chat, onKept, onClose }: { chat: Chat; onKept: (words: string) => void; onClose: () => void }) {
   const session = useSession();
   const { isBusy, problem, details, attempt } = useAttempt();
+  const isShown = useIsShown();
   const { worktree } = chat;
   const base = worktree?.base ?? null;
   const [way, setWay] = useState<Way>(base === null ? 'branch' : 'merge');
@@ -55,8 +67,15 @@ function Keep({ chat, onKept, onClose }: { chat: Chat; onKept: (words: string) =
   ];
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
-    const words = await attempt(() => keep(session, chat, way, message.trim()));
-    if (words !== undefined) onKept(words);
+    const words = await attempt(() =>
+      keep(session, chat, way, message.trim()).catch((error: unknown) => {
+        if (!isShown.current) session.showToast(`${branch}: ${toBooError(error).message}`, { level: 'error' });
+        throw error;
+      }),
+    );
+    if (words === undefined) return;
+    if (isShown.current) onKept(words);
+    else session.showToast(words);
   };
   return (
     <form onSubmit={(event) => void submit(event)}>
@@ -77,9 +96,12 @@ function Keep({ chat, onKept, onClose }: { chat: Chat; onKept: (words: string) =
       )}
       <p className="quiet">The other attempts stay until you remove them, which is the next step.</p>
       <Losses problem={problem} losses={details?.['losses']} />
+      {way === 'merge' && details?.['reason'] === 'uncommitted' && message.trim() === '' && (
+        <p className="quiet">To commit them first, write a message above.</p>
+      )}
       <div className="actions">
         <button type="button" onClick={onClose}>
-          Cancel
+          {isBusy ? 'Close' : 'Cancel'}
         </button>
         <button className="primary" disabled={isBusy}>
           {isBusy ? 'Working …' : 'Keep it'}

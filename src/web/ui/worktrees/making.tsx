@@ -14,10 +14,12 @@ export function Making({ repository }: { repository: string | undefined }) {
     let isOver = false;
     let timer: ReturnType<typeof setTimeout>;
     const look = async (): Promise<void> => {
-      // That it cannot be told ends nothing.
-      const found = await api.listWorktrees({ making: true }).catch(() => []);
-      if (isOver) return;
-      setItems(found);
+      if (document.visibilityState === 'visible') {
+        // That it cannot be told ends nothing.
+        const found = await api.listWorktrees({ making: true }).catch(() => []);
+        if (isOver) return;
+        setItems(found);
+      }
       timer = setTimeout(() => void look(), lookEveryMs);
     };
     void look();
@@ -28,8 +30,9 @@ export function Making({ repository }: { repository: string | undefined }) {
   }, [api]);
   const own = items.filter(({ worktree }) => repository === undefined || worktree.repository === repository);
   return (
-    <div role="status" className="making">
-      <p>Making the branch and its working tree …</p>
+    <div className="making">
+      {/* Not what follows: it changes all the time, and would be read aloud each time. */}
+      <p role="status">Making the branch and its working tree …</p>
       {own.map(({ chatId, worktree, progress }) => (
         <p key={chatId} className="quiet">
           <bdi>{readableLine(worktree.branch, 100)}</bdi>

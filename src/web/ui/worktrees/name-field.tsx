@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 import { branchPrefix, worktreeNameProblem } from '../../../protocol/worktree-name.ts';
 import { readable } from '../../text/readable.ts';
 import { Problem } from '../parts/problem.tsx';
@@ -8,7 +8,7 @@ interface NameFieldProps {
   onChange: (name: string) => void;
   /** More than one: they are numbered. */
   count?: number;
-  /** Why the server refused it. */
+  /** Why the server refused it. Shown until another one is typed. */
   refusal: string | undefined;
 }
 
@@ -17,6 +17,9 @@ export function NameField({ value, onChange, count = 1, refusal }: NameFieldProp
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const name = value.trim();
+  const [refused, setRefused] = useState({ refusal, name });
+  if (refused.refusal !== refusal) setRefused({ refusal, name });
+  const why = refused.name === name ? refusal : undefined;
   const invalid = name === '' ? undefined : worktreeNameProblem(name);
   // The browser does not send the form then.
   useEffect(() => input.current?.setCustomValidity(invalid ?? ''), [invalid]);
@@ -38,13 +41,13 @@ export function NameField({ value, onChange, count = 1, refusal }: NameFieldProp
         autoCapitalize="none"
         spellCheck={false}
         placeholder="login"
-        aria-invalid={invalid !== undefined || refusal !== undefined}
+        aria-invalid={invalid !== undefined || why !== undefined}
         aria-describedby={`${id}-hint`}
         onChange={(event) => onChange(event.target.value)}
       />
       <div id={`${id}-hint`}>
         {invalid === undefined ? <p className="quiet">{readable(hint)}</p> : <Problem text={invalid} />}
-        <Problem text={refusal} />
+        <Problem text={why} />
       </div>
     </div>
   );

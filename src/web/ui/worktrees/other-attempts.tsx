@@ -1,11 +1,13 @@
 import { useCallback, useEffect, useState } from 'react';
 import { removeAsShown, type ShownLosses } from '../../../client/attempts.ts';
 import type { Chat } from '../../../protocol/chat.ts';
+import { countOf } from '../../../protocol/count-text.ts';
 import { toBooError } from '../../../protocol/error.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Problem } from '../parts/problem.tsx';
 import { useSession } from '../parts/session-context.ts';
-import { LossList } from './loss-list.tsx';
+import { useIsShown } from '../parts/use-is-shown.ts';
+import { LossList, OnlyByCommand } from './loss-list.tsx';
 
 /** What would be lost with the other attempts, and their removal once that was confirmed. */
 export function OtherAttempts({ others, onClose }: { others: readonly Chat[]; onClose: () => void }) {
@@ -15,6 +17,7 @@ export function OtherAttempts({ others, onClose }: { others: readonly Chat[]; on
   const [problems, setProblems] = useState<ReadonlyMap<string, string>>(new Map());
   const [problem, setProblem] = useState<string>();
   const [isBusy, setBusy] = useState(false);
+  const isShown = useIsShown();
   const look = useCallback((): void => {
     setProblem(undefined);
     api.listWorktrees().then(
@@ -48,7 +51,7 @@ export function OtherAttempts({ others, onClose }: { others: readonly Chat[]; on
       </>
     );
   }
-  const isDiscarding = others.some(({ id }) => (shown.get(id)?.losses?.length ?? 0) > 0);
+  const isDiscarding = others.some(({ id }) => typeof shown.get(id)?.shown === 'string');
 
   const removeOne = async ({ id, worktree }: Chat): Promise<void> => {
     if (worktree) {
@@ -69,9 +72,14 @@ export function OtherAttempts({ others, onClose }: { others: readonly Chat[]; on
     }
     setProblems(failed);
     setBusy(false);
-    if (failed.size > 0) return;
+    if (failed.size > 0) {
+      const [why] = failed.values();
+      if (!isShown.current)
+        session.showToast(`${countOf(failed.size, 'attempt')} could not be removed. ${why}`, { level: 'error' });
+      return;
+    }
     session.showToast('The other attempts were removed, and their chats are archived.');
-    onClose();
+    if (isShown.current) onClose();
   };
 
   return (
@@ -82,7 +90,10 @@ export function OtherAttempts({ others, onClose }: { others: readonly Chat[]; on
           <li key={id}>
             <h3 dir="auto">{readableLine(title, 100)}</h3>
             {worktree ? (
-              <LossList losses={shown.get(id)?.losses ?? null} />
+              <>
+                <LossList losses={shown.get(id)?.losses ?? null} />
+                <OnlyByCommand chatId={id} known={shown.get(id)} />
+              </>
             ) : (
               <p className="quiet">Its worktree is gone already.</p>
             )}
@@ -91,8 +102,8 @@ export function OtherAttempts({ others, onClose }: { others: readonly Chat[]; on
         ))}
       </ul>
       <div className="actions">
-        <button type="button" disabled={isBusy} onClick={onClose}>
-          Leave them
+        <button type="button" onClick={onClose}>
+          {isBusy ? 'Close' : 'Leave them'}
         </button>
         <button type="button" className="danger-fill" disabled={isBusy} onClick={() => void removeAll()}>
           {isBusy ? 'Removing …' : isDiscarding ? 'Discard all that and remove them' : 'Remove them'}

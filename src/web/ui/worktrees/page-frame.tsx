@@ -1,8 +1,12 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useCallback, useRef } from 'react';
 import { Icon } from '../parts/icon.tsx';
+import { useKeptFocus } from '../parts/use-kept-focus.ts';
 
 /** A page beside the list of chats, which replaces it on a narrow screen. */
 export function PageFrame({ title, children }: { title: string; children: ReactNode }) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const rest = useCallback(() => scroller.current, []);
+  useKeptFocus(scroller, rest);
   return (
     <section className="inbox" aria-label={title}>
       <header className="page-head">
@@ -11,7 +15,7 @@ export function PageFrame({ title, children }: { title: string; children: ReactN
         </a>
         <h1>{title}</h1>
       </header>
-      <div className="inbox-scroll worktrees-scroll" tabIndex={-1}>
+      <div className="inbox-scroll worktrees-scroll" ref={scroller} tabIndex={-1}>
         {children}
       </div>
     </section>

@@ -6,22 +6,26 @@ import { removalText } from '../chats/worktree-words.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { useSession } from '../parts/session-context.ts';
-import { LossList } from './loss-list.tsx';
+import { useIsShown } from '../parts/use-is-shown.ts';
+import { LossList, OnlyByCommand } from './loss-list.tsx';
 
 interface RemoveDialogProps {
   item: ListedWorktree;
   onClose: () => void;
+  /** It may have been closed before. */
   onRemoved: () => void;
+  /** It was gone already. */
+  onGone: () => void;
 }
 
 /** Shows everything that would be lost, and removes the worktree with exactly that. */
-export function RemoveDialog({ item, onClose, onRemoved }: RemoveDialogProps) {
+export function RemoveDialog({ item, onClose, onRemoved, onGone }: RemoveDialogProps) {
   const session = useSession();
   const { chatId, chat, worktree } = item;
   const [known, setKnown] = useState<ShownLosses>({ losses: item.wouldLose, shown: item.shown });
   const [problem, setProblem] = useState<string>();
   const [isBusy, setBusy] = useState(false);
-  const isDiscarding = (known.losses?.length ?? 0) > 0;
+  const isShown = useIsShown();
 
   const remove = async (): Promise<void> => {
     setBusy(true);
@@ -39,6 +43,12 @@ export function RemoveDialog({ item, onClose, onRemoved }: RemoveDialogProps) {
       return onRemoved();
     }
     if (result.problem.code === 'unauthorized') return session.refuse();
+    if (result.problem.code === 'not_found' || result.problem.details['reason'] === 'no_worktree') onGone();
+    if (!isShown.current) {
+      const branch = readableLine(worktree.branch, 100);
+      session.showToast(`${branch} was not removed. ${result.problem.message}`, { level: 'error' });
+      return;
+    }
     if (!result.losses) return setProblem(result.problem.message);
     setKnown(result);
     setProblem('Nothing was removed: this is what would be lost now.');
@@ -52,13 +62,14 @@ export function RemoveDialog({ item, onClose, onRemoved }: RemoveDialogProps) {
         {chat !== 'deleted' && ' The chat goes on in the repository.'}
       </p>
       <LossList losses={known.losses} />
+      <OnlyByCommand chatId={chatId} known={known} />
       <Problem text={problem} />
       <div className="actions">
-        <button type="button" disabled={isBusy} onClick={onClose}>
-          Cancel
+        <button type="button" onClick={onClose}>
+          {isBusy ? 'Close' : 'Cancel'}
         </button>
         <button type="button" className="danger-fill" disabled={isBusy} onClick={() => void remove()}>
-          {isBusy ? 'Removing …' : isDiscarding ? 'Discard it and remove' : 'Remove'}
+          {isBusy ? 'Removing …' : known.shown !== null ? 'Discard it and remove' : 'Remove'}
         </button>
       </div>
     </Dialog>

@@ -37,37 +37,41 @@ export default function WorktreesPage() {
   useEffect(read, [read]);
 
   return (
-    <PageFrame title="Worktrees">
-      <div className="worktrees-intro">
-        <p className="quiet">
-          The branches that chats have to themselves, and the directories in which they are checked out. Nothing here is
-          ever removed by itself as long as it holds work.
-        </p>
-        <button disabled={isReading} onClick={read}>
-          {isReading ? 'Reading …' : 'Read again'}
-        </button>
-      </div>
-      <Problem text={problem} />
-      {!items && problem === undefined && <p role="status">Looking at all worktrees …</p>}
-      {items?.length === 0 && <p className="quiet">No chat has a worktree.</p>}
-      {items && items.length > 0 && (
-        <ul className="worktrees">
-          {items.map((item) => (
-            <Entry key={item.chatId} item={item} onRemove={() => setRemoving(item)} />
-          ))}
-        </ul>
-      )}
+    <>
+      <PageFrame title="Worktrees">
+        <div className="worktrees-intro">
+          <p className="quiet">
+            The branches that chats have to themselves, and the directories in which they are checked out. Nothing here
+            is ever removed by itself as long as it holds work.
+          </p>
+          <button disabled={isReading} onClick={read}>
+            {isReading ? 'Reading …' : 'Read again'}
+          </button>
+        </div>
+        <Problem text={problem} />
+        {!items && problem === undefined && <p role="status">Looking at all worktrees …</p>}
+        {items?.length === 0 && <p className="quiet">No chat has a worktree.</p>}
+        {items && items.length > 0 && (
+          <ul className="worktrees">
+            {items.map((item) => (
+              <Entry key={item.chatId} item={item} onRemove={() => setRemoving(item)} />
+            ))}
+          </ul>
+        )}
+      </PageFrame>
       {removing && (
         <RemoveDialog
           item={removing}
           onClose={() => setRemoving(undefined)}
+          onGone={read}
           onRemoved={() => {
             setItems((before) => before?.filter(({ chatId }) => chatId !== removing.chatId));
-            setRemoving(undefined);
+            // Another one may be asked about by now.
+            setRemoving((now) => (now === removing ? undefined : now));
           }}
         />
       )}
-    </PageFrame>
+    </>
   );
 }
 
