@@ -44,6 +44,7 @@ export async function compareTrees(git: PrivateGit, from: string, to: string): P
     const files = entries.slice(0, maxFiles).map((entry) => fileOf(entry, null));
     return { files, count: entries.length, isTruncated };
   }
+  if (entries.length === 0) return { files: [], count: 0, isTruncated };
   const counted = await git.run(['diff-tree', '-r', '-z', '--numstat', ...withRenames, ...harmless, from, to]);
   const counts = readCounts(splitPaths(counted.stdout));
   return {
@@ -77,9 +78,12 @@ export async function diffOfAll(git: PrivateGit, from: string, to: string) {
   return { file: null, ...textOf(diff.stdout, diff.isCut) };
 }
 
+/** Git reads an index even to compare two trees, which takes long for a large one. Only attributes are looked up there. */
+const withoutIndex = (git: PrivateGit) => ({ index: join(git.folder, 'no-index') });
+
 /** All that differs, without renames. */
 export async function differences(git: PrivateGit, from: string, to: string): Promise<Entry[]> {
-  const raw = await git.run([...plain, from, to]);
+  const raw = await git.run([...plain, from, to], withoutIndex(git));
   if (raw.isCut) throw new Error('Too many files have changed');
   return readEntries(splitPaths(raw.stdout));
 }
@@ -89,11 +93,14 @@ export async function entriesOf(
   from: string,
   to: string,
 ): Promise<{ entries: Entry[]; isTruncated: boolean }> {
-  const all = readEntries(splitPaths((await git.run([...plain, from, to])).stdout));
+  const all = readEntries(splitPaths((await git.run([...plain, from, to], withoutIndex(git))).stdout));
   if (all.length > maxFiles) return { entries: all, isTruncated: true };
   const isOneSided = all.some(({ letter }) => letter === 'A') && all.some(({ letter }) => letter === 'D');
   if (!isOneSided) return { entries: all, isTruncated: false };
-  const found = await git.run(['diff-tree', '-r', '-z', '--raw', '--no-abbrev', ...withRenames, from, to]);
+  const found = await git.run(
+    ['diff-tree', '-r', '-z', '--raw', '--no-abbrev', ...withRenames, from, to],
+    withoutIndex(git),
+  );
   return { entries: readEntries(splitPaths(found.stdout)), isTruncated: false };
 }
 

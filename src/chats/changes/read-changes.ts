@@ -10,7 +10,7 @@ import { bytesOfShown } from './paths.ts';
 import type { PrivateGit } from './private-git.ts';
 import { emptyTrees, stamp } from './repository.ts';
 import { findSnapshot, readHead, readMoments, readSnapshot, startName } from './snapshot-refs.ts';
-import { readStaged } from './staging.ts';
+import { indexReader, readStaged } from './staging.ts';
 import { unavailable } from './unavailable.ts';
 import type { Glance } from './watches.ts';
 import { type Timeline, whoChanged } from './who-changed.ts';
@@ -39,7 +39,9 @@ export async function listChanges(
   { who, ignoredBeside }: { who?: Pick<Timeline, 'isRunning'> | undefined; ignoredBeside?: string | undefined } = {},
 ): Promise<ChangeList> {
   const { base, from, leftOut, at } = await baseOf(view, chatId, since);
-  const now = await view.now();
+  const readIndex = indexReader(view.git.repository.top, { env: view.env, objects: view.git.objects });
+  // Beside the working tree, because it takes long in a large one.
+  const [now, inIndex] = await Promise.all([view.now(), since === 'head' ? readIndex(from) : null]);
   const compared = await compareTrees(view.git, from, now.tree);
   const all = [...now.leftOut, ...leftOut];
   const { repository } = view.git;
@@ -52,16 +54,7 @@ export async function listChanges(
       now: now.tree,
       missedAt: Object.values(await view.missed()).flatMap((missed) => missed.at ?? []),
     }));
-  const staged =
-    since === 'head'
-      ? await readStaged(repository, {
-          env: view.env,
-          head: base.commit,
-          tree: now.tree,
-          objects: view.git.objects,
-          files: compared.files,
-        })
-      : null;
+  const staged = inIndex && (await readStaged(readIndex, { inIndex, tree: now.tree, files: compared.files }));
   return {
     chatId,
     since,

@@ -5,7 +5,7 @@ import { type Entry, noMode, readEntries } from './compare-trees.ts';
 import type { Hand } from './hand.ts';
 import { joined, keyOf } from './named-files.ts';
 import { bytesOfShown, shownPath, splitPaths } from './paths.ts';
-import { emptyTrees, type Repository } from './repository.ts';
+import { emptyTrees } from './repository.ts';
 
 /** The differences of the index from a commit or a tree. No file is looked at, so none is filtered. */
 export const staged = (base: string): string[] => [
@@ -28,25 +28,13 @@ export interface Staged {
 
 const maxShown = 3_000;
 
-export async function readStaged(
-  { top, objectFormat }: Repository,
-  {
-    env,
-    head,
-    tree,
-    objects,
-    files,
-  }: {
-    env: GitEnvironment;
-    head: string | null;
-    /** The working tree, and where its objects are. */
-    tree: string;
-    objects: string;
-    files: readonly ChangedFile[];
-  },
-): Promise<Staged> {
+/** The paths in which the index differs from a commit or a tree. */
+export type IndexReader = (base: string) => Promise<Set<string>>;
+
+/** `objects` is where those of the working tree are. */
+export function indexReader(top: string, { env, objects }: { env: GitEnvironment; objects: string }): IndexReader {
   const quoted = `"${objects.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
-  const read = async (base: string): Promise<Set<string>> => {
+  return async (base) => {
     const result = await gitBytes(staged(base), {
       cwd: top,
       env: { ...env, GIT_ALTERNATE_OBJECT_DIRECTORIES: quoted },
@@ -56,7 +44,12 @@ export async function readStaged(
     if (result.code !== 0) throw new Error(`the index cannot be read: ${result.stderr.slice(0, 300)}`);
     return new Set(readEntries(splitPaths(result.stdout)).map(({ path }) => keyOf(path)));
   };
-  const inIndex = await read(head ?? emptyTrees[objectFormat]);
+}
+
+export async function readStaged(
+  read: IndexReader,
+  { inIndex, tree, files }: { inIndex: Set<string>; tree: string; files: readonly ChangedFile[] },
+): Promise<Staged> {
   const notYet = inIndex.size === 0 ? new Set<string>() : await read(tree);
   const pathsOf = (file: ChangedFile): string[] =>
     [

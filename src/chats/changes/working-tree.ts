@@ -41,8 +41,23 @@ export async function readWorkingTree(git: PrivateGit, options: WorkingTreeOptio
   // Once more if a file went away meanwhile.
   const leftOut = await update(git, options).catch(() => update(git, options));
   options.onRead?.();
-  const written = await git.run(['write-tree', '--missing-ok']);
-  return { tree: written.stdout.toString('utf8').trim(), leftOut };
+  return { tree: await writeTree(git), leftOut };
+}
+
+/** Writing the tree of a large index takes long, also if it was written before. */
+async function writeTree(git: PrivateGit): Promise<string> {
+  const notePath = `${git.index}.tree`;
+  const mark = async (): Promise<string> => stamp(await stat(git.index, { bigint: true }));
+  const [known, tree = ''] = (await readFile(notePath, 'utf8').catch(() => '')).split('\n');
+  // Its objects may have been removed since.
+  if (known === (await mark()) && (await isThere(git, tree))) return tree;
+  const written = (await git.run(['write-tree', '--missing-ok'])).stdout.toString('utf8').trim();
+  await writeFile(notePath, `${await mark()}\n${written}`);
+  return written;
+}
+
+async function isThere(git: PrivateGit, tree: string): Promise<boolean> {
+  return (await git.run(['cat-file', '-e', tree], { mayEndWith: [0, 1, 128] })).code === 0;
 }
 
 /** Makes the index, if there is none that can be used. */
