@@ -101,7 +101,7 @@ export default function RewindDialog({ chatId, to, isBusy, onClose }: RewindDial
     <Dialog title={isUndo ? 'Undo the rewind of files' : 'Rewind to before this prompt'} onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
         {!isUndo && (
-          <fieldset disabled={isSending}>
+          <fieldset className="rewind-parts" disabled={isSending}>
             <legend>Go back with</legend>
             {label('both', 'Conversation and files', null)}
             {label('conversation', 'Conversation', forgets > 0 && `the agent forgets ${countOf(forgets, 'prompt')}`)}
