@@ -25,7 +25,10 @@ it('WEB-101: the agent is asked about the changes that are committed, as far as 
 });
 
 it('WEB-101: what the diff shows too much or too little of is said', () => {
-  const files = [{ ...file('a.txt'), staged: 'part' as const }, { ...file('b.txt'), staged: 'all' as const }];
+  const files = [
+    { ...file('a.txt'), staged: 'part' as const },
+    { ...file('b.txt'), staged: 'all' as const },
+  ];
   const onlyStaged = [{ path: 'c.txt' }];
   const question = commitQuestion({ files, onlyStaged, isStaged: true, diff: '-a\n+b\n', isCut: true });
   expect(question).toContain(
