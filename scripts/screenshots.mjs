@@ -1,6 +1,7 @@
 // Takes the screenshots in docs/screenshots: the built program, the demo model, and a Chromium. Run `npm run build`
 // first.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
@@ -43,6 +44,14 @@ function makeProject() {
     join(garden, 'src', 'water.js'),
     'export function isDry(bed) {\n  return bed.moisture < 0.2;\n}\n\nexport function water(bed) {\n  if (isDry(bed)) bed.valve.open();\n}\n',
   );
+  for (const args of [
+    ['init', '-q', '-b', 'main'],
+    ['add', '-A'],
+    ['commit', '-q', '-m', 'Water the plants'],
+  ]) {
+    const person = ['-c', 'user.name=Gardener', '-c', 'user.email=gardener@example.org'];
+    execFileSync('git', [...person, ...args], { cwd: garden });
+  }
   return { garden, kitchen: join(place, 'kitchen'), remove: () => rmSync(place, { recursive: true, force: true }) };
 }
 
@@ -165,6 +174,10 @@ async function takeAll(page) {
   await page.emulateMedia({ colorScheme: 'light' });
   await picture(page, 'chat-phone-light');
 
+  await takeChanges(page);
+  await takeRewind(page);
+  await takeAttempts(page);
+
   await page.setViewportSize({ width: 1500, height: 800 });
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.reload();
@@ -181,6 +194,74 @@ async function takeAll(page) {
   await page.getByLabel('Directory on the server').fill('/tmp/projects/');
   await page.getByRole('option', { name: 'kitchen' }).waitFor();
   await picture(page, 'new-chat-wide-light', { keepsFocus: true });
+}
+
+/** The changes of the open chat, in light. */
+async function takeChanges(page) {
+  await page.setViewportSize({ width: 1500, height: 860 });
+  await have(page, 'edit src/water.js: bed.valve.open() => bed.valve.open(bed.minutes)');
+  await have(page, 'write src/beds.js: export const beds = [{ name: "roses", threshold: 0.3, minutes: 5 }];');
+  await page.getByRole('button', { name: 'Open the changes' }).click();
+  const file = page.getByRole('treeitem', { name: 'water.js' });
+  await file.click();
+  const diff = page.getByRole('region', { name: 'Changes of src/water.js' });
+  await diff.locator('.diff-added .hljs-keyword').first().waitFor();
+  await diff.locator('[data-side=after][data-number="2"]').click();
+  await page.keyboard.type('What if a bed has no threshold?');
+  await page.getByRole('button', { name: 'Add to the prompt' }).click();
+  await picture(page, 'changes-wide-light');
+  await page.setViewportSize(phone);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await picture(page, 'changes-phone-dark');
+  await page.getByRole('button', { name: 'Remove the comment on src/water.js, line 2' }).click();
+  await page.getByRole('button', { name: 'Close the changes' }).click();
+  await prompt(page).waitFor();
+}
+
+/** Before the chat's second prompt, in light. */
+async function takeRewind(page) {
+  await page.setViewportSize(wide);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.getByRole('button', { name: 'Rewind to before this' }).last().click();
+  const dialog = page.getByRole('dialog', { name: 'Rewind to before this prompt' });
+  await dialog.getByRole('list', { name: 'Files that would change' }).waitFor();
+  await picture(page, 'rewind-wide-light');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+}
+
+/** Three attempts at one prompt, and all worktrees. */
+async function takeAttempts(page) {
+  const group = randomUUID();
+  const asked = 'Show when a bed was watered last';
+  const edits = [
+    'edit src/water.js: bed.valve.open(); => { bed.valve.open(); bed.wateredAt = Date.now(); }',
+    'write src/log.js: export const waterings = [];',
+    'edit README.md: when it is dry => when it is dry, and remembers when',
+  ];
+  for (const [at, edit] of edits.entries()) {
+    const own = {
+      group,
+      isolation: 'worktree',
+      worktree: { name: `watered-${at + 1}` },
+      permissionMode: 'acceptEdits',
+    };
+    await beginChat(page, project.garden, `${asked} (${at + 1}/${edits.length})`, own);
+    await have(page, edit);
+  }
+  await page.evaluate((id) => (location.hash = `#/attempts/${id}`), group);
+  await page
+    .getByRole('listitem')
+    .getByText(/^\+\d+ −\d+$/)
+    .nth(edits.length - 1)
+    .waitFor();
+  await picture(page, 'attempts-wide-light');
+  await page.setViewportSize(phone);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await picture(page, 'attempts-phone-dark');
+  await page.setViewportSize(wide);
+  await page.evaluate(() => (location.hash = '#/worktrees'));
+  await page.getByRole('listitem', { name: `${asked} (1/${edits.length})` }).waitFor();
+  await picture(page, 'worktrees-wide-dark');
 }
 
 mkdirSync(out, { recursive: true });

@@ -28,6 +28,7 @@ import { Peers } from './peers/peers.ts';
 import { leaveNote } from './server-note.ts';
 import { settingsInForce } from './settings-in-force.ts';
 import { startLimitsOf } from './start-limits.ts';
+import { chatsMissing } from './store/chats.ts';
 import { stopHost } from './store/hosts.ts';
 import { inTime } from './store/in-time.ts';
 import { openToken } from './token-file.ts';
@@ -170,6 +171,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
       startedAt,
     }),
   });
+  closers.push(() => chats.worktrees.settled());
   const searchIndexer = new SearchIndexer({ slow, clock: systemClock, logger });
   searchIndexer.start();
   closers.push(() => searchIndexer.stop());
@@ -202,6 +204,12 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   door.open(app);
   logger.info({ url: server.url, hostId }, 'BooCode is ready.');
   setImmediate(() => agents.prepare());
+  chats.worktrees
+    .sweep()
+    .catch((err: unknown) => logger.warn({ err }, 'Worktrees that were being made were not looked for.'));
+  workspaces.changes
+    .sweep((chatIds) => chatsMissing(sql, chatIds))
+    .catch((err: unknown) => logger.warn({ err }, 'What is left of deleted chats was not looked for.'));
   if (address !== null) void checkAddress({ sql: leaseSql, peers, hostId, address, logger });
   else if (peers.hasOthers) {
     logger.info({}, 'Other hosts share this database, and cannot reach this one: see --advertise-url.');

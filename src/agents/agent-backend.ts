@@ -16,32 +16,10 @@ import type { SideFileStore } from '../protocol/side-files.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { AgentBody, AgentDirectory, DeltaBody, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
-
-/** Tokens and cost of one model, as a delta of one turn. */
-export type ModelCost = Usage & { costUsd: number };
-
-/** What was spent since the last report, in total and by model. */
-export interface SessionCost {
-  costUsd: number;
-  models: Record<string, ModelCost>;
-}
-
-/** Ids of requests to the model. */
-export type CountedRequests = ReadonlySet<string> | 'all';
-
-/** Collects what a transcript's stored entries show of a turn whose end was never recorded. */
-export interface TurnTraces {
-  /** One entry as JSON text. */
-  add(json: string): void;
-  /** Tokens used by its requests to the model. Their cost in dollars is unknown. */
-  readonly seen: Record<string, Usage>;
-  /** The same, without the requests that were counted elsewhere. */
-  readonly spent: Record<string, Usage>;
-  /** Ids of the tool calls that have a result. */
-  readonly finishedCalls: ReadonlySet<string>;
-}
+import type { CountedRequests, ModelCost, SessionCost } from './agent-usage.ts';
 
 export type { DecisionAnswer };
+export type { CountedRequests, ModelCost, SessionCost, TurnTraces } from './agent-usage.ts';
 
 export type AgentEvent =
   | AgentBody
@@ -205,6 +183,18 @@ export interface AgentSessionSpec {
   onLost(cause: BooError): void;
 }
 
+/** A question about a session, for a process of its own that has a copy of what is stored of it. */
+export interface AsideSpec extends Pick<
+  AgentSessionSpec,
+  'chatId' | 'sessionId' | 'cwd' | 'model' | 'effort' | 'sessionStore'
+> {
+  question: string;
+  /** Its process has started. */
+  onRequest(): void;
+  /** Resolves once it is stored. */
+  onCost(cost: SessionCost): Promise<void>;
+}
+
 /** A file that an agent would load or run in a trusted directory. */
 export interface DirectoryFile {
   /** Relative to the directory. */
@@ -331,6 +321,12 @@ export interface AgentSession {
    */
   readonly wakesInMs?: number | null;
 
+  /**
+   * Answers a question from the session's context, without tools, also during a turn. Neither becomes part of the session;
+   * what it costs is part of the session's totals. Throws `model_error`. Present if the backend says so.
+   */
+  askAside?(question: string, signal: AbortSignal): Promise<string>;
+
   /** Present if the backend has the capability. */
   readonly terminal?: AgentTerminal;
 
@@ -359,6 +355,15 @@ export interface AgentSession {
 export interface AgentBackend {
   readonly name: BackendName;
   readonly capabilities: BackendCapabilities;
+  /** Its sessions have `askAside`. */
+  readonly answersAsides?: boolean;
+
+  /**
+   * Answers a question from a copy of the session, without tools, whatever the session itself is doing; nothing of the copy
+   * is left. What a running turn has not stored yet is missing in it. Throws `model_error`, `agent_failed`, `cwd_invalid`, or
+   * the signal's reason.
+   */
+  answerAside?(spec: AsideSpec, signal: AbortSignal): Promise<string>;
 
   /**
    * Starts or resumes the agent's process, and resolves when it can take a prompt. The caller has at most one open

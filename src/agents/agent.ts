@@ -10,7 +10,7 @@ import type { AgentBody } from '../protocol/event.ts';
 import type { Finding } from '../protocol/finding.ts';
 import type { Info } from '../protocol/info.ts';
 import type { FoldSummary, SessionStore, SessionStoreEntry } from '../protocol/session-store.ts';
-import type { SideFileStore } from '../protocol/side-files.ts';
+import type { SideFileKey, SideFileStore } from '../protocol/side-files.ts';
 import type { Passthrough } from '../terminal/passable.ts';
 import type { AgentBackend, CountedRequests, DirectoryContent, SessionRewind, TurnTraces } from './agent-backend.ts';
 
@@ -38,6 +38,66 @@ export interface History {
   map(entries: readonly SessionStoreEntry[]): AgentBody[];
   /** The final events: calls that have no result will get none. */
   end(): AgentBody[];
+}
+
+/** A turn that a copy of its session is to end with. */
+export interface ForkedTurn {
+  turnId: string;
+  /** Of later turns, and of messages that began them, as far as they are known. */
+  laterIds: ReadonlySet<string>;
+  /** The last thing the agent said in it; null if it said nothing. */
+  answer: { messageId: string; text: string } | null;
+}
+
+/** When an entry was stored: before the turn, during it, after its end, or after the next one had begun. */
+export type EntryTime = 'before' | 'during' | 'between' | 'later';
+
+/** Of an entry: the copy has it, or does not; or the copy has neither it nor what follows. */
+export type EntryFate = 'copied' | 'left' | 'beyond';
+
+/** Reads a session's own transcript, entry by entry, up to the end of a turn. */
+export interface ForkReader {
+  /** The types of entries that it has to see if they were stored before the turn. It need not see others. */
+  readonly typesBefore: readonly string[];
+  take(entry: SessionStoreEntry, when: EntryTime): EntryFate;
+  /** Whether the turn was there, with its answer. */
+  readonly isWhole: boolean;
+  /** The worktree that the copy continues in, or null for none. */
+  readonly worktree: string | null;
+}
+
+/** An entry of one of a chat's sessions. */
+export interface SessionEntry {
+  sessionId: string;
+  entry: SessionStoreEntry;
+}
+
+/** A file that the agent has edited with its own tools. */
+export interface EditedFile {
+  /** Relative to the chat's directory, or absolute if it is not below it. */
+  path: string;
+  /** `unknown`: a backup of then is not kept any more. */
+  was: 'absent' | 'unknown' | SideFileKey;
+}
+
+export interface FilesBefore {
+  takenAt: Date;
+  files: EditedFile[];
+}
+
+/** What the agent itself keeps of files that it edits: as they were when a turn began, or else before their first edit. */
+export interface FileHistory {
+  /** The types of entries that tell it. */
+  readonly types: readonly string[];
+  /** Messages at which a state was recorded, and their sessions. */
+  messagesIn(entries: readonly SessionEntry[]): { sessionId: string; uuid: string }[];
+  /** What was edited since that message, and before it. `entries`: of all sessions of the chat, in order. */
+  filesBefore(entries: readonly SessionEntry[], message: { sessionId: string; uuid: string }): FilesBefore | null;
+  /** Null if it is neither here nor stored, or the two differ. The mode is null if it is not known. */
+  readBackup(
+    backup: SideFileKey,
+    stored: (key: SideFileKey) => Promise<Uint8Array | null>,
+  ): Promise<{ content: Buffer; mode: number | null } | null>;
 }
 
 /** A session that the agent has stored on this machine. */
@@ -90,6 +150,15 @@ export interface Agent {
    * session does not contain it; otherwise the worktree that the new session continues in, or null for none.
    */
   rewindSession?(rewind: SessionRewind): Promise<{ worktree: string | null } | null>;
+
+  /**
+   * For a copy of a session that ends with this turn. In the copy, the session's id is another one, in each entry's
+   * `sessionId` and in paths. Without this method chats cannot be forked.
+   */
+  createForkReader?(turn: ForkedTurn): ForkReader;
+
+  /** Absent if the agent keeps none. */
+  readonly fileHistory?: FileHistory;
 
   /** Removes the agent's own files of a closed session whose chat is being deleted. */
   removeSession?(session: NativeSession & { sideFiles: SideFileStore }): Promise<void>;

@@ -64,4 +64,49 @@ describe.each([
       await rm(elsewhere, { recursive: true, force: true });
     }
   }, 120_000);
+
+  test('BRANCH-15: what was said before, in and after a worktree is stored once and in order, sub-agents included, and all of it is erased', async () => {
+    const harness = await openHarness();
+    const { cwd } = harness;
+    initRepository(cwd);
+    const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
+    const key = { projectKey: 'chat', sessionId: spec.sessionId };
+    try {
+      const session = await openSession(harness, spec);
+      const say = (text: string) => runTurn(session, text, { answer: () => ({ outcome: 'allow' }) });
+      /** With all that the end of a sub-agent in the background begins. */
+      const useSubAgent = async (): Promise<void> => {
+        const turns = session.unprompted.length;
+        if (!textIn(await say('use a sub-agent: stream 3 tokens')).includes('in the background')) return;
+        const next = await until(() => session.unprompted[turns] ?? null, {
+          timeoutMs: 40_000,
+          what: 'the turn that the end of the sub-agent begins',
+        });
+        await readTurn(session, next);
+      };
+      await useSubAgent();
+      expect(textIn(await say('call EnterWorktree: {"name": "alpha"}'))).toContain('Created worktree');
+      await useSubAgent();
+      await say('call ExitWorktree: {"action": "keep"}');
+      await useSubAgent();
+      await say('say the end');
+      await session.handle.close();
+
+      expect(await spec.sessionStore.listSubkeys(key)).toHaveLength(3);
+      const entries = (await spec.sessionStore.load(key)) ?? [];
+      const uuids = entries.flatMap(({ uuid }) => (typeof uuid === 'string' ? [uuid] : []));
+      expect(new Set(uuids).size).toBe(uuids.length);
+      const text = JSON.stringify(entries);
+      const places = ['EnterWorktree', 'ExitWorktree', 'say the end'].map((word) => text.indexOf(word));
+      expect(places.every((place) => place >= 0)).toBe(true);
+      expect(places.toSorted((one, other) => one - other)).toEqual(places);
+      expect(text.split('use a sub-agent: stream 3 tokens').length).toBeGreaterThanOrEqual(4);
+
+      await removeTranscript({ configDir: harness.agent.configDir, sessionId: spec.sessionId, cwd });
+      const left = await readdir(join(harness.agent.configDir, 'projects'), { recursive: true });
+      expect(left.filter((name) => name.includes(spec.sessionId))).toEqual([]);
+    } finally {
+      await harness.close();
+    }
+  }, 240_000);
 });

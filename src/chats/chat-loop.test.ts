@@ -23,6 +23,7 @@ let closing: Promise<void>;
 /** Prompts that wait in the database. */
 let stored: string[];
 let hold: { isHeld: boolean };
+let asides: { isAnswering: boolean };
 /** Set when the host does not have the chat's directory. */
 let settings: { missing?: Error; row: { idleSeconds: number | null } };
 
@@ -39,6 +40,7 @@ beforeEach(() => {
   closing = Promise.resolve();
   const fail = (error: unknown): void => void seen.push(String(error));
   hold = { isHeld: false };
+  asides = { isAnswering: false };
   const parts = {
     session: {
       use: () => (isAhead = false),
@@ -54,6 +56,7 @@ beforeEach(() => {
       place: { leave() {}, stopWaiting() {} },
     },
     hold,
+    asides,
     decisions: { isWaiting: false },
     turns: {
       runPrompt: ({ id }: { id: string }) => Promise.resolve(void seen.push(id)),

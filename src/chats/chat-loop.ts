@@ -2,6 +2,7 @@
  * Does a chat's work, one item of its queue at a time, until the queue is empty. After the idle limit it closes
  * the session and releases the chat.
  */
+import type { Asides } from './aside.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 import { idleLimitMs, ownIdleLimitMs } from './idle-limit.ts';
@@ -15,6 +16,7 @@ export interface ChatLoopParts {
   hold: QueueHold;
   decisions: Pick<OpenDecisions, 'isWaiting'>;
   turns: Turns;
+  asides: Pick<Asides, 'isAnswering'>;
   /** The chat is cold and has nothing to do. */
   readonly onRest: () => void;
 }
@@ -124,7 +126,9 @@ export class ChatLoop {
   /** Its agent has work that would end with its process, or will soon be told what it has scheduled. */
   get #isNeeded(): boolean {
     const { isBusy = false, wakesInMs = null } = this.#context.state.handle ?? {};
-    return isBusy || (wakesInMs !== null && wakesInMs <= ownIdleLimitMs(this.#context));
+    return (
+      isBusy || this.#parts.asides.isAnswering || (wakesInMs !== null && wakesInMs <= ownIdleLimitMs(this.#context))
+    );
   }
 
   /** How long nothing has happened; null while something does, or while its agent is needed. */
@@ -167,7 +171,7 @@ export class ChatLoop {
     const { state, queue, log } = this.#context;
     // Without a session the chat is released at once, before anything else can happen.
     if (state.handle) await this.#parts.session.close();
-    if (this.#isWoken || queue.isClosed || log.isBusy) return;
+    if (this.#isWoken || queue.isClosed || log.isBusy || this.#parts.asides.isAnswering) return;
     if (state.session.is === 'cold') this.#parts.onRest();
   }
 }

@@ -8,6 +8,7 @@ import { chatSessionStore } from '../store/chat-session-store.ts';
 import { chatSideFiles } from '../store/chat-side-files.ts';
 import { FencedError } from '../store/storage-error.ts';
 import { StartPlace, type StartPurpose, WaitEnded } from './start-place.ts';
+import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
 import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
@@ -205,7 +206,7 @@ export class ChatSession {
   }
 
   async #open(signal: AbortSignal, begins?: SessionBegins): Promise<void> {
-    const { sql, log, logger, queue, settings, state, waits, agents } = this.#context;
+    const { sql, log, logger, queue, settings, state, waits, agents, workspaces } = this.#context;
     this.#isOutdated = false;
     const {
       id: chatId,
@@ -229,6 +230,7 @@ export class ChatSession {
     // The chat may have been released or dropped in the meantime.
     queue.assertOpen();
     this.#gitDirectory = await arrive(this.#context);
+    if (this.#gitDirectory !== undefined) void workspaces.changes.prepare(changingChat(settings.rowHere));
     queue.assertOpen();
     const directory = trusted ? await this.#look() : undefined;
     if (directory?.reason) await this.#report(directory.reason, directory.content?.digest ?? '');

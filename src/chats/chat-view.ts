@@ -3,6 +3,7 @@ import type { Chat, ChatState } from '../protocol/chat.ts';
 import type { AgentDirectory, Event, Usage } from '../protocol/event.ts';
 import { noUsage, tokensIn } from '../protocol/usage.ts';
 import type { Workspace } from '../protocol/workspace.ts';
+import type { Worktree } from '../protocol/worktree.ts';
 import type { ChatRow, StoredHold } from '../store/chats.ts';
 
 /** What only the host that holds the chat knows. */
@@ -27,12 +28,14 @@ export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
     hasAnswer: _hasAnswer,
     continuation: _continuation,
     workspace,
+    worktree,
     ...rest
   } = row;
   const { directory = row.cwd, ...state } = live;
   return {
     ...rest,
     workspace: workspace && pickShown(workspace),
+    worktree: worktree && shownWorktree(worktree),
     waiting: waitingPrompts,
     hold: hold && { ...hold, resumesAt: row.resumeAtReset ? hold.resetsAt : null },
     currentDirectory: currentDirectory(agentDirectory, live.state) ?? directory,
@@ -41,6 +44,10 @@ export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };
+}
+
+export function shownWorktree({ path, branch, base, baseCommit, repository }: Worktree): Worktree {
+  return { path, branch, base, baseCommit, repository };
 }
 
 function pickShown({ remote, branch, path }: Workspace): Workspace {

@@ -6,10 +6,11 @@ import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { Chat as ChatView, ChatState, PatchChat, WarmedChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
-import type { Event } from '../protocol/event.ts';
+import type { Event, EventBody } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
-import type { InterruptResult, RewindResult } from '../protocol/prompt.ts';
+import type { InterruptResult } from '../protocol/prompt.ts';
+import type { RewindResult } from '../protocol/rewind.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { OpenDecision } from '../store/decisions.ts';
 import type { Lease } from '../store/events.ts';
@@ -30,11 +31,12 @@ import { PromptCache } from './prompt-cache.ts';
 import { ContinuedCalls } from './continued-calls.ts';
 import { ContinuedTurn } from './continued-turn.ts';
 import { OpenDecisions } from './open-decisions.ts';
+import { Asides } from './aside.ts';
 import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { QueueHold } from './queue-hold.ts';
-import { rewindChat } from './rewind.ts';
+import { rewindChat, type RewindRequest } from './rewind-chat.ts';
 import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
 import { type WaitLimits, Waits } from './waits.ts';
@@ -66,6 +68,7 @@ export class Chat {
   readonly #decisions: OpenDecisions;
   readonly #hold: QueueHold;
   readonly #turns: Turns;
+  readonly #asides: Asides;
   readonly #loop: ChatLoop;
   readonly #onChanged: () => void;
 
@@ -101,7 +104,8 @@ export class Chat {
     const turns = (this.#turns = new Turns(context, { session, hold, decisions: ids }));
     const continued = new ContinuedCalls(context, { session, turns, ids });
     const decisions = (this.#decisions = new OpenDecisions(context, { session, continued, ids }));
-    this.#loop = new ChatLoop(context, { session, hold, turns, decisions, onRest });
+    const asides = (this.#asides = new Asides(context, { session, decisions }));
+    this.#loop = new ChatLoop(context, { session, hold, turns, decisions, asides, onRest });
     decisions.takeOver(parts.openDecisions);
     if (row.continuation) new ContinuedTurn(context, session, turns).add(row.continuation);
   }
@@ -227,21 +231,48 @@ export class Chat {
     return openTerminal(this.#context, this.#session, this.#decisions);
   }
 
+  /** Throws as `Chats.askAside`. */
+  async askAside(question: string, signal: AbortSignal): Promise<string> {
+    this.#context.queue.assertOpen();
+    return this.#asides.ask(question, signal);
+  }
+
   async interrupt(actor: Actor): Promise<InterruptResult> {
     const turnId = this.#context.state.turn?.id ?? null;
     const interrupted = (await this.#turns.interrupt(actor)) || (await this.#decisions.cancel(actor));
     return { interrupted, turnId };
   }
 
-  /** Makes the agent forget a prompt and everything after it, between turns. */
-  async rewind(promptId: string | undefined, actor: Actor): Promise<RewindResult> {
+  /** Takes the conversation, the files or both back, between turns. */
+  async rewind(request: RewindRequest, actor: Actor): Promise<RewindResult> {
     const { queue } = this.#context;
     queue.assertOpen();
     return queue.addTask('rewind', async () => {
-      const result = await rewindChat(this.#context, this.#session, promptId, actor);
-      await this.#hold.noteRewind();
+      const result = await rewindChat(this.#context, this.#session, request, actor);
+      if (result.promptIds.length > 0) await this.#hold.noteRewind();
       return result;
     });
+  }
+
+  /** Does something in the chat's directory while no turn runs there. Throws `chat_busy` if one does. */
+  async atRest<T>(work: () => Promise<T>): Promise<T> {
+    const { queue, state } = this.#context;
+    queue.assertOpen();
+    if (state.turn || this.#decisions.isWaiting) {
+      const message = 'A turn is running: wait until it has finished, or interrupt it.';
+      throw new BooError('chat_busy', message, { details: { because: 'turn' } });
+    }
+    return queue.addTask('worktree', work);
+  }
+
+  /** Its worktree was removed. */
+  forgetWorktree(): void {
+    this.#context.settings.stored({ worktree: null });
+    this.#onChanged();
+  }
+
+  async note(body: EventBody): Promise<void> {
+    await this.#context.log.append({ events: [{ body }] });
   }
 
   /** Settles a decision; false if it was settled before. Throws `invalid_request`. */
@@ -274,7 +305,7 @@ export class Chat {
     const { queue, clock, waits } = this.#context;
     queue.close();
     this.#decisions.leave(true);
-    const isBusy = (): boolean => this.#loop.isRunning || waits.hasBackground;
+    const isBusy = (): boolean => this.#loop.isRunning || waits.hasBackground || this.#asides.isAnswering;
     while (queue.isClosed && isBusy() && !limit.aborted) await pause(clock, lookAgainMs, limit);
   }
 
@@ -297,6 +328,7 @@ export class Chat {
     this.#close();
     if (state.turn && !(await this.#decisions.suspend()) && !(await this.#turns.leave()))
       await state.handle?.interrupt();
+    await this.#asides.close();
     await this.#loop.ended();
     await this.#session.close();
     await log.settled();
@@ -307,7 +339,7 @@ export class Chat {
   async letGo(): Promise<void> {
     this.#close();
     this.#context.log.leave();
-    await this.#session.abandon();
+    await Promise.all([this.#session.abandon(), this.#asides.close()]);
     await this.#loop.ended();
     this.#context.state.stop();
   }
@@ -322,6 +354,7 @@ export class Chat {
   /** After `stop`: removes what the agent keeps outside the store. The chat is being deleted. */
   async erase(): Promise<void> {
     await eraseSessions(this.#context);
+    await this.#context.workspaces.changes.erase(this.id);
   }
 }
 

@@ -2,7 +2,7 @@
  * The interface of the chats: everything that HTTP, or any other caller, may ask for. `hosted-chats.ts` implements it.
  */
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
-import type { Chat, ChatPage, CreateChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
+import type { Chat, ChatPage, CreateChat, ForkChat, PatchChat, WarmedChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
@@ -10,21 +10,16 @@ import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
+import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
+import type { ChatChanges } from './changes/chat-changes.ts';
+import type { ChatWorktrees } from './worktrees/chat-worktrees.ts';
 import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
-import type {
-  InterruptResult,
-  MovePrompt,
-  Receipt,
-  RewindChat,
-  RewindResult,
-  SubmitPrompt,
-  WaitingPromptList,
-} from '../protocol/prompt.ts';
+import type { InterruptResult, MovePrompt, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 
 export { Backlog } from './backlog.ts';
 export type { Holder } from '../store/hosts.ts';
@@ -41,6 +36,8 @@ export interface ChatQuery {
   after?: string | undefined;
   limit: number;
   archived?: boolean | undefined;
+  /** Only attempts of this group. */
+  group?: string | undefined;
   /** Text in the title or in messages, case-insensitive. */
   q?: string | undefined;
   /** Abort it when the caller no longer waits: the search is then canceled, and throws `query_timeout`. */
@@ -117,8 +114,8 @@ export interface Draining {
  * Methods that record who did something take that `actor` first.
  */
 export interface Chats {
-  /** Throws `cwd_invalid`, `backend_unavailable`. */
-  createChat(input: CreateChat): Promise<Chat>;
+  /** Throws `cwd_invalid`, `backend_unavailable`, and `worktree_refused` if it is to have a worktree. The signal gives it up. */
+  createChat(input: CreateChat, signal?: AbortSignal): Promise<Chat>;
   /**
    * Newest first, all of them unless `archived` is given. `after` is the `next` of the page before. Throws `query_timeout`.
    */
@@ -147,8 +144,17 @@ export interface Chats {
   ): Promise<MovedToHost>;
   /** What the agent would load from the chat's directory, and what of it has changed since it was trusted. */
   readTrust(chatId: string): Promise<ChatTrust>;
+  /** What has changed in chats' directories, and what people do about it. */
+  readonly changes: Pick<ChatChanges, 'list' | 'diff' | 'watch' | 'stage' | 'unstage' | 'discard' | 'undo' | 'commit'>;
+  /** Chats' own working trees. */
+  readonly worktrees: ChatWorktrees;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
   giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
+  /**
+   * A new chat that begins with everything said in this one up to the end of a turn. Throws `invalid_request` if that is not
+   * one, or cannot be continued from.
+   */
+  forkChat(actor: Actor, chatId: string, fork: ForkChat, signal?: AbortSignal): Promise<Chat>;
   /** Ends the agent's session and deletes everything. A running turn is interrupted. */
   deleteChat(actor: Actor, chatId: string): Promise<void>;
 
@@ -161,9 +167,15 @@ export interface Chats {
   resumeQueue(actor: Actor, chatId: string, choice: ResumeQueue): Promise<Chat>;
   /**
    * Between turns. Throws `not_found` if nothing is too long, `invalid_request` for a prompt that the agent does not
-   * know.
+   * know; of files `changes_unavailable`, `files_changed`, and `chat_busy` while another chat works in them.
    */
   rewind(actor: Actor, chatId: string, rewind: RewindChat): Promise<RewindResult>;
+
+  /**
+   * The agent's answer to a question beside the conversation, also while a turn runs. Neither is stored. Throws
+   * `aside_unavailable`, `agent_failed`, `model_error`.
+   */
+  askAside(chatId: string, question: string, options: { signal: AbortSignal }): Promise<string>;
 
   /** The waiting prompts, in the order in which they will run. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;

@@ -3,7 +3,7 @@
  * directory's settings; they are loaded as long as the content is what was trusted. Any other content must be reviewed
  * again, and until then turns run without it instead of waiting, because nobody may be there to answer.
  */
-import type { Agent } from '../agents/agent.ts';
+import type { Agent, AgentDirectory } from '../agents/agent.ts';
 import type { DirectoryContent, DirectoryFile } from '../agents/agent-backend.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { ChatTrust, TrustFile } from '../protocol/trust.ts';
@@ -86,6 +86,36 @@ export async function trustDirectory(
   const before = digest === undefined ? await ask(() => findTrust(sql, content)) : undefined;
   if (before && before.digest !== content.digest) return;
   await write(() => insertTrust(sql, content));
+}
+
+/** Whether what a chat's directory turns on may run now: the chat wants it, and it is what was trusted. */
+export async function isTrustedNow(
+  sql: Sql,
+  agents: AgentDirectory,
+  { trusted, agent, cwd }: Pick<ChatRow, 'trusted' | 'agent' | 'cwd'>,
+): Promise<boolean> {
+  return trusted && (await lookAtDirectory(sql, agents.agentFor(agent), cwd, { keptRules: [], ask })).trusted;
+}
+
+/** Whether a directory turns on what was trusted, or nobody has reviewed it yet. */
+export async function isTrustedOrUnreviewed(sql: Sql, agent: Reader, cwd: string): Promise<boolean> {
+  const content = await agent.readDirectory?.(cwd);
+  const before = content && (await ask(() => findTrust(sql, content)));
+  return !before || before.digest === content.digest;
+}
+
+/**
+ * Trusts a directory that was made from another one, unless it turns on something that was not trusted there. False if it still
+ * needs a review.
+ */
+export async function trustLike(sql: Sql, agent: Reader, cwd: string, other: string): Promise<boolean> {
+  if (!agent.readDirectory) return true;
+  const [content, original] = await Promise.all([agent.readDirectory(cwd), agent.readDirectory(other)]);
+  const before = await ask(() => findTrust(sql, original));
+  const known = new Map((before?.files ?? []).map(({ path, sha256 }) => [path, sha256]));
+  if (before && content.files.some(({ path, sha256 }) => known.get(path) !== sha256)) return false;
+  await write(() => insertTrust(sql, content));
+  return true;
 }
 
 /** What a chat's directory turns on, and what has changed since it was trusted. */

@@ -385,10 +385,10 @@ export class Host {
 
   /** Waits before a write is tried again; false once the leases may not be trusted any more. */
   #retry(attempt: number): Promise<boolean> {
+    const { clock } = this.#parts;
     const delayMs = Math.min(50 * 2 ** (attempt - 1), 1_000);
-    return new Promise((resolve) =>
-      this.#parts.clock.after(delayMs, () => resolve(this.#retries && this.#leases.isTrusted)),
-    );
+    const may = (): boolean => this.#retries && this.#leases.isTrusted;
+    return new Promise((resolve) => clock.after(delayMs, () => resolve(may())));
   }
 
   #track(work: Promise<void>): Promise<void> {

@@ -23,24 +23,21 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import {
   type InterruptResult,
   type MovePrompt,
-  type RewindChat,
-  type RewindResult,
   type SubmitPrompt,
-  toBlocks,
   type WaitingPromptList,
 } from '../protocol/prompt.ts';
+import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import { type ChatRow, findChat, insertChat, listChats, type NewChat, toChatRows } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findDecision, listDecisions } from '../store/decisions.ts';
-import { findPrompt, type FoundPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
+import { readWaitingPrompts } from '../store/prompts.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
-import { isUniqueViolation } from '../store/storage-error.ts';
-import type { Chat as HeldChat } from './chat.ts';
 import type { ChangesElsewhere } from './changes-elsewhere.ts';
 import { type EventPageQuery, readEventPage } from './event-page.ts';
 import { rowHere } from './assert-here.ts';
 import { assertOffered } from './assert-offered.ts';
+import { ChatChanges } from './changes/chat-changes.ts';
 import { ChatViews } from './chat-views.ts';
 import type {
   AgentTerminal,
@@ -55,19 +52,26 @@ import type {
   Subject,
   SubmittedPrompt,
 } from './chats.ts';
+import { forkChat, type ForkParts } from './fork.ts';
 import { Holders } from './holders.ts';
 import type { Host } from './host.ts';
 import { HostMoves } from './host-moves.ts';
 import { describeHosts } from './hosts.ts';
 import { Imports } from './imports.ts';
-import { describeTrust, trustDirectory } from './directory-trust.ts';
+import { within } from '../lib/within.ts';
+import { describeTrust, isTrustedNow, isTrustedOrUnreviewed, trustDirectory, trustLike } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
 import { pageCursor } from './page-cursor.ts';
 import { ask, elsewhere, unknownChat } from './storage.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
+import { rewindHosted } from './rewind-hosted.ts';
+import { submitPrompt } from './submit-prompt.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
+import { isolateFork } from './worktrees/isolate-fork.ts';
+import { onlyIsolated } from './worktrees/refused.ts';
+import { Worktrees } from './worktrees/worktrees.ts';
 
 export interface HostedChatsParts {
   sql: Sql;
@@ -84,8 +88,13 @@ export interface HostedChatsParts {
   describe(): Omit<Info, 'hostId' | keyof Host['counts'] | keyof ReturnType<AgentDirectory['describe']>>;
 }
 
+/** How long a deletion waits for the worktree to be gone. */
+const removalWaitMs = 1_000;
+
 /** The chats of one host and its database, for all callers. */
 export class HostedChats implements Chats {
+  readonly changes: ChatChanges;
+  readonly worktrees: Worktrees;
   readonly #sql: Sql;
   readonly #slow: SlowLane;
   readonly #host: Host;
@@ -101,6 +110,13 @@ export class HostedChats implements Chats {
   readonly #describe: HostedChatsParts['describe'];
 
   constructor(parts: HostedChatsParts) {
+    this.changes = new ChatChanges(parts);
+    this.worktrees = new Worktrees({
+      ...parts,
+      mayTrust: (chat) => isTrustedOrUnreviewed(parts.sql, parts.agents.agentFor(chat.agent), chat.cwd),
+      isTrusted: (chat) => isTrustedNow(parts.sql, parts.agents, chat),
+      trustLike: (chat, other) => trustLike(parts.sql, parts.agents.agentFor(chat.agent), chat.cwd, other),
+    });
     this.#sql = parts.sql;
     this.#slow = parts.slow;
     this.#host = parts.host;
@@ -121,8 +137,10 @@ export class HostedChats implements Chats {
     this.#describe = () => parts.describe();
   }
 
-  async createChat(input: CreateChat): Promise<ChatView> {
+  async createChat({ isolation, worktree, ...input }: CreateChat, signal?: AbortSignal): Promise<ChatView> {
+    if (worktree && isolation !== 'worktree') throw onlyIsolated();
     const chat = await this.#newChat(input);
+    if (isolation === 'worktree') return this.#announce(await this.worktrees.create(chat, worktree ?? {}, { signal }));
     if (chat.trusted) await this.#trust(chat);
     return this.#announce(await ask(() => insertChat(this.#sql, chat)));
   }
@@ -206,41 +224,22 @@ export class HostedChats implements Chats {
     await trustDirectory(this.#sql, this.#agents.agentFor(chat.agent), chat, digest);
   }
 
+  readonly forkChat: Chats['forkChat'] = async (actor, chatId, fork, signal) => {
+    const parent = await this.#row(chatId);
+    const isolate: ForkParts['isolate'] = (chat, isolated) =>
+      isolateFork({ workspaces: this.#workspaces, worktrees: this.worktrees, parent, signal }, chat, isolated);
+    return this.#announce(await forkChat({ slow: this.#slow, agents: this.#agents, isolate }, actor, parent, fork));
+  };
+
   async deleteChat(actor: Actor, chatId: string): Promise<void> {
+    const { title, cwd } = await this.#row(chatId);
     await this.#host.delete(chatId, actor);
+    // A large one takes longer than anybody waits for the deletion of a chat.
+    await within(removalWaitMs, this.worktrees.afterDelete(chatId, title ?? cwd));
   }
 
-  async submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<SubmittedPrompt> {
-    const content = toBlocks(prompt.content);
-    const promptId = prompt.id ?? randomUUID();
-    const known = async (): Promise<SubmittedPrompt | null> => {
-      const found = await ask(() => findPrompt(this.#sql, chatId, promptId));
-      if (!found) return null;
-      if (found.hash !== hashContent(content)) {
-        throw new BooError('prompt_conflict', `Prompt ${promptId} was already sent with different content.`, {
-          details: { field: 'id', promptId, seq: found.seq },
-        });
-      }
-      return { receipt: { promptId, chatId, seq: found.seq, ...(await this.#held(chatId, found)) }, created: false };
-    };
-    if (prompt.id !== undefined) {
-      const before = await known();
-      if (before) return before;
-    }
-    try {
-      const submit = (chat: HeldChat): Promise<number> => chat.submit({ id: promptId, content, actor });
-      const seq = await this.#host.use(chatId, submit, { needsDirectory: true });
-      const held = this.#host.find(chatId)?.view.hold ? { held: true as const } : {};
-      return { receipt: { promptId, chatId, seq, ...held }, created: true };
-    } catch (error) {
-      const before = isUniqueViolation(error, 'prompts') ? await known() : null;
-      if (before) return before;
-      throw error;
-    }
-  }
-
-  async #held(chatId: string, { state }: FoundPrompt): Promise<{ held?: true }> {
-    return state === 'waiting' && (await this.#row(chatId)).hold ? { held: true } : {};
+  submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<SubmittedPrompt> {
+    return submitPrompt({ sql: this.#sql, host: this.#host }, actor, chatId, prompt);
   }
 
   async resumeQueue(actor: Actor, chatId: string, choice: ResumeQueue): Promise<ChatView> {
@@ -261,8 +260,13 @@ export class HostedChats implements Chats {
     return this.#host.use(chatId, (chat) => Promise.resolve(chat.warmAhead()), { needsDirectory: true });
   }
 
-  rewind(actor: Actor, chatId: string, { promptId }: RewindChat): Promise<RewindResult> {
-    return this.#host.use(chatId, (chat) => chat.rewind(promptId, actor));
+  rewind(actor: Actor, chatId: string, rewind: RewindChat): Promise<RewindResult> {
+    const parts = { sql: this.#sql, host: this.#host, workspaces: this.#workspaces, agents: this.#agents };
+    return rewindHosted(parts, actor, chatId, rewind);
+  }
+
+  askAside(chatId: string, question: string, { signal }: { signal: AbortSignal }): Promise<string> {
+    return this.#host.use(chatId, (chat) => chat.askAside(question, signal), { needsDirectory: true });
   }
 
   async listPrompts(chatId: string): Promise<WaitingPromptList> {

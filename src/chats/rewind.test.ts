@@ -17,7 +17,7 @@ import type { ChatLog } from './chat-log.ts';
 import type { ChatSession } from './chat-session.ts';
 import type { ChatSettings } from './chat-settings.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
-import { rewindChat } from './rewind.ts';
+import { rewindConversation } from './rewind.ts';
 
 let database: TestDatabase;
 let log: ChatLog;
@@ -70,7 +70,7 @@ function rewind(promptId?: string) {
   const agents = { agentFor: () => agent };
   const session = { close: () => Promise.resolve(void seen.push('close')) };
   const context = { sql: database.sql, log, settings, agents } as unknown as ChatContext;
-  return rewindChat(context, session as unknown as ChatSession, promptId, anActor);
+  return rewindConversation(context, session as unknown as ChatSession, promptId, anActor);
 }
 
 const lastEvents = async (count: number): Promise<Event[]> =>
@@ -81,7 +81,7 @@ describe('AGENT-23: a rewind', () => {
   test('takes a prompt back with all that came after it, into another session', async () => {
     await run('a');
     const [b, c] = [await run('b'), await run('c')];
-    expect(await rewind('b')).toEqual({ promptIds: ['b', 'c'] });
+    expect(await rewind('b')).toEqual(['b', 'c']);
     // The session is closed first, so that its transcript is complete.
     expect(seen).toEqual(['close', 'rewind']);
     const to = (await sessionNow())!;
@@ -97,7 +97,7 @@ describe('AGENT-23: a rewind', () => {
     ]);
     // What was taken back cannot be taken back again.
     await expect(rewind('c')).rejects.toMatchObject({ code: 'invalid_request' });
-    expect(await rewind('a')).toEqual({ promptIds: ['a'] });
+    expect(await rewind('a')).toEqual(['a']);
   });
 
   test('without a prompt takes back from the first one that was too long', async () => {
@@ -110,7 +110,7 @@ describe('AGENT-23: a rewind', () => {
     expect(seen).toEqual([]);
     await run('b', 'context_exceeded');
     await run('c', 'context_exceeded');
-    expect(await rewind()).toEqual({ promptIds: ['b', 'c'] });
+    expect(await rewind()).toEqual(['b', 'c']);
     await expect(rewind()).rejects.toMatchObject(none);
   });
 
@@ -131,8 +131,8 @@ describe('AGENT-23: a rewind', () => {
     const before = await lastEvents(100);
     await expect(rewind('x')).rejects.toMatchObject({
       code: 'invalid_request',
-      message: 'promptId: the agent’s session does not contain this prompt. It may already have been taken back.',
-      details: { field: 'promptId' },
+      message: 'before: the agent’s session does not contain this prompt. It may already have been taken back.',
+      details: { field: 'before' },
     });
     expect(await lastEvents(100)).toEqual(before);
     expect(await sessionNow()).toBe(session);

@@ -6,7 +6,6 @@
 import { randomUUID } from 'node:crypto';
 import { BooError } from '../protocol/error.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
-import type { RewindResult } from '../protocol/prompt.ts';
 import { findAgentSession, setSessionId } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import { findTooLongPrompt, markRewound, readPromptsFrom } from '../store/rewinds.ts';
@@ -14,18 +13,16 @@ import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 
 /** Between turns only. Throws BooError `not_found`, `invalid_request`. */
-export async function rewindChat(
+export async function rewindConversation(
   { sql, log, settings, agents }: ChatContext,
   session: ChatSession,
   given: string | undefined,
   actor: Actor,
-): Promise<RewindResult> {
+): Promise<string[]> {
   const { id: chatId, agent, cwd, agentDirectory: before } = settings.rowHere;
   const own = agents.agentFor(agent);
   const promptId = given ?? (await log.ask(() => findTooLongPrompt(sql, chatId)));
-  if (promptId === null) {
-    throw new BooError('not_found', 'No prompt needs to be taken back: the last one that failed was not too long.');
-  }
+  if (promptId === null) throw noneTooLong();
   const prompts = await log.ask(() => readPromptsFrom(sql, chatId, promptId));
   const from = await log.ask(() => findAgentSession(sql, chatId, agent));
   // The transcript is complete in the store once the session is closed.
@@ -41,10 +38,7 @@ export async function rewindChat(
       to,
       prompts: prompts.map(({ turnId, content }) => ({ turnId, content })),
     }));
-  if (!rewound) {
-    const message = 'promptId: the agent’s session does not contain this prompt. It may already have been taken back.';
-    throw new BooError('invalid_request', message, { details: { field: 'promptId' } });
-  }
+  if (!rewound) throw forgotten();
   const promptIds = prompts.map(({ id }) => id);
   // The rewound turns may have entered or left a worktree.
   const agentDirectory = { cwd: rewound.worktree ?? cwd, worktree: rewound.worktree };
@@ -57,5 +51,14 @@ export async function rewindChat(
     ...(hasMoved ? { chat: { agentDirectory } } : {}),
     side: (db) => [setSessionId(db, log.lease, agent, to), markRewound(db, log.lease, promptIds)],
   });
-  return { promptIds };
+  return promptIds;
+}
+
+export function noneTooLong(): BooError {
+  return new BooError('not_found', 'No prompt needs to be taken back: the last one that failed was not too long.');
+}
+
+export function forgotten(): BooError {
+  const message = 'before: the agent’s session does not contain this prompt. It may already have been taken back.';
+  return new BooError('invalid_request', message, { details: { field: 'before' } });
 }

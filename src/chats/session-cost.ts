@@ -1,5 +1,6 @@
 import type { ModelCost, SessionCost } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
+import type { EventBody } from '../protocol/event.ts';
 import { counters, noUsage } from '../protocol/usage.ts';
 import { addUsage, findCountedUsage, setCountedUsage } from '../store/agent-sessions.ts';
 import type { Sql } from '../store/database.ts';
@@ -9,18 +10,28 @@ import type { ChatLog } from './chat-log.ts';
 type Models = Readonly<Record<string, ModelCost>>;
 
 /** The write that adds what a session has cost outside its turns, with a notice `session_cost`; null for nothing. */
-export function costAdded(
-  log: ChatLog,
-  agent: AgentName,
-  { costUsd, models }: SessionCost,
-  counted?: Models,
-): Write | null {
-  if (costUsd === 0 && Object.keys(models).length === 0) return null;
-  const message = `The session cost $${costUsd.toFixed(4)} beyond its turns.`;
+export function costAdded(log: ChatLog, agent: AgentName, cost: SessionCost, counted?: Models): Write | null {
+  if (isNothing(cost)) return null;
+  const message = `The session cost $${cost.costUsd.toFixed(4)} beyond its turns.`;
   return {
-    events: [{ body: { type: 'notice', level: 'info', code: 'session_cost', message, data: { costUsd, models } } }],
-    side: (db) => [addUsage(db, log.lease, agent, { costUsd, models }, counted)],
+    events: [{ body: costNotice(message, cost) }],
+    side: (db) => [addUsage(db, log.lease, agent, cost, counted)],
   };
+}
+
+/** The write that adds what another process than the session's has cost, which the agent's count of the session lacks. */
+export function asideCostAdded(log: ChatLog, agent: AgentName, cost: SessionCost): Write | null {
+  if (isNothing(cost)) return null;
+  return {
+    events: [{ body: costNotice(`A side question cost $${cost.costUsd.toFixed(4)}.`, cost) }],
+    side: (db) => [addUsage(db, log.lease, agent, cost, 'apart')],
+  };
+}
+
+const isNothing = ({ costUsd, models }: SessionCost): boolean => costUsd === 0 && Object.keys(models).length === 0;
+
+function costNotice(message: string, { costUsd, models }: SessionCost): EventBody {
+  return { type: 'notice', level: 'info', code: 'session_cost', message, data: { costUsd, models } };
 }
 
 /**

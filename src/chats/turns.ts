@@ -9,6 +9,7 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { NewPrompt, PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
 import { callsWithoutResult } from './left-turn.ts';
+import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
 import { type AfterInterruption, afterInterruption } from './after-interruption.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -238,13 +239,16 @@ export class Turns {
     };
     this.#starts = starts;
     state.beginTurn(turnId, interruption);
+    let hasBegun = false;
     try {
       const stored = start(turnId);
-      const isWanted = stored.then((is) => is && this.#isWanted);
+      const recorded = this.#recordFiles(turnId, stored);
+      const isWanted = Promise.all([stored, prompt && recorded]).then(([is]) => is && this.#isWanted);
       const ahead = prompt && this.#askAhead(turnId, prompt, isWanted);
       const isAsked = await isWanted;
       if (!isAsked) await this.#withdraw(ahead);
       if (!(await stored)) return;
+      hasBegun = true;
       const begun = (isAsked ? ahead : undefined) ?? attempt(() => begin(turnId));
       const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), state.turn?.failure);
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
@@ -263,8 +267,16 @@ export class Turns {
         );
       }
     } finally {
+      const { settings: now, workspaces } = this.#context;
+      if (hasBegun) workspaces.changes.afterTurn(changingChat(now.rowHere), turnId);
       state.end();
     }
+  }
+
+  /** Resolves once the agent may change files; the snapshot of a turn that it began by itself is a moment late. */
+  #recordFiles(turnId: string, isStored: Promise<boolean>): Promise<void> {
+    const { settings, workspaces } = this.#context;
+    return workspaces.changes.atTurn(changingChat(settings.rowHere), turnId, isStored);
   }
 
   /** Whether the chat's next holder continues the turn, and why it ended. */

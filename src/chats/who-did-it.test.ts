@@ -197,7 +197,7 @@ test('WHO-3: a rewind says who made it', async () => {
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { id: 'p', content: 'one' });
   await here.events(id, 'turn_finished');
-  await here.everyones.rewind(anna, id, { promptId: 'p' });
+  await here.everyones.rewind(anna, id, { before: 'p' });
   expect(await doersOf(id, 'session_rewound')).toEqual([done(anna)]);
 });
 

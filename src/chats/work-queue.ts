@@ -17,7 +17,7 @@ import type { PromptRow } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
 import { lettingGo } from './storage.ts';
 
-export type TaskKind = 'continuation' | 'flip' | 'rewind' | 'terminal' | 'warm';
+export type TaskKind = 'continuation' | 'flip' | 'rewind' | 'terminal' | 'warm' | 'worktree';
 
 const needsDirectory: Readonly<Record<TaskKind, boolean>> = {
   continuation: true,
@@ -25,6 +25,7 @@ const needsDirectory: Readonly<Record<TaskKind, boolean>> = {
   rewind: false,
   terminal: true,
   warm: true,
+  worktree: false,
 };
 
 export interface TaskOptions {

@@ -1,6 +1,6 @@
 import { resolve as resolvePath } from 'node:path';
-import type { Command } from 'commander';
-import type { BooClient, Chat } from '../client/client.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { BooClient, Chat, CreateChat } from '../client/client.ts';
 import { addAnswerFlags, type AnswerFlags, answerFlagsHelp } from './auto-answer.ts';
 import { addChatOptions, type ChatOptions, chatSettings } from './chat-options.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
@@ -8,7 +8,9 @@ import { type Conversation, openConversation } from './conversation.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { findChat } from './find-chat.ts';
 import { comeBack, listenForInterrupts } from './interrupts.ts';
-import { plainLine } from './plain-text.ts';
+import { plainLine, plainText } from './plain-text.ts';
+import { asideIn } from '../protocol/aside-text.ts';
+import { toBooError } from '../protocol/error.ts';
 import { worksIn } from '../protocol/works-in.ts';
 import { runPrompt } from './run-prompt.ts';
 import { runTurn } from './run-turn.ts';
@@ -16,6 +18,9 @@ import { runTurn } from './run-turn.ts';
 interface ChatFlags extends GlobalFlags, AnswerFlags, ChatOptions {
   cwd?: string;
   resume?: string;
+  worktree?: string | true;
+  base?: string;
+  attempts?: number;
 }
 
 export function addChat(program: Command, cli: Cli): void {
@@ -23,7 +28,17 @@ export function addChat(program: Command, cli: Cli): void {
     .description('Talk to an agent in this directory: one turn with a text, a conversation without one')
     .argument('[text...]', 'the prompt; without it, and without a terminal, it is read from standard input')
     .option('--resume <chat>', 'continue this chat: its id or the start of it')
-    .option('--cwd <dir>', 'the working directory of a new chat (default: this one)');
+    .option('--cwd <dir>', 'the working directory of a new chat (default: this one)')
+    .option('--worktree [name]', 'a new chat gets a branch and a working tree of its own, made from this repository')
+    .option(
+      '--base <revision>',
+      'with --worktree: begin with this branch, tag or commit (default: what is checked out)',
+    )
+    .option(
+      '--attempts <count>',
+      'send one prompt to as many new chats, each with its own worktree, and compare them',
+      readAttempts,
+    );
   addChatOptions(command)
     .addHelpText('after', answerFlagsHelp + exitCodesHelp)
     .action(async (words: string[]) => {
@@ -36,13 +51,28 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
   if (flags.resume !== undefined && (flags.cwd !== undefined || flags.backend !== undefined)) {
     throw misuse('--cwd and --backend are for new chats and cannot be combined with --resume.');
   }
+  const isNew = flags.worktree !== undefined || flags.attempts !== undefined;
+  if (flags.resume !== undefined && isNew) throw misuse('--worktree and --attempts are for new chats.');
+  if (flags.base !== undefined && !isNew) throw misuse('--base is for --worktree and --attempts.');
+  if (typeof flags.worktree === 'string' && /\s/.test(flags.worktree))
+    throw misuse('--worktree takes a name without spaces: put the prompt before it, or write --worktree=name.');
   const talks = words.length === 0 && terminal.isInteractive;
   const text = talks ? '' : words.length > 0 ? words.join(' ') : (await terminal.readAll()).trimEnd();
   if (talks && flags.json) throw misuse('--json needs one prompt: give it as arguments or on standard input.');
   if (!talks && text.trim() === '') throw misuse('There is no prompt: give it as arguments or on standard input.');
 
+  if (talks && flags.attempts !== undefined) throw misuse('--attempts needs a prompt.');
   const client = await connect(cli, flags);
-  const current = flags.resume === undefined ? await begin(client, flags) : await resume(client, flags.resume, flags);
+  if (flags.attempts !== undefined) {
+    const { runAttempts } = await import('./attempts.ts');
+    const name = typeof flags.worktree === 'string' ? flags.worktree : undefined;
+    const json = flags.json === true;
+    return runAttempts(cli, client, { count: flags.attempts, name, text, chat: newChat(flags), answers: flags, json });
+  }
+  const current =
+    flags.resume === undefined ? await begin(cli, client, flags) : await resume(client, flags.resume, flags);
+  const question = talks || flags.resume === undefined ? undefined : asideIn(text);
+  if (question !== undefined) return tellAside(cli, client, current, { question, json: flags.json });
   if (flags.json) return await runForProgram(cli, client, current, text, flags);
   // While the first prompt is typed. If it does not work, the prompt says why.
   if (talks) client.warm(current.id).catch(() => undefined);
@@ -68,9 +98,30 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
   }
 }
 
-function begin(client: BooClient, flags: ChatFlags): Promise<Chat> {
-  const { cwd = '.', backend } = flags;
-  return client.createChat({ cwd: resolvePath(cwd), backend, ...chatSettings(flags) });
+async function begin(cli: Cli, client: BooClient, flags: ChatFlags): Promise<Chat> {
+  const input = newChat(flags);
+  if (flags.worktree === undefined) return client.createChat(input);
+  const { createIsolated } = await import('./create-isolated.ts');
+  return createIsolated(cli, client, {
+    ...input,
+    isolation: 'worktree',
+    worktree: { ...input.worktree, ...(typeof flags.worktree === 'string' && { name: flags.worktree }) },
+  });
+}
+
+function newChat(flags: ChatFlags): CreateChat {
+  const { cwd = '.', backend, base } = flags;
+  return {
+    cwd: resolvePath(cwd),
+    backend,
+    ...chatSettings(flags),
+    ...(base !== undefined && { worktree: { base } }),
+  };
+}
+
+function readAttempts(text: string): number {
+  if (/^[2-8]$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a number from 2 to 8.');
 }
 
 async function resume(client: BooClient, given: string, flags: ChatFlags): Promise<Chat> {
@@ -124,6 +175,33 @@ async function converse(cli: Cli, client: BooClient, chat: Chat, conversation: C
     if (left) return exitCodes.interrupted;
     if (reply.kind === 'end') return 0;
     if (reply.kind === 'withdrawn' || reply.text.trim() === '') continue;
-    await runTurn(cli, client, chat, conversation, reply.text);
+    const question = asideIn(reply.text);
+    if (question === undefined) await runTurn(cli, client, chat, conversation, reply.text);
+    else await tellAside(cli, client, chat, { question });
+  }
+}
+
+/** The answer to `/btw question`, or why there is none, and the exit code. Ctrl-C withdraws the question. */
+async function tellAside(
+  cli: Cli,
+  client: BooClient,
+  chat: Chat,
+  { question, json }: { question: string; json?: boolean | undefined },
+): Promise<number> {
+  const { terminal } = cli;
+  const abort = new AbortController();
+  const stopListening = terminal.onInterrupt(() => abort.abort());
+  try {
+    const { answer } = await client.aside(chat.id, question, { signal: abort.signal });
+    if (json) printJson(cli, { answer });
+    else terminal.out(`${plainText(answer)}\n`);
+    return exitCodes.completed;
+  } catch (error) {
+    terminal.err(
+      abort.signal.aborted ? '· The question was withdrawn.\n' : `! ${plainText(toBooError(error).message)}\n`,
+    );
+    return abort.signal.aborted ? exitCodes.interrupted : exitCodes.failed;
+  } finally {
+    stopListening();
   }
 }

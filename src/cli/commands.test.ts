@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeInput } from '../../test/support/fake-terminal.ts';
+import { createGate } from '../../test/support/gate.ts';
 import { type StartedCommand, startCommand } from '../../test/support/start-command.ts';
 import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
 import { until } from '../../test/support/until.ts';
@@ -618,8 +619,100 @@ describe('ls, show, interrupt', () => {
     expect((await run(['rewind', chat.id])).out).toBe('The agent has forgotten 2 prompts.\n');
     expect(JSON.parse((await run(['rewind', chat.id, '--prompt', 'p1', '--json'])).out)).toEqual({
       promptIds: ['p1', 'p2'],
+      files: null,
     });
+    expect((await run(['rewind', chat.id, '--dry-run'])).out).toBe('The agent would forget 2 prompts.\n');
   });
+});
+
+it('CLI-33: asks beside the conversation, on a line of its own or in a conversation', async () => {
+  const chat = stub.addChat();
+  expect(await run(['btw', chat.id, 'what', 'for?'])).toMatchObject({ out: '␛[2JAbout what for?\n', code: 0 });
+  expect(JSON.parse((await run(['btw', chat.id, 'why?', '--json'])).out)).toEqual({ answer: '\u001b[2JAbout why?' });
+  const talk = await run(['chat', '--resume', chat.id], { lines: ['/btw why?', null], isInteractive: true });
+  expect(talk.out).toContain('␛[2JAbout why?\n');
+  const once = await run(['chat', '--resume', chat.id, '/btw', 'why?']);
+  expect(once).toMatchObject({ out: '␛[2JAbout why?\n', code: 0 });
+  expect(stub.requests.filter((request) => request.endsWith('/prompts') && request.startsWith('POST'))).toEqual([]);
+});
+
+it('CLI-33: Ctrl-C withdraws a side question, and the conversation goes on', async () => {
+  const chat = stub.addChat();
+  const gate = createGate();
+  stub.onAside = () => gate.pass();
+  const { terminal, exitCode } = start(['chat', '--resume', chat.id], {
+    lines: ['/btw why?', null],
+    isInteractive: true,
+  });
+  await gate.reached;
+  terminal.press();
+  expect(await exitCode).toBe(0);
+  expect(terminal.stderr).toContain('· The question was withdrawn.\n');
+  const alone = start(['chat', '--resume', chat.id, '/btw why?']);
+  await until(() => stub.requests.filter((request) => request.endsWith('/aside')).length === 2);
+  alone.terminal.press();
+  expect(await alone.exitCode).toBe(130);
+  gate.open();
+});
+
+describe('CLI-32: rewind with files', () => {
+  const args = ['--prompt', 'p1', '--what', 'files'];
+
+  it('shows what would change, without letting a path act on the terminal, and asks', async () => {
+    const chat = stub.addChat();
+    const unwilling = await run(['rewind', chat.id, ...args], { lines: [''], isInteractive: true });
+    expect(unwilling.out).toContain('D odd\\n␛[2J  +0 -1\n1 file, +0 -1\n');
+    expect(unwilling.out).toContain('Nothing has changed.');
+    expect(unwilling.err).toBe(
+      '· big.bin stays as it is: it is too large to be recorded, or was.\n· 2 commits made since will stay.\n' +
+        `· Chat “Other” (${stub.filesRewind.workingChats[0]!.chatId}) is working in these files right now.\n` +
+        '· Files that git ignores stay as they are.\n',
+    );
+    expect(stub.rewinds).toEqual([]);
+    const done = await run(['rewind', chat.id, ...args], { lines: ['yes'], isInteractive: true });
+    expect(done.out).toContain(
+      `Files are rewound, except for 1 file.\nUndo it with: boocode rewind ${chat.id} --undo r1\n`,
+    );
+    expect(stub.rewinds).toEqual([{ before: 'p1', what: 'files', tree: stub.filesRewind.tree }]);
+  });
+
+  it('needs --yes where nobody can answer, and undoes by id', async () => {
+    const chat = stub.addChat();
+    const refused = await run(['rewind', chat.id, ...args]);
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.err).toContain('use --yes');
+    const undone = await run(['rewind', chat.id, '--undo', 'r1', '--yes', '--json']);
+    expect(JSON.parse(undone.out)).toMatchObject({ promptIds: [], files: { rewindId: 'r1' } });
+    expect(stub.rewinds).toEqual([{ undo: 'r1', tree: stub.filesRewind.tree }]);
+    // Also if there is nothing to do.
+    Object.assign(stub.filesRewind, { files: [], count: 0, kept: [], keptCount: 0 });
+    const none = await run(['rewind', chat.id, ...args, '--yes', '--json']);
+    expect(JSON.parse(none.out)).toMatchObject({ promptIds: [], files: { count: 0, rewindId: null } });
+    expect(stub.rewinds).toHaveLength(1);
+  });
+
+  it('refuses what makes no sense in one sentence', async () => {
+    const chat = stub.addChat();
+    const said = async (...given: string[]) => (await run(['rewind', chat.id, ...given])).err;
+    expect(await said('--what', 'nothing')).toContain('--what must be conversation, files or both.');
+    expect(await said('--what', 'files')).toContain('Name the prompt to rewind files to with --prompt');
+    expect(await said('--undo', 'r1', '--what', 'files')).toContain('--undo takes neither --prompt nor --what.');
+    expect(stub.rewinds).toEqual([]);
+  });
+});
+
+it('FORK-12: forks a chat, at the last answer or another one', async () => {
+  const chat = stub.addChat({ title: 'Birds', head: 9 });
+  const plain = await run(['fork', chat.id]);
+  expect(plain).toMatchObject({ code: 0, err: '' });
+  expect(plain.out).toBe(`Forked into chat ${stub.chats[0]?.id}: Birds (fork)\n`);
+  const chosen = await run(['fork', chat.id, '--at', '4', '--title', 'New', '--json']);
+  expect(JSON.parse(chosen.out)).toMatchObject({ title: 'New', forkedFrom: { chatId: chat.id, seq: 4 } });
+  for (const wrong of ['0', '1.5', 'x'])
+    expect(await run(['fork', chat.id, '--at', wrong])).toMatchObject({
+      out: '',
+      err: `error: --at must be the number of an event, not '${wrong}'.\n`,
+    });
 });
 
 describe('move', () => {

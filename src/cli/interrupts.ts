@@ -1,4 +1,5 @@
 import type { BooClient } from '../client/client.ts';
+import { toBooError } from '../protocol/error.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Interrupts {
@@ -7,11 +8,11 @@ export interface Interrupts {
   stop(): void;
 }
 
-/** From now on the first Ctrl-C interrupts the chat's turn, and the second leaves. */
+/** From now on the first Ctrl-C interrupts the chats' turns, and the second leaves. */
 export function listenForInterrupts(
   terminal: Terminal,
   client: BooClient,
-  chatId: string,
+  chatIds: string | readonly string[],
   tell: (remark: string) => void,
 ): Interrupts {
   let leave = (): void => {};
@@ -20,12 +21,11 @@ export function listenForInterrupts(
 
   async function interrupt(): Promise<void> {
     tell('Interrupting … Ctrl-C again leaves.');
-    try {
-      const { interrupted } = await client.interrupt(chatId);
-      if (!interrupted) tell('No turn is running; the prompt stays in the queue. Ctrl-C again leaves.');
-    } catch (error) {
-      tell(error instanceof Error ? error.message : String(error));
-    }
+    const answers = await Promise.allSettled([chatIds].flat().map((chatId) => client.interrupt(chatId)));
+    for (const answer of answers) if (answer.status === 'rejected') tell(toBooError(answer.reason).message);
+    const told = answers.filter((answer) => answer.status === 'fulfilled');
+    if (told.length > 0 && !told.some(({ value }) => value.interrupted))
+      tell('No turn is running; the prompt stays in the queue. Ctrl-C again leaves.');
   }
 
   const stop = terminal.onInterrupt(() => {

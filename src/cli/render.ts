@@ -10,6 +10,8 @@ import { byText } from '../protocol/by-text.ts';
 import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { engineText } from '../protocol/engine-text.ts';
+import { rewindStartText, rewoundFilesText } from '../protocol/rewind-text.ts';
+import { forkedText } from '../protocol/fork-text.ts';
 import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
 import { cutOffText } from '../protocol/cut-off-text.ts';
 import { hostWords } from '../protocol/host-words.ts';
@@ -243,6 +245,12 @@ export function createRenderer(options: RendererOptions): Renderer {
         return line(outStyle('dim', `· title: ${plainLine(event.title)}`));
       case 'session_rewound':
         return line(outStyle('dim', `· the agent has forgotten ${countOf(event.promptIds.length, 'prompt')}`));
+      case 'files_rewind_started':
+        return line(outStyle('dim', `· ${rewindStartText(event)}`));
+      case 'files_rewound':
+        return line(outStyle('dim', `· ${rewoundFilesText(event)}`));
+      case 'chat_forked':
+        return line(outStyle('dim', `· ${forkedText}`));
       case 'background_tasks':
         for (const task of event.tasks) line(outStyle('dim', `· in the background: ${plainLine(task.description)}`));
         return;

@@ -16,11 +16,15 @@ export type Reply = { kind: 'line'; text: string } | { kind: 'end' } | { kind: '
 
 export interface Terminal {
   readonly out: (text: string) => void;
+  /** Exactly these bytes, for another program. */
+  readonly outBytes: (bytes: Uint8Array) => void;
   readonly err: (text: string) => void;
   readonly outStyle: Style;
   readonly errStyle: Style;
   /** Whether a person types here. */
   readonly isInteractive: boolean;
+  /** Whether the output goes to a screen, on which control characters would act. */
+  readonly isOutScreen: boolean;
   /** Whether errors go to a screen, where a line can be rewritten. */
   readonly canRewriteErr: boolean;
   /** Where questions are asked, and where their subject has to be shown. */
@@ -144,10 +148,12 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
 
   return {
     out: (text) => write('out', text),
+    outBytes: (bytes) => void stdout.write(bytes),
     err: (text) => write('err', text),
     outStyle: styleFor(stdout, env),
     errStyle: styleFor(stderr, env),
     isInteractive,
+    isOutScreen: stdout.isTTY === true,
     canRewriteErr: stderr.isTTY === true && env['TERM'] !== 'dumb',
     questions,
     get size() {

@@ -84,8 +84,15 @@ export async function* followFeed(
   }
 }
 
+export interface Line {
+  readonly signal: AbortSignal;
+  /** Something has arrived. */
+  readonly touch: () => void;
+  close(): void;
+}
+
 /** One connection's signal: aborted from outside, by silence, or when the connection is finished. */
-function openLine(outer: AbortSignal | undefined, silenceMs: number) {
+export function openLine(outer: AbortSignal | undefined, silenceMs: number): Line {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   const arm = () => setTimeout(abort, silenceMs);

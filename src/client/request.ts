@@ -99,6 +99,8 @@ export function createWire(options: WireOptions): Wire {
         response = await send(path, 'application/json', request, abort.signal);
         text = await response.text();
       } catch (error) {
+        // Whoever has aborted it knows why.
+        signal?.throwIfAborted();
         throw unreachable(base, error);
       } finally {
         clearTimeout(timer);

@@ -118,5 +118,7 @@ describe('tool calls', () => {
     const messages = [user(text('hello')), assistant(text('hi')), user(notice)];
     expect(read(messages).notification).toContain('x');
     expect(read([...messages, assistant(text('so it ended'))]).notification).toBeUndefined();
+    // As the program sends it after a resume.
+    expect(read([user(notice, text('hello'))])).toMatchObject({ notification: undefined, lastTyped: 'hello' });
   });
 });

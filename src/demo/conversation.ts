@@ -112,7 +112,9 @@ export function readConversation(request: MessagesRequest): Omit<Conversation, '
       notification = undefined;
       images = imagesHere;
     }
-    notification = notificationTag.exec(stringsOf(message.content).join('\n'))?.[0] ?? notification;
+    // A person who writes in the same message is answered.
+    if (own.length === 0)
+      notification = notificationTag.exec(stringsOf(message.content).join('\n'))?.[0] ?? notification;
   }
 
   const schema = request.output_config?.format?.schema ?? null;
@@ -129,10 +131,16 @@ export function readConversation(request: MessagesRequest): Omit<Conversation, '
     available: new Set([...loaded, ...later]),
     deferred: new Set(later.filter((name) => !loaded.includes(name) && !searched.has(name))),
     planFile: /plan (?:at|exists at) (\S+\.md)/.exec(everything)?.[1] ?? null,
-    cwd: /Primary working directory: (.+)/.exec(everything)?.[1]?.trim() ?? null,
+    cwd: directoryIn(everything),
     aside: schema !== null || request.max_tokens === 1 || (loaded.length === 0 && everything.includes('cc_version=')),
     schema,
   };
+}
+
+/** The program tells where it works at the beginning, and again if that has changed, with what it was. */
+function directoryIn(everything: string): string | null {
+  const told = [...everything.matchAll(/Primary working directory: (.+?)(?: \(was .+\))?$/gm)];
+  return told.at(-1)?.[1]?.trim() ?? null;
 }
 
 function rememberedTextsOf(value: string | Block[]): string[] {

@@ -35,6 +35,7 @@ test.each([
   ['hold', 'hold'],
   ['hold after a line', 'hold after a line'],
   ['what did I say?', 'remember'],
+  ['Suggest a commit message for the changes below.\n\n- modified: a.txt', 'commit message'],
   ['Who are you?', 'who are you'],
   ['fail 401', 'fail'],
   ['fail 529 twice', 'fail'],

@@ -11,7 +11,14 @@ function tokens(conversation: Conversation): { count: number; perSecond: number 
   return { count: Math.min(Number(match[1]), mostTokens), perSecond: perSecond === 0 ? null : perSecond };
 }
 
+const commitAsked = /^suggest a commit message for the changes below\b/i;
+
 export const textScripts: readonly Script[] = [
+  {
+    name: 'commit message',
+    when: (c) => phrase(c, commitAsked) !== null,
+    reply: (c) => [say(`Change ${[...c.lastTyped.matchAll(/^- \w+: (.+)$/gm)].map(([, name]) => name).join(', ')}`)],
+  },
   {
     name: 'stream tokens',
     when: (c) => tokens(c) !== null,

@@ -11,6 +11,8 @@ import { forwardedHeader, hostHeader } from '../peers/signature.ts';
 import type { Principal } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
+import { changeRoutes } from './change-routes.ts';
+import { asideRoutes } from './aside-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
@@ -20,8 +22,10 @@ import type { Forwarding } from './forwarding.ts';
 import { hostRoutes } from './host-routes.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
+import { silently } from './patiently.ts';
 import { problemResponse } from './problem.ts';
 import { isNavigation, refusalPage } from './refusal-page.ts';
+import { forkRoutes } from './fork-routes.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import { largeBodyBytes, type Route, type ServerEnv, wantsPrincipal } from './route.ts';
@@ -33,6 +37,7 @@ import { createTickets, ticketIn, type Tickets } from './tickets.ts';
 import { transcriptRoutes } from './transcript-routes.ts';
 import { createWebFiles, type WebFiles } from './web-files.ts';
 import { webRoutes } from './web-routes.ts';
+import { worktreeRoutes } from './worktree-routes.ts';
 
 export interface HttpLimits {
   /** Wrong credentials allowed per minute; beyond these the client has to wait. */
@@ -96,6 +101,10 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
+    ...changeRoutes(options.chats, live),
+    ...forkRoutes(options.chats),
+    ...worktreeRoutes(options.chats),
+    ...asideRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),
     ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),
@@ -148,11 +157,23 @@ export function createApp(options: AppOptions): App {
   };
 
   /** `here`, unless it is about a chat that another host holds: then that host answers. */
-  const answer = (c: AppContext, limitBytes: number, here: (request: Request) => Promise<Response>) => {
+  const answer = (
+    c: AppContext,
+    { bodyLimitBytes, byHolder }: Answering,
+    here: (request: Request) => Promise<Response>,
+  ) => {
     const of = subjectOf(c);
     const principal = c.get('principal');
     if (!forwarding || !of || !principal || c.get('forwarded')) return here(c.req.raw);
-    return forwarding.answer({ of, request: c.req.raw, principal, limitBytes }, here);
+    const asked = {
+      of,
+      request: c.req.raw,
+      principal,
+      limitBytes: bodyLimitBytes,
+      isStored: byHolder !== 'only',
+      beginsHere: byHolder === 'if_missing',
+    };
+    return silently(c.env ?? {}, () => forwarding.answer(asked, here));
   };
 
   // Runs first for every request. A handler that declares no policy is guarded like any other: by the token.
@@ -193,7 +214,7 @@ export function createApp(options: AppOptions): App {
         forwarded: c.get('forwarded'),
       };
       const here = (request: Request): Promise<Response> => route.answer({ ...incoming, request });
-      return route.byHolder ? answer(c, route.bodyLimitBytes, here) : here(c.req.raw);
+      return route.byHolder ? answer(c, route, here) : here(c.req.raw);
     };
     routeOfHandler.set(handler, route);
     app.on(route.method, honoPath(route.path), handler);
@@ -202,7 +223,7 @@ export function createApp(options: AppOptions): App {
   app.onError((error, c) => refuse(error, c));
   app.notFound((c) => {
     // A newer host may know it.
-    return answer(c, largeBodyBytes, () => Promise.resolve(refuse(unknownPath(c), c)));
+    return answer(c, { bodyLimitBytes: largeBodyBytes }, () => Promise.resolve(refuse(unknownPath(c), c)));
   });
   const unknownPath = (c: AppContext): BooError => {
     const allow = methodsAt(routes, c.req.path);
@@ -212,6 +233,8 @@ export function createApp(options: AppOptions): App {
   };
   return app;
 }
+
+type Answering = Pick<Route, 'bodyLimitBytes' | 'byHolder'>;
 
 function declaredOf(c: AppContext): Route | 'guard' | undefined {
   return matchedRoutes(c)

@@ -23,14 +23,15 @@ export function chatRoutes(chats: Chats): Route[] {
         path: '/v1/chats',
         policy: 'bearer',
         summary: 'Create a chat about one working directory',
-        errors: ['cwd_invalid', 'backend_unavailable', 'trust_refused'],
+        errors: ['cwd_invalid', 'backend_unavailable', 'trust_refused', 'worktree_refused'],
         responses: { 201: { description: 'The new chat; Location is its address.', schema: chat } },
       },
       { body: createChat },
-      async ({ body }) => {
-        const created = await chats.createChat(body);
-        return json(201, created, { location: `/v1/chats/${created.id}` });
-      },
+      ({ body, request, env }) =>
+        patiently(request, env, async (signal) => {
+          const created = await chats.createChat(body, signal);
+          return json(201, created, { location: `/v1/chats/${created.id}` });
+        }),
     ),
     route(
       {
@@ -48,6 +49,7 @@ export function chatRoutes(chats: Chats): Route[] {
           after: pageCursor.optional(),
           limit: pageLimit(200, 50),
           archived: z.enum(['true', 'false', 'any']).default('any'),
+          group: z.uuid().toLowerCase().optional(),
           q: searchText.optional(),
         }),
       },

@@ -15,7 +15,7 @@ export interface FeedOptions {
 }
 
 /** A proxy that compresses responses holds back incomplete blocks, and a buffering one holds back everything. */
-const streamed = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
+export const streamed = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
 
 export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
   return [

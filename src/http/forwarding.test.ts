@@ -102,6 +102,7 @@ function ask(
   body = '{"content":"hi"}',
   handle = here,
   signal = new AbortController().signal,
+  isStored = true,
 ): Promise<Response> {
   const headers = {
     'content-type': 'application/json',
@@ -117,7 +118,7 @@ function ask(
     signal,
     ...(method !== 'GET' && method !== 'HEAD' && { body }),
   });
-  return forwarding.answer({ of: { chatId }, request, principal: owner, limitBytes: 1000 }, handle);
+  return forwarding.answer({ of: { chatId }, request, principal: owner, limitBytes: 1000, isStored }, handle);
 }
 
 const read = (): Promise<Response> => ask('GET');
@@ -475,6 +476,24 @@ describe('HOST-4: a holder that cannot be reached', () => {
       clock.advance(5_000);
       expect(await (await reading).text()).toBe('here: ');
     }
+  });
+
+  test('what only the holder has is waited for like a command, and is not read here', async () => {
+    answer = () => undefined;
+    const reading = ask('GET', '', here, new AbortController().signal, false);
+    await until(() => asked.length === 1);
+    for (let times = 0; times < 20; times += 1) {
+      clock.advance(2_000);
+      await new Promise(setImmediate);
+    }
+    asked[0]!.response.writeHead(200, { [hostHeader]: other }).end('at last');
+    expect(await (await reading).text()).toBe('at last');
+
+    const lost = ask('GET', '', here, new AbortController().signal, false);
+    await until(() => asked.length === 2);
+    holders = [null];
+    await pass(lost);
+    await expect(lost).rejects.toMatchObject({ code: 'host_unreachable' });
   });
 
   describe('that is silent', () => {

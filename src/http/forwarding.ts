@@ -40,6 +40,10 @@ export interface Asked {
   request: Request;
   principal: Principal;
   limitBytes: number;
+  /** What it reads can be read here too, unless only the holder has it. */
+  isStored: boolean;
+  /** This host can answer unless something is missing here. */
+  beginsHere?: boolean;
 }
 
 /** What became of a request that was sent to another host: without a response, it may have been carried out or not. */
@@ -75,13 +79,13 @@ export class Forwarding {
   /** The answer of the host that holds the chat: of another one, or, if this one holds it or may take it, of `here`. */
   async answer(asked: Asked, here: (request: Request) => Promise<Response>): Promise<Response> {
     const { clock } = this.#parts;
-    const { of, request, limitBytes } = asked;
-    const isRead = isReading(request);
+    const { of, request, limitBytes, beginsHere } = asked;
+    const isStored = readsStored(asked);
     // It may be needed again: another host can take the chat at any moment, also one that has only just started.
-    const body = isRead ? nothing : await readBody(request, { limitBytes, clock });
+    const body = isReading(request) ? nothing : await readBody(request, { limitBytes, clock });
     const untilMs = clock.monotonicMs() + waitLimitMs;
     const isLate = (): boolean => clock.monotonicMs() >= untilMs;
-    let holder = await this.findHolder(of);
+    let holder = beginsHere === true ? null : await this.findHolder(of);
     for (;;) {
       let problem: unknown;
       if (!holder) {
@@ -89,15 +93,17 @@ export class Forwarding {
           return await here(request);
         } catch (error) {
           problem = error;
-          holder = isLate() ? null : await this.#instead(error, of);
+          holder = isLate() ? null : await this.#instead(error, of, beginsHere);
           if (!holder) throw error;
         }
       }
-      const sent = await this.#send(holder, asked, body);
+      // It need not hold the chat, so whether it does says nothing about it.
+      const standsIn = isMissing(problem) || isStopping(problem) || isWithoutSnapshot(problem);
+      const sent = await this.#send(holder, asked, body, { standsIn });
       if ('response' in sent) return sent.response;
-      // A host that only stands in does not hold the chat: nothing is gained by waiting for it.
-      if (!sent.wasSent && (isMissing(problem) || isStopping(problem))) throw problem;
-      if (isRead) return here(request);
+      // Nothing is gained by waiting for a host that only stands in.
+      if (!sent.wasSent && standsIn) throw problem;
+      if (isStored) return here(request);
       if (sent.wasSent || isLate()) throw unreachable(holder, sent.wasSent);
       await pause(clock, lookAgainMs, request.signal);
       request.signal.throwIfAborted();
@@ -119,10 +125,12 @@ export class Forwarding {
   }
 
   /** Another host that can do what this one cannot: it has just taken the chat, has its directory, or is not about to stop. */
-  async #instead(error: unknown, of: Subject): Promise<Holder | null> {
+  async #instead(error: unknown, of: Subject, beginsHere = false): Promise<Holder | null> {
     const { chats } = this.#parts;
     if (isElsewhere(error)) return this.#lookUp(of);
-    if (isMissing(error)) return chats.findOtherHost(of, { hasDirectory: true });
+    // A host with a clone of its own does not know how the files were.
+    if (isMissing(error) || (beginsHere && isWithoutSnapshot(error)))
+      return chats.findOtherHost(of, { hasDirectory: true });
     return isStopping(error) ? chats.findOtherHost(of, { hasDirectory: false }) : null;
   }
 
@@ -152,11 +160,14 @@ export class Forwarding {
     return responseOf(answer);
   }
 
-  async #send(holder: Holder, { of, request, principal }: Asked, body: Uint8Array): Promise<Sent> {
+  async #send(holder: Holder, asked: Asked, body: Uint8Array, { standsIn }: { standsIn: boolean }): Promise<Sent> {
+    const { of, request, principal } = asked;
     const { method, signal } = request;
     const call = this.#call(holder, method, targetOf(request.url), body, principal, requestHeaders(request.headers));
     const abort = new AbortController();
-    const stopWatching = this.#watch(of, holder, isReading(request), () => abort.abort());
+    const giveUp = (): void => abort.abort();
+    const isStored = readsStored(asked);
+    const stopWatching = standsIn && !isStored ? () => {} : this.#watch(of, holder, isStored, giveUp);
     let outcome: Response | string;
     let wasSent = false;
     try {
@@ -203,10 +214,10 @@ export class Forwarding {
     };
   }
 
-  /** Gives up on an answer: on a command when the host no longer holds the chat, on stored state when it takes too long. */
-  #watch(of: Subject, holder: Holder, isRead: boolean, giveUp: () => void): () => void {
+  /** Gives up on an answer: on stored state when it takes too long, or else when the host no longer holds the chat. */
+  #watch(of: Subject, holder: Holder, isStored: boolean, giveUp: () => void): () => void {
     const { clock, chats } = this.#parts;
-    if (isRead) return clock.after(readLimitMs, giveUp);
+    if (isStored) return clock.after(readLimitMs, giveUp);
     let isOver = false;
     let cancel = (): void => {};
     const look = (wasGone: boolean): void => {
@@ -268,10 +279,13 @@ function targetOf(url: string): string {
 const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof BooError && error.code === code;
 const isElsewhere = (error: unknown): boolean => hasCode(error, 'chat_elsewhere');
 const isMissing = (error: unknown): boolean => hasCode(error, 'workspace_missing');
+const isWithoutSnapshot = (error: unknown): boolean =>
+  hasCode(error, 'changes_unavailable') && (error as BooError).details['reason'] === 'no_snapshot';
 const isStopping = (error: unknown): boolean => hasCode(error, 'shutting_down');
 function isReading({ method }: Request): boolean {
   return method === 'GET' || method === 'HEAD';
 }
+const readsStored = ({ request, isStored }: Asked): boolean => isReading(request) && isStored;
 
 /** Throws if something else answers at the holder's address: then the holder has done nothing. */
 function assertFrom(holder: Holder, answer: IncomingMessage): void {

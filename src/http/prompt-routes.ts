@@ -2,17 +2,10 @@ import type { Chats } from '../chats/chats.ts';
 import type { Log } from '../lib/log.ts';
 import { chat, warmedChat } from '../protocol/chat.ts';
 import { resumeQueue } from '../protocol/hold.ts';
-import {
-  interruptResult,
-  movePrompt,
-  receipt,
-  rewindChat,
-  rewindResult,
-  submitPrompt,
-  toBlocks,
-  waitingPromptList,
-} from '../protocol/prompt.ts';
+import { interruptResult, movePrompt, receipt, submitPrompt, toBlocks, waitingPromptList } from '../protocol/prompt.ts';
+import { rewindChat, rewindResult } from '../protocol/rewind.ts';
 import { checkImages } from './check-images.ts';
+import { silently } from './patiently.ts';
 import { chatPath, promptPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
@@ -137,12 +130,13 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         path: '/v1/chats/{chatId}/rewind',
         policy: 'bearer',
         byHolder: true,
-        errors: ['chat_busy', 'chat_elsewhere'],
-        summary: 'Take prompts back: the agent continues from before them; the log and all files stay as they are',
-        responses: { 200: { description: 'The prompts that were taken back.', schema: rewindResult } },
+        errors: ['chat_busy', 'chat_elsewhere', 'changes_unavailable', 'files_changed', 'workspace_missing'],
+        summary: 'Go back to before a prompt: the conversation, the files, or both',
+        responses: { 200: { description: 'What was taken back, or in a dry run would be.', schema: rewindResult } },
       },
       { params: chatPath, body: rewindChat },
-      async ({ params, body, actor }) => json(200, await chats.rewind(actor, params.chatId, body)),
+      async ({ params, body, actor, env }) =>
+        json(200, await silently(env, () => chats.rewind(actor, params.chatId, body))),
     ),
   ];
 }

@@ -42,6 +42,8 @@ export interface Upgrade {
 
 /** What an HTTP server adds to its requests; absent if the app is called without a server. */
 export interface ServerEnv {
+  /** The answer may take long: until the returned function is called, the connection may be silent. */
+  allowSilence?: () => () => void;
   openFeeds?: OpenFeeds;
   upgrade?: Upgrade;
   peer?: Peer;
@@ -84,8 +86,11 @@ export interface RouteText<L extends Policy = Policy> {
   /** In OpenAPI's notation: `/v1/chats/{chatId}`. */
   path: string;
   policy: L;
-  /** The host that holds the chat answers, whichever host is asked. */
-  byHolder?: boolean;
+  /**
+   * The host that holds the chat answers, whichever host is asked; `only` if what is read there is not stored. With
+   * `if_missing` this host answers, unless it does not have the chat's directory.
+   */
+  byHolder?: boolean | 'only' | 'if_missing';
   summary: string;
   /** The largest body that it accepts; by default enough for a few names and a path. */
   bodyLimitBytes?: number;

@@ -398,6 +398,15 @@ describe('answers', () => {
       '/v1/chats/{chatId}/host': { hostId: chat.id },
       '/v1/chats/{chatId}/resume': {},
       '/v1/chats/{chatId}/rewind': {},
+      '/v1/chats/{chatId}/aside': { question: 'x' },
+      '/v1/chats/{chatId}/fork': { at: 1 },
+      '/v1/chats/{chatId}/changes/stage': { paths: [{ path: 'a' }] },
+      '/v1/chats/{chatId}/changes/unstage': { paths: [{ path: 'a' }] },
+      '/v1/chats/{chatId}/changes/discard': { path: 'a', tree: '0'.repeat(40) },
+      '/v1/chats/{chatId}/changes/undo': { undo: chat.id },
+      '/v1/chats/{chatId}/changes/commit': { message: 'x' },
+      '/v1/chats/{chatId}/worktree/merge': {},
+      '/v1/chats/{chatId}/worktree/rebase': {},
       '/v1/chats/{chatId}/trust': { digest: '0'.repeat(64) },
       '/v1/chats/{chatId}/prompts': { id: 'p', content: 'x' },
       '/v1/chats/{chatId}/prompts/{promptId}': { before: null },
@@ -430,7 +439,9 @@ describe('answers', () => {
               .split('\n')
               .slice(0, -1)
               .map((line): unknown => JSON.parse(line))
-          : [type.endsWith('json') ? (JSON.parse(text) as unknown) : text];
+          : type === 'text/event-stream'
+            ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']): unknown => JSON.parse(data))
+            : [type.endsWith('json') ? (JSON.parse(text) as unknown) : text];
       for (const value of values) declared?.schema?.parse(value);
       checked += 1;
     }
@@ -441,10 +452,11 @@ describe('answers', () => {
 it('HOST-3: everything that changes a chat is done by the host that holds it', () => {
   const routes = createRoutes({ ...test, signInCodes: test.codes, access: { token: 'x' } }, createTickets());
   const ofChats = routes.filter(({ path }) => /\{(?:chatId|decisionId)\}/.test(path));
-  const here = ofChats.filter(({ byHolder }) => !byHolder).map(({ id }) => id);
-  // Stored state; and terminals, which find their own way because tickets are valid on one host only.
+  const here = ofChats.filter(({ byHolder }) => !byHolder || byHolder === 'if_missing').map(({ id }) => id);
+  // Stored state, which a fork copies; and terminals, which find their own way because tickets are valid on one host only.
   expect(here.toSorted()).toEqual([
     'createTerminalTicket',
+    'forkChat',
     'listEvents',
     'listPrompts',
     'openTerminal',

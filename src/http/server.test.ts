@@ -6,6 +6,8 @@ import { openProxy } from '../../test/support/proxy.ts';
 import { until } from '../../test/support/until.ts';
 import type { FeedItem } from '../protocol/event.ts';
 import { createClient } from '../client/client.ts';
+import { silently } from './patiently.ts';
+import type { ServerEnv } from './route.ts';
 import { listen, type HttpServer } from './server.ts';
 
 const authorization = `authorization: Bearer ${testToken}`;
@@ -294,4 +296,23 @@ describe('an unusable address', () => {
       message: expect.stringMatching(sentence) as string,
     });
   });
+});
+
+it('a connection without progress is closed, unless an answer is allowed to take long', async () => {
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const fetch = async (request: Request, env: ServerEnv = {}): Promise<Response> => {
+    if (!request.url.endsWith('/long')) return new Promise<never>(() => {});
+    return silently(env, async () => {
+      await released;
+      return new Response('at last');
+    });
+  };
+  test = createTestApp();
+  server = await listen({ fetch }, { host: '127.0.0.1', port: 0, log: test.log, silenceLimitMs: 200 });
+  const long = raw('GET /long HTTP/1.1', 'host: localhost', 'connection: close');
+  // Two times the limit.
+  for (let count = 0; count < 2; count += 1) expect(await raw('GET /short HTTP/1.1', 'host: localhost')).toBe('');
+  release();
+  expect(await long).toContain('at last');
 });

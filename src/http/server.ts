@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
@@ -9,6 +9,7 @@ import { brief, hangUp, patient } from './hang-up.ts';
 import { isBooCode } from './is-boocode.ts';
 import { createOpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
+import type { ServerEnv } from './route.ts';
 import { createUpgrades } from './upgrades.ts';
 import { secure } from './security-headers.ts';
 
@@ -20,6 +21,8 @@ export interface ListenOptions {
   /** How long requests may take to finish once the server closes. */
   drainTimeoutMs?: number;
   connections?: Partial<ConnectionLimits>;
+  /** How long a connection may be without progress: a live feed is never silent for longer than its keep-alive. */
+  silenceLimitMs?: number;
 }
 
 export interface HttpServer {
@@ -35,12 +38,22 @@ export interface HttpServer {
 
 /** Throws `config_invalid` if it cannot listen. */
 export async function listen(app: Answerer, options: ListenOptions): Promise<HttpServer> {
+  const { silenceLimitMs = 120_000 } = options;
   const openFeeds = createOpenFeeds();
   const connections = createConnections({ ...connectionLimits, ...options.connections }, options.log);
   let closing: Promise<void> | undefined;
+  const serverEnv = (socket: Socket): ServerEnv => ({
+    openFeeds,
+    peer: connections.peerOf(socket),
+    allowSilence() {
+      socket.setTimeout(0);
+      // Whether somebody is still there is asked by the operating system.
+      socket.setKeepAlive(true, silenceLimitMs / 2);
+      return () => void socket.setTimeout(silenceLimitMs);
+    },
+  });
   const listener = getRequestListener(
-    (request, { incoming }) =>
-      app.fetch(request, { openFeeds, peer: connections.peerOf((incoming as IncomingMessage).socket) }),
+    (request, { incoming }) => app.fetch(request, serverEnv((incoming as IncomingMessage).socket)),
     // Requests that could not be built end here: an invalid target or Host header.
     {
       errorHandler: (error) => secure(problemResponse(asInvalidRequest(error), options.log)),
@@ -97,8 +110,7 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
     if (closing) socket.destroy();
     connections.add(socket);
   });
-  // A socket without progress for this long is closed. A live feed is never silent for longer than its keep-alive.
-  server.setTimeout(120_000);
+  server.setTimeout(silenceLimitMs);
 
   await bind(server, options);
   const { port } = server.address() as AddressInfo;

@@ -108,6 +108,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
           request: repeated(request, body),
           principal: actor.principal,
           limitBytes: smallBodyBytes,
+          isStored: false,
         };
         const opened = forwarding && !forwarded ? await forwarding.answer(asked, here) : await here();
         if (!opened.ok) return opened;

@@ -11,7 +11,7 @@ const id = '11111111-1111-4111-8111-111111111111';
 const chat = `/v1/chats/${id}`;
 
 /** Every request that changes something in a principal's name, and the method that it calls. */
-const requests: [Exclude<keyof Chats, 'draining'>, string, string, unknown?][] = [
+const requests: [Exclude<keyof Chats, 'draining' | 'changes'>, string, string, unknown?][] = [
   ['moveToHost', 'POST', `${chat}/host`, { hostId: id }],
   ['patchChat', 'PATCH', chat, { title: 'x' }],
   ['giveTrust', 'POST', `${chat}/trust`, { digest: '0'.repeat(64) }],
@@ -19,6 +19,7 @@ const requests: [Exclude<keyof Chats, 'draining'>, string, string, unknown?][] =
   ['submitPrompt', 'POST', `${chat}/prompts`, { content: 'x' }],
   ['interrupt', 'POST', `${chat}/interrupt`],
   ['rewind', 'POST', `${chat}/rewind`, {}],
+  ['forkChat', 'POST', `${chat}/fork`, { at: 3 }],
   ['cancelPrompt', 'DELETE', `${chat}/prompts/p`],
   ['movePrompt', 'PATCH', `${chat}/prompts/p`, { before: null }],
   ['resumeQueue', 'POST', `${chat}/resume`, {}],
@@ -30,10 +31,12 @@ function watched() {
   const test = createTestApp();
   const asked: { method: keyof Chats; actor: Actor }[] = [];
   for (const [method] of requests) {
-    test.chats[method] = ((actor: Actor) => {
-      asked.push({ method, actor });
-      return Promise.resolve({ receipt: { promptId: 'p' }, created: true });
-    }) as never;
+    Object.assign(test.chats, {
+      [method]: (actor: Actor) => {
+        asked.push({ method, actor });
+        return Promise.resolve({ receipt: { promptId: 'p' }, created: true });
+      },
+    });
   }
   return { ...test, asked };
 }

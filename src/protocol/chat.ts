@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { forkedFrom } from './fork.ts';
 import { hold } from './hold.ts';
 import { workspace } from './workspace.ts';
+import { newWorktree, worktree } from './worktree.ts';
 
 /** Of an agent or a backend: which there are is in `GET /v1/info`. */
 export const registeredName = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be a name as in GET /v1/info');
@@ -209,6 +211,12 @@ export const chat = z
     tokensOut: z.number(),
     /** The seq of the newest event. */
     head: z.int(),
+    /** The chat that it was forked from; null if it was not. */
+    forkedFrom: forkedFrom.nullable(),
+    /** Its own working tree and branch; null if it has none. */
+    worktree: worktree.nullable(),
+    /** Shared by chats that are attempts at the same prompt. */
+    group: z.uuid().nullable(),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -219,11 +227,22 @@ export type Chat = z.infer<typeof chat>;
 export const warmedChat = chat.pick({ state: true }).meta({ id: 'WarmedChat' });
 export type WarmedChat = z.infer<typeof warmedChat>;
 
+const isolation = z.enum(['none', 'worktree']);
+
 export const createChat = z
   .strictObject(shapeOf('create'))
   .omit({ archived: true })
   .partial()
-  .extend({ cwd: chatSettings.cwd.create, agent: registeredName.optional() })
+  .extend({
+    cwd: chatSettings.cwd.create,
+    agent: registeredName.optional(),
+    /** `worktree`: the chat gets a working tree and a branch of its own, made from the repository of `cwd`. */
+    isolation: isolation.optional(),
+    /** Only with isolation `worktree`. */
+    worktree: newWorktree.optional(),
+    /** Any id that attempts at the same prompt share. */
+    group: z.uuid().optional(),
+  })
   .meta({ id: 'CreateChat' });
 export type CreateChat = z.infer<typeof createChat>;
 
@@ -245,6 +264,21 @@ export const patchChat = z
   })
   .meta({ id: 'PatchChat' });
 export type PatchChat = z.infer<typeof patchChat>;
+
+/** The new chat has the other one's directory, engine and settings, as they are now. */
+export const forkChat = z
+  .strictObject({
+    /** The seq of a `turn_finished`: the new chat knows everything up to there, and nothing after it. By default the last one. */
+    at: z.int().min(1).optional(),
+    /** By default the other chat's title, with `(fork)`. */
+    title: title.optional(),
+    /** `worktree`: the new chat gets a worktree and branch of its own, with the files as they were at the end of that turn. */
+    isolation: isolation.optional(),
+    /** Only with isolation `worktree`. */
+    worktree: newWorktree.pick({ name: true }).optional(),
+  })
+  .meta({ id: 'ForkChat' });
+export type ForkChat = z.infer<typeof forkChat>;
 
 export const chatPage = z.object({ items: z.array(chat), next: z.string().nullable() }).meta({ id: 'ChatPage' });
 export type ChatPage = z.infer<typeof chatPage>;

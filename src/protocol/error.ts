@@ -24,8 +24,13 @@ export const errorCodes = [
   'upgrade_required', // this path is a WebSocket
   'backend_unavailable', // no backend can run this chat here; the message says how to enable one
   'terminal_unavailable', // this chat has no terminal to attach to, or none is available here; the message says why
+  'aside_unavailable', // the chat's engine cannot answer side questions, or not now; the message says why
   'chat_busy', // the chat is busy with something that excludes this
   'log_replaced', // the cursor is of another log than the chat has now, as after a restore of the database; read from the start
+  'worktree_refused', // nothing was done with the chat's worktree, or it was not made; `reason` says why
+  'changes_unavailable', // what has changed in the chat's directory cannot be told; `reason` says why
+  'change_refused', // nothing was staged, discarded or committed; `reason` says why
+  'files_changed', // the files are not as they were shown any more; look again
   'chat_elsewhere', // another host holds this chat's lease
   'host_unreachable', // another host holds this chat's lease and cannot be reached; `wasSent` says whether it may have done it
   'wrong_host', // another host has sent this request to an address that is not that of the host it is for

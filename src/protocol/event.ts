@@ -8,6 +8,7 @@ import { efforts, permissionModes, registeredName, shownSettings } from './chat.
 import { contentBlock, textBlock } from './content.ts';
 import { decisionKinds, decisionOutcomes } from './decision.ts';
 import { errorCodes } from './error.ts';
+import { forkedFrom } from './fork.ts';
 import { queueHeld } from './hold.ts';
 import { hostMove } from './host.ts';
 import { doneBy, settledBy } from './principal.ts';
@@ -184,6 +185,13 @@ const agentBodies = [
   }),
 ] as const;
 
+const aboutRewind = {
+  rewindId: z.uuid(),
+  promptId: z.string().optional(),
+  /** The rewind that is undone. */
+  undoes: z.uuid().optional(),
+};
+
 /** Recorded by the chat itself. */
 const lifecycleBodies = [
   z.object({ type: z.literal('prompt_accepted'), promptId: z.string(), content: z.array(contentBlock), ...doneBy }),
@@ -196,6 +204,33 @@ const lifecycleBodies = [
     type: z.literal('session_rewound'),
     promptIds: z.array(z.string()),
     /** The session it continues in. The previous one's content is kept. */
+    sessionId: z.string(),
+    ...doneBy,
+  }),
+  z.object({
+    /** Files are taken back to before a prompt, or that is undone. Without a `files_rewound` it was cut short. */
+    type: z.literal('files_rewind_started'),
+    ...aboutRewind,
+    /** How many files are to change. */
+    count: z.int(),
+    ...doneBy,
+  }),
+  z.object({
+    type: z.literal('files_rewound'),
+    ...aboutRewind,
+    /** How many files have changed, and how many could not be rewound. */
+    changed: z.int(),
+    kept: z.int(),
+    /** Lines, as far as they were counted. */
+    added: z.int(),
+    removed: z.int(),
+    ...doneBy,
+  }),
+  z.object({
+    /** Everything before was copied from another chat. The agent knows what was said up to the seq of `from`. */
+    type: z.literal('chat_forked'),
+    from: forkedFrom,
+    /** The session it continues in: a copy of the other chat's. */
     sessionId: z.string(),
     ...doneBy,
   }),

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { createChat } from './chat.ts';
 
 export const beginImport = createChat
+  .omit({ isolation: true, worktree: true, group: true })
   .extend({
     /** The chat continues with this session. */
     sessionId: z.uuid().toLowerCase(),

@@ -67,25 +67,6 @@ export const interruptResult = z
   .meta({ id: 'InterruptResult' });
 export type InterruptResult = z.infer<typeof interruptResult>;
 
-export const rewindChat = z
-  .strictObject({
-    /**
-     * The first prompt the agent should forget. Default: the one since which the conversation is too long for the
-     * model.
-     */
-    promptId: promptId.optional(),
-  })
-  .meta({ id: 'RewindChat' });
-export type RewindChat = z.infer<typeof rewindChat>;
-
-export const rewindResult = z
-  .object({
-    /** The prompts that were taken back, oldest first. */
-    promptIds: z.array(z.string()),
-  })
-  .meta({ id: 'RewindResult' });
-export type RewindResult = z.infer<typeof rewindResult>;
-
 /** A prompt's content as blocks, however it was given. */
 export function toBlocks(content: SubmitPrompt['content']): ContentBlock[] {
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;

@@ -78,14 +78,14 @@ export function setSessionBackend(db: Sql, lease: Lease, agent: AgentName, backe
 
 /**
  * Goes with the append of `turn_finished`, or of what a session cost beyond its turns: adds the share to the running
- * totals, and to the booked part of the agent's own count, or sets that to `counted`.
+ * totals, and to the booked part of the agent's own count, or sets that to `counted`. `apart`: that count lacks the share.
  */
 export function addUsage(
   db: Sql,
   lease: Lease,
   agent: AgentName,
   share: { costUsd: number; models: ModelUsage },
-  counted?: ModelUsage,
+  counted?: ModelUsage | 'apart',
 ) {
   const models = usageJson(share.models);
   // Sums per model and per number, over the stored and the new values.
@@ -101,14 +101,15 @@ export function addUsage(
       ) as summed group by model
     ) as merged
   )`;
+  const countedUsage = () => {
+    if (counted === 'apart') return db`counted_usage`;
+    if (counted) return db`${usageJson(counted)}::text::jsonb`;
+    return db`case when counted_usage is not null then ${sum('counted_usage')} end`;
+  };
   return db`
     update boocode.agent_sessions set cost_usd = agent_sessions.cost_usd + ${share.costUsd}, updated_at = clock_timestamp(),
       model_usage = ${sum('model_usage')},
-      counted_usage = ${
-        counted
-          ? db`${usageJson(counted)}::text::jsonb`
-          : db`case when counted_usage is not null then ${sum('counted_usage')} end`
-      }
+      counted_usage = ${countedUsage()}
     ${ofLease(db, lease, agent)}`;
 }
 

@@ -11,6 +11,7 @@ export const backupTables = [
   'unfinished_messages',
   'side_files',
   'directory_trusts',
+  'worktrees',
   'claude_session_entries',
   'claude_session_summaries',
 ] as const;
@@ -33,4 +34,6 @@ export const leftOutTables = {
  */
 export const resetColumns: Readonly<Record<string, readonly string[]>> = {
   chats: ['owner_host', 'lease_until', 'next_host', 'free_since', 'log_id'],
+  // What was being made at the time may have been worked in since.
+  worktrees: ['state'],
 };

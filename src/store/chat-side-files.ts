@@ -1,7 +1,7 @@
 /** One chat's side files, written under its lease. */
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import { type SideFileStore, sideFileLimits, type StoredSideFile } from '../protocol/side-files.ts';
+import { type SideFileKey, type SideFileStore, sideFileLimits, type StoredSideFile } from '../protocol/side-files.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 import { inTime } from './in-time.ts';
@@ -9,6 +9,20 @@ import { FencedError } from './storage-error.ts';
 
 const compress = promisify(gzip);
 const expand = promisify(gunzip);
+
+/** Null if it is not stored, or only its name. */
+export async function readSideFile(
+  sql: Sql,
+  chatId: string,
+  { sessionId, name }: SideFileKey,
+  { fileBytes } = sideFileLimits,
+): Promise<Buffer | null> {
+  const [row] = await inTime(sql<{ content: string | null }[]>`
+    select encode(content, 'base64') as content from boocode.side_files
+    where chat_id = ${chatId} and session_id = ${sessionId} and name = ${name}`);
+  const packed = row?.content ?? null;
+  return packed === null ? null : expand(Buffer.from(packed, 'base64'), { maxOutputLength: fileBytes });
+}
 
 export function chatSideFiles(sql: Sql, lease: Lease, limits = sideFileLimits): SideFileStore {
   const { chatId } = lease;
@@ -28,14 +42,7 @@ export function chatSideFiles(sql: Sql, lease: Lease, limits = sideFileLimits): 
         from boocode.side_files where chat_id = ${chatId} order by changed_at desc, session_id, name`);
     },
 
-    async read({ sessionId, name }) {
-      const [row] = await inTime(sql<{ content: string | null }[]>`
-        select encode(content, 'base64') as content from boocode.side_files
-        where chat_id = ${chatId} and session_id = ${sessionId} and name = ${name}`);
-      const packed = row?.content ?? null;
-      if (packed === null) return null;
-      return expand(Buffer.from(packed, 'base64'), { maxOutputLength: limits.fileBytes });
-    },
+    read: (key) => readSideFile(sql, chatId, key, limits),
 
     async put({ sessionId, name, size, ageMs }, content) {
       const packed = content && (await compress(content)).toString('base64');

@@ -2,8 +2,10 @@ import type { PendingQuery, Row } from 'postgres';
 import { dropUndefined } from '../lib/drop-undefined.ts';
 import type { AgentName, ChatHolder, PatchChat, SettingName, StoredSettings } from '../protocol/chat.ts';
 import type { AgentDirectory, Usage } from '../protocol/event.ts';
+import type { ForkedFrom } from '../protocol/fork.ts';
 import type { Hold } from '../protocol/hold.ts';
 import type { Workspace } from '../protocol/workspace.ts';
+import type { Worktree } from '../protocol/worktree.ts';
 import { mentions } from './chat-search.ts';
 import type { Sql } from './database.ts';
 import type { Holder } from './hosts.ts';
@@ -27,6 +29,16 @@ export interface StoredWorkspace extends Workspace {
   seenBy: string;
 }
 
+/** What only hosts need to know about a chat's worktree is stored with it. */
+export interface StoredWorktree extends Worktree {
+  /** The directory in the repository's own working tree that the chat was created for. */
+  directory: string;
+  /** Of the repository. */
+  commonDirectory: string;
+  /** The host that has it: its machine and data directory. */
+  seenBy: string;
+}
+
 /** A chat as stored: everything but the state, which only the host that holds it knows. */
 export interface ChatRow extends StoredSettings {
   id: string;
@@ -46,6 +58,11 @@ export interface ChatRow extends StoredSettings {
   holder: ChatHolder | null;
   /** The interrupted turn that continues by itself; null if none does. */
   continuation: Continuation | null;
+  forkedFrom: ForkedFrom | null;
+  /** Its own one, which was made for it. */
+  worktree: StoredWorktree | null;
+  /** Chats that were given the same prompt. */
+  group: string | null;
   costUsd: number;
   tokensIn: number;
   tokensOut: number;
@@ -91,7 +108,8 @@ export const holderJson = (db: Sql) => db`
 
 export const chatColumns = (db: Sql) => db`
   ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold, continuation, workspace,
-  agent_directory as "agentDirectory", next_seq - 1 as head, ${holderJson(db)} as holder,
+  agent_directory as "agentDirectory", forked_from as "forkedFrom", attempt_group as "group",
+  (select place from boocode.worktrees where chat_id = chats.id) as worktree, next_seq - 1 as head, ${holderJson(db)} as holder,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
   exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
   exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is not null) as "hasAnswer",
@@ -104,22 +122,25 @@ export interface NewChat extends StoredSettings {
   id: string;
   agent: AgentName;
   workspace?: StoredWorkspace | null;
+  group?: string | null;
 }
 
 /** What is stored of a new chat, by column. The driver takes a part of a statement for a value, too. */
-export function newChatColumns(db: Sql, { id, agent, workspace = null, ...rest }: NewChat) {
+export function newChatColumns(db: Sql, { id, agent, workspace = null, group = null, ...rest }: NewChat) {
   return {
     id,
     agent,
     ...bySettingColumn(rest),
+    ...(group !== null && { attempt_group: group }),
     ...(workspace && { workspace: json(db, workspace) as unknown as string }),
   };
 }
 
-type JsonField = 'hold' | 'holder' | 'agentDirectory' | 'continuation' | 'workspace';
+type JsonField = 'hold' | 'holder' | 'agentDirectory' | 'continuation' | 'workspace' | 'forkedFrom' | 'worktree';
 export type RawRow = Omit<ChatRow, JsonField> & Record<JsonField, string | null>;
 
-export function toRow({ hold, holder, agentDirectory, continuation, workspace, ...row }: RawRow): ChatRow {
+export function toRow(raw: RawRow): ChatRow {
+  const { hold, holder, agentDirectory, continuation, workspace, forkedFrom, worktree, ...row } = raw;
   return {
     ...row,
     hold: parsed<StoredHold>(hold),
@@ -127,6 +148,8 @@ export function toRow({ hold, holder, agentDirectory, continuation, workspace, .
     agentDirectory: parsed<AgentDirectory>(agentDirectory),
     continuation: parsed<Continuation>(continuation),
     workspace: parsed<StoredWorkspace>(workspace),
+    forkedFrom: parsed<ForkedFrom>(forkedFrom),
+    worktree: parsed<StoredWorktree>(worktree),
   };
 }
 
@@ -173,21 +196,31 @@ export async function findChat(db: Sql, id: string, which: { importing?: boolean
   return row ? toRow(row) : null;
 }
 
+/** Which of these do not exist. */
+export async function chatsMissing(db: Sql, chatIds: readonly string[]): Promise<string[]> {
+  const rows = await db<{ id: string }[]>`
+    select id from boocode.chats where id = any(${chatIds as string[]}::uuid[])`;
+  const found = new Set(rows.map(({ id }) => id));
+  return chatIds.filter((id) => !found.has(id));
+}
+
 export interface ChatPageQuery {
   /** An ordinal. */
   before: number | null;
   limit: number;
   archived?: boolean | undefined;
+  group?: string | undefined;
   /** Contained in the title, or in what was said. */
   q?: string | undefined;
 }
 
 /** Newest first; for `toChatRows`. */
-export function listChats(db: Sql, { before, limit, archived, q }: ChatPageQuery) {
+export function listChats(db: Sql, { before, limit, archived, group, q }: ChatPageQuery) {
   return db<RawRow[]>`
     select ${chatColumns(db)} from boocode.chats
     where importing_session is null ${before === null ? db`` : db`and ordinal < ${before}`}
       ${archived === undefined ? db`` : db`and archived = ${archived}`}
+      ${group === undefined ? db`` : db`and attempt_group = ${group}`}
       ${q === undefined ? db`` : db`and ${mentions(db, q)}`}
     order by ordinal desc limit ${limit}`;
 }
@@ -229,7 +262,7 @@ export function chatChanges(
   return [db`updated_at = statement_timestamp()`, ...sets];
 }
 
-const json = (db: Sql, value: object) => db`${JSON.stringify(value)}::text::json`;
+export const json = (db: Sql, value: object) => db`${JSON.stringify(value)}::text::json`;
 
 /**
  * Deletes the chat with everything in it, its transcript too. Under the lease, so no writer is left. The epoch grows

@@ -43,7 +43,7 @@ export interface FoundPrompt {
 }
 
 /** The turn id of a cancelled prompt, which never gets a turn. */
-const noTurn = '00000000-0000-0000-0000-000000000000';
+export const noTurn = '00000000-0000-0000-0000-000000000000';
 
 export async function findPrompt(db: Sql, chatId: string, id: string): Promise<FoundPrompt | null> {
   const [row] = await db<{ seq: number; hash: string; turnId: string | null }[]>`

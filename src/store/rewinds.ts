@@ -36,6 +36,13 @@ export async function readPromptsFrom(db: Sql, chatId: string, promptId: string)
   return rows.map((row) => ({ ...row, content: JSON.parse(row.content) as ContentBlock[] }));
 }
 
+/** The turn that began with this prompt, also if the agent has forgotten it. Null if it is unknown, or none has. */
+export async function findPromptTurn(db: Sql, chatId: string, promptId: string): Promise<string | null> {
+  const [row] = await db<{ turnId: string | null }[]>`
+    select turn_id as "turnId" from boocode.prompts where chat_id = ${chatId} and id = ${promptId}`;
+  return row?.turnId ?? null;
+}
+
 /** Goes with the append of `session_rewound`. */
 export function markRewound(db: Sql, lease: Lease, promptIds: readonly string[]) {
   return db`

@@ -1,5 +1,5 @@
 import type { AgentDirectory } from '../protocol/event.ts';
-import type { StoredWorkspace } from './chats.ts';
+import type { StoredWorkspace, StoredWorktree } from './chats.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
@@ -9,12 +9,17 @@ export interface PlacedChat {
   cwd: string;
   workspace: StoredWorkspace | null;
   agentDirectory: AgentDirectory | null;
+  worktree: StoredWorktree | null;
 }
 
 /** Null if there is no such chat, or if it is still being imported. */
 export async function findPlacedChat(db: Sql, chatId: string): Promise<PlacedChat | null> {
-  const [row] = await db<{ cwd: string; workspace: string | null; directory: string | null }[]>`
-    select cwd, workspace::text, agent_directory::text as directory from boocode.chats
+  const [row] = await db<
+    { cwd: string; workspace: string | null; directory: string | null; worktree: string | null }[]
+  >`
+    select cwd, workspace::text, agent_directory::text as directory,
+      (select place::text from boocode.worktrees where chat_id = id) as worktree
+    from boocode.chats
     where id = ${chatId} and importing_session is null`;
   if (!row) return null;
   return {
@@ -22,6 +27,7 @@ export async function findPlacedChat(db: Sql, chatId: string): Promise<PlacedCha
     cwd: row.cwd,
     workspace: row.workspace === null ? null : (JSON.parse(row.workspace) as StoredWorkspace),
     agentDirectory: row.directory === null ? null : (JSON.parse(row.directory) as AgentDirectory),
+    worktree: row.worktree === null ? null : (JSON.parse(row.worktree) as StoredWorktree),
   };
 }
 

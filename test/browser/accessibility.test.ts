@@ -97,9 +97,10 @@ describeInBrowser('WEB-29: accessibility', (opened) => {
     await press('Enter');
     await page.getByLabel('Prompt', { exact: true }).waitFor();
     await expect.poll(focused).toBe('Prompt');
-    for (let step = 0; step < 60 && (await focused())?.startsWith('More for') !== true; step += 1)
+    for (let step = 0; step < 100 && (await focused())?.startsWith('More for') !== true; step += 1)
       await press('Shift+Tab');
-    await press('Enter', 'ArrowDown');
+    expect(await focused()).toMatch(/^More for/);
+    await press('Enter', 'ArrowUp', 'ArrowUp');
     expect(await focused()).toContain('Archive');
     await press('Escape');
     expect(await focused()).toMatch(/^More for/);

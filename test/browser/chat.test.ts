@@ -61,7 +61,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(await page.getByRole('article', { name: 'Claude', exact: true }).allInnerTexts()).toEqual([
       'I hold here. Now I go on.',
     ]);
-    expect(await page.locator('.turn-line').innerText()).toMatch(/^Done .* s · \$\S+ · .* tokens in, \d+ out$/);
+    expect(await page.locator('.turn-line p').innerText()).toMatch(/^Done .* s · \$\S+ · .* tokens in, \d+ out$/);
     expect(watched.problems).toEqual([]);
   });
 
@@ -95,6 +95,8 @@ describeInBrowser('a chat in a browser', (opened) => {
     await page.reload();
     await page.getByRole('button', { name: 'Cancel: first' }).click();
     await expect.poll(() => queue.getByRole('listitem').allInnerTexts()).toEqual(['Next third', 'Then second']);
+    // All turns are in the document at once.
+    await page.setViewportSize({ width: 1280, height: 2000 });
     server.model.release();
     await turnsEnded(page, 3);
     expect(await page.getByRole('article', { name: 'You', exact: true }).allInnerTexts()).toEqual([

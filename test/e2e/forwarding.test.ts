@@ -1,8 +1,11 @@
 // Two hosts on one database: whichever one a client asks, the host that holds the chat answers.
 import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadSocket } from '../../src/cli/node-socket.ts';
 import type { FeedItem } from '../../src/protocol/event.ts';
+import { git, initRepository } from '../support/git-repository.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 import { eventsOf, followUntil, nextEvent, readLog, runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
@@ -223,4 +226,51 @@ test('HOST-3: a host without an address serves only its own chats, and says so',
   await one.sql`update boocode.hosts set address = null where id = ${hostId}`;
   await expect(two.client.prompt(id, { content: 'hi' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
   await one.sql`update boocode.hosts set address = ${before!.address} where id = ${hostId}`;
+});
+
+test('CHANGE-14 FORK-7: the holder answers for its chat’s files, whichever host is asked', async () => {
+  const cwd = join(realpathSync(one.workDir), 'repository');
+  mkdirSync(cwd);
+  initRepository(cwd);
+  git(cwd, 'config', 'user.name', 'Ann');
+  git(cwd, 'config', 'user.email', 'ann@example.com');
+  const { id } = await one.client.createChat({
+    cwd,
+    backend: 'claude_sdk',
+    permissionMode: 'bypassPermissions',
+    isolation: 'worktree',
+    worktree: { name: 'work' },
+  });
+  const { finished, promptIds } = await runTurn(one.client, id, 'write notes.txt: hello').then(
+    ({ finished, events }) => ({
+      finished,
+      promptIds: events.flatMap((event) => (event.type === 'turn_started' ? event.promptIds : [])),
+    }),
+  );
+
+  const { client } = two;
+  const paths = async (): Promise<string[]> => (await client.changes(id)).files.map(({ path }) => path);
+  expect(await paths()).toEqual(['notes.txt']);
+  expect((await client.changesDiff(id, { path: 'notes.txt' })).diff).toContain('\n+hello');
+  const stop = new AbortController();
+  const news = client.watchChanges(id, { signal: stop.signal })[Symbol.asyncIterator]();
+  await news.next();
+  const before = promptIds[0]!;
+  const plan = await client.rewind(id, { before, what: 'files', dryRun: true });
+  expect(plan.files?.files).toMatchObject([{ path: 'notes.txt', status: 'deleted' }]);
+  const { files } = await client.rewind(id, { before, what: 'files' });
+  expect((await news.next()).done).toBe(false);
+  stop.abort();
+  expect(await paths()).toEqual([]);
+  await client.rewind(id, { undo: files!.rewindId! });
+  await client.stageChanges(id, { paths: [{ path: 'notes.txt' }] });
+  await client.commitChanges(id, { message: 'Notes' });
+  const fork = await client.fork(id, { at: finished.seq, isolation: 'worktree' });
+  expect(readFileSync(join(fork.worktree!.path, 'notes.txt'), 'utf8')).toContain('hello');
+  expect(await client.mergeWorktree(id)).toMatchObject({ base: 'main', commits: 1 });
+  expect((await client.listWorktrees()).map(({ chatId }) => chatId).toSorted()).toEqual([id, fork.id].toSorted());
+
+  await client.deleteChat(fork.id);
+  await client.removeWorktree(id);
+  expect(git(cwd, 'branch', '--list', 'boocode/work')).toBe('');
 });

@@ -60,7 +60,7 @@ test('AGENT-35: an agent that has forgotten its worktree continues in the chatâ€
   const alpha = join(cwd, '.claude', 'worktrees', 'alpha');
   expect(await server.client.getChat(id)).toMatchObject({ currentDirectory: alpha });
   const [promptId] = eventsOf(events, 'prompt_accepted').map((event) => event.promptId);
-  await server.client.rewind(id, { promptId });
+  await server.client.rewind(id, { before: promptId! });
   expect(await server.client.getChat(id)).toMatchObject({ currentDirectory: cwd, state: 'cold' });
   const there = await ask(id, 'run: env pwd');
   expect(JSON.stringify(there.events)).toContain(`\\n${cwd}"`);
@@ -78,12 +78,12 @@ test('AGENT-23: taking back the first prompt leaves an agent without memory; tak
   const { events } = await ask(id, 'stream 3 tokens');
   await ask(id, 'stream 3 tokens');
   const [promptId] = eventsOf(events, 'prompt_accepted').map((event) => event.promptId);
-  expect((await server.client.rewind(id, { promptId: promptId! })).promptIds).toHaveLength(2);
+  expect((await server.client.rewind(id, { before: promptId! })).promptIds).toHaveLength(2);
   expect((await ask(id, 'what did I say')).text).toContain('You said: "what did I say".');
   for (const wrong of [promptId!, 'nobody']) {
-    await expect(server.client.rewind(id, { promptId: wrong })).rejects.toMatchObject({
+    await expect(server.client.rewind(id, { before: wrong })).rejects.toMatchObject({
       code: 'invalid_request',
-      details: { field: 'promptId' },
+      details: { field: 'before' },
     });
   }
 });

@@ -8,6 +8,8 @@ export interface FakeTerminal extends Terminal {
   readonly transcript: string;
   readonly stdout: string;
   readonly stderr: string;
+  /** What was written as bytes, which is in no text. */
+  readonly bytes: Buffer;
   /** The question currently on the screen. */
   readonly asking: string | undefined;
   press(): void;
@@ -17,6 +19,8 @@ export interface FakeInput {
   /** What is typed, line by line; null is the end of the input. Without more lines a question stays open. */
   lines?: (string | null)[];
   isInteractive?: boolean;
+  /** The output goes to a screen, as it does unless told otherwise. */
+  isOutScreen?: boolean;
   /** The whole piped input. */
   all?: string;
   size?: TerminalSize;
@@ -27,10 +31,12 @@ const usualSize: TerminalSize = { columns: 80, rows: 24 };
 export function createFakeTerminal({
   lines = [],
   isInteractive = false,
+  isOutScreen = true,
   all = '',
   size = usualSize,
 }: FakeInput = {}): FakeTerminal {
   const written: { to: 'out' | 'err'; text: string }[] = [];
+  const pieces: Uint8Array[] = [];
   const interrupts = new Set<() => void>();
   let asking: string | undefined;
   const textOf = (...targets: string[]): string =>
@@ -38,10 +44,12 @@ export function createFakeTerminal({
 
   return {
     out: (text) => void written.push({ to: 'out', text }),
+    outBytes: (bytes) => void pieces.push(bytes),
     err: (text) => void written.push({ to: 'err', text }),
     outStyle: unstyled,
     errStyle: unstyled,
     isInteractive,
+    isOutScreen,
     canRewriteErr: false,
     questions: 'out',
     size,
@@ -71,6 +79,9 @@ export function createFakeTerminal({
     },
     press() {
       for (const handler of interrupts) handler();
+    },
+    get bytes() {
+      return Buffer.concat(pieces);
     },
     get transcript() {
       return textOf('out', 'err');

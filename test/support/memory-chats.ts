@@ -134,7 +134,7 @@ export function createMemoryChats(): MemoryChats {
       return decision;
     },
 
-    async createChat(input) {
+    async createChat({ isolation: _isolation, worktree: _worktree, ...input }) {
       check();
       writes += 1;
       const chat: Chat = {
@@ -157,6 +157,9 @@ export function createMemoryChats(): MemoryChats {
         tokensIn: 0,
         tokensOut: 0,
         head: 0,
+        forkedFrom: null,
+        worktree: null,
+        group: input.group ?? null,
         createdAt: time,
         updatedAt: time,
       };
@@ -180,6 +183,68 @@ export function createMemoryChats(): MemoryChats {
       const digest = '0'.repeat(64);
       return { chatId, trusted, holds: trusted, path, digest, trustedAt: null, files: [] };
     },
+    worktrees: {
+      async merge(_actor, chatId) {
+        entryOf(chatId);
+        return { branch: 'boocode/x', base: 'main', commit: '0', commits: 1 };
+      },
+      async rebase(_actor, chatId) {
+        entryOf(chatId);
+        return { branch: 'boocode/x', base: 'main', commit: '0', commits: 1 };
+      },
+      async remove(_actor, chatId, { keepsBranch }) {
+        entryOf(chatId);
+        return { branch: 'boocode/x', commit: '0', isBranchKept: keepsBranch };
+      },
+      async list() {
+        check();
+        return [];
+      },
+      async branches() {
+        return { repository: null, current: null, items: [], truncated: false };
+      },
+    },
+    changes: {
+      async list(chatId, since) {
+        const { cwd: root } = entryOf(chatId).chat;
+        const base = { commit: null, takenAt: null, turnId: null };
+        const tree = '0'.repeat(40);
+        return { chatId, since, root, base, tree, files: [], count: 0, isTruncated: false, leftOut: [] };
+      },
+      async diff(chatId, { since }) {
+        const { base, tree } = await this.list(chatId, since);
+        return { chatId, since, base, tree, file: null, diff: '', isTruncated: false, isLossy: false };
+      },
+      async watch(chatId, { onChange, onEnd }) {
+        entryOf(chatId);
+        onChange('0'.repeat(40));
+        onEnd();
+        return () => {};
+      },
+      async stage(chatId, { paths }) {
+        entryOf(chatId);
+        writes += 1;
+        return { chatId, count: paths.length };
+      },
+      async unstage(chatId, request) {
+        return this.stage(chatId, request);
+      },
+      async discard(chatId) {
+        entryOf(chatId);
+        writes += 1;
+        return { chatId, undo: randomUUID() };
+      },
+      async undo(chatId) {
+        entryOf(chatId);
+        writes += 1;
+        return { chatId, files: [] };
+      },
+      async commit(chatId, { message }) {
+        entryOf(chatId);
+        writes += 1;
+        return { chatId, commit: '0'.repeat(40), branch: 'main', subject: message, skipped: [] };
+      },
+    },
     async giveTrust(actor, chatId) {
       await this.patchChat(actor, chatId, { trusted: true });
       return this.readTrust(chatId);
@@ -189,6 +254,11 @@ export function createMemoryChats(): MemoryChats {
       writes += 1;
       Object.assign(entry.chat, changes);
       return entry.chat;
+    },
+    async forkChat(_actor, chatId, { at, title }) {
+      const { chat } = entryOf(chatId);
+      const forked = await this.createChat({ cwd: chat.cwd });
+      return Object.assign(forked, { title: title ?? chat.title, forkedFrom: { chatId, seq: at ?? chat.head } });
     },
     async deleteChat(_actor, chatId) {
       const entry = entryOf(chatId);
@@ -221,7 +291,11 @@ export function createMemoryChats(): MemoryChats {
     rewind(_actor, chatId) {
       entryOf(chatId);
       writes += 1;
-      return Promise.resolve({ promptIds: [] });
+      return Promise.resolve({ promptIds: [], files: null });
+    },
+    askAside(chatId) {
+      entryOf(chatId);
+      return Promise.resolve('Nothing.');
     },
     warmAhead(chatId) {
       entryOf(chatId);

@@ -10,6 +10,7 @@ const acting = [
   'patchChat',
   'moveToHost',
   'giveTrust',
+  'forkChat',
   'deleteChat',
   'submitPrompt',
   'interrupt',

@@ -5,13 +5,17 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Chat, initialSettings, type PatchChat } from '../../src/protocol/chat.ts';
+import { BooError } from '../../src/protocol/error.ts';
+import { type Chat, type ForkChat, initialSettings, type PatchChat } from '../../src/protocol/chat.ts';
+import type { AskAside } from '../../src/protocol/aside.ts';
 import type { ContentBlock } from '../../src/protocol/content.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
 import type { SignInLink } from '../../src/protocol/info.ts';
 import { doneByActor } from '../../src/protocol/principal.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
+import type { ChangeDiff, ChangeList } from '../../src/protocol/changes.ts';
+import type { FilesRewind, RewindChat } from '../../src/protocol/rewind.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
 import { ownerVia } from './owners-chats.ts';
 import type { HostInfo } from '../../src/protocol/host.ts';
@@ -56,6 +60,32 @@ const backends = [
   { name: 'claude_pty', agent: 'claude', label: 'terminal program', available: true },
 ];
 
+const filesRewind: FilesRewind = {
+  rewindId: null,
+  covers: 'tree',
+  writtenSince: [],
+  root: '/work',
+  takenAt: '2026-01-01T00:00:00.000Z',
+  tree: 'a'.repeat(40),
+  files: [
+    {
+      path: 'odd\n\u001b[2J',
+      status: 'deleted',
+      added: 0,
+      removed: 1,
+      isBinary: false,
+      isSubmodule: false,
+      content: null,
+    },
+  ],
+  count: 1,
+  isTruncated: false,
+  kept: [{ path: 'big.bin', reason: 'too_large' }],
+  keptCount: 1,
+  commits: 2,
+  workingChats: [{ chatId: '00000000-0000-4000-8000-000000000000', title: 'Other' }],
+};
+
 export interface StubServer {
   readonly url: string;
   readonly token: string;
@@ -63,8 +93,16 @@ export interface StubServer {
   readonly decisions: Decision[];
   /** What the chats' directories enable, by chat. */
   readonly trusts: Map<string, ChatTrust>;
+  /** What has changed, by chat. */
+  readonly changes: Map<string, { list: ChangeList; diff: ChangeDiff }>;
+  /** Those that were no dry runs. */
+  readonly rewinds: RewindChat[];
+  /** What every rewind of files would change. */
+  readonly filesRewind: FilesRewind;
   /** `METHOD /path` of every request. */
   readonly requests: string[];
+  /** What was asked about changes. */
+  readonly queries: URLSearchParams[];
   addChat(fields?: Partial<Chat>): Chat;
   append(chatId: string, body: EventBody): Event;
   /** As after a restore: the chat has another log, with these events. */
@@ -77,6 +115,8 @@ export interface StubServer {
   dropFeeds(): void;
   /** How many readers follow the chat. */
   readers(chatId: string): number;
+  /** How many of the next prompts are refused for good. */
+  refusePrompts: number;
   /** How many of the next answers to decisions get an error. */
   refuseAnswers: number;
   signInLink: SignInLink;
@@ -84,6 +124,10 @@ export interface StubServer {
   readonly signInCodes: string[];
   onPrompt: (chatId: string, promptId: string, content: readonly ContentBlock[]) => void;
   onInterrupt: (chatId: string) => void;
+  /** What a step on a chat's worktree answers; an error is what it is refused with. */
+  onWorktree: (chatId: string, step: { name: string; discard: string | null; body: unknown }) => object;
+  /** A side question waits for it. */
+  onAside: () => Promise<void>;
   /** Returns the problem that a PATCH gets, or undefined if the PATCH is accepted. */
   onPatch: (chatId: string, body: unknown) => { status: number; code: string; detail: string } | undefined;
   /** Runs a scripted turn; an error after `close` is ignored. */
@@ -152,7 +196,11 @@ export async function openStubServer(): Promise<StubServer> {
     if (id === undefined) {
       if (request.method === 'GET') {
         const archived = url.searchParams.get('archived') ?? 'any';
-        const items = stub.chats.filter((each) => archived === 'any' || String(each.archived) === archived);
+        const group = url.searchParams.get('group');
+        const items = stub.chats.filter(
+          (each) =>
+            (archived === 'any' || String(each.archived) === archived) && (group === null || each.group === group),
+        );
         return json(200, { items, next: null });
       }
       return json(201, stub.addChat(body as Partial<Chat>));
@@ -172,19 +220,44 @@ export async function openStubServer(): Promise<StubServer> {
       if (request.method === 'POST') Object.assign(asked, { trusted: true, holds: true });
       return json(200, asked);
     }
+    if (part === 'changes') {
+      stub.queries.push(url.searchParams);
+      const told = stub.changes.get(chat.id);
+      if (!told) return problem(409, 'changes_unavailable', 'It is not in a git repository.');
+      return json(200, url.pathname.endsWith('/diff') ? told.diff : told.list);
+    }
     if (part === 'resume') {
       chat.hold = null;
       return json(200, chat);
     }
+    if (part === 'fork') {
+      const { at, title = `${chat.title} (fork)` } = body as ForkChat;
+      const forked = stub.addChat({ title, forkedFrom: { chatId: chat.id, seq: at ?? chat.head } });
+      return json(201, forked);
+    }
+    if (part === 'worktree') {
+      const name = request.method === 'DELETE' ? 'remove' : (url.pathname.split('/').at(-1) ?? '');
+      const told = stub.onWorktree(chat.id, { name, discard: url.searchParams.get('discard'), body });
+      return told instanceof BooError ? problem(409, told.code, told.message, told.details) : json(200, told);
+    }
+    if (part === 'aside') await stub.onAside();
+    if (part === 'aside') return json(200, { answer: `\u001b[2JAbout ${(body as AskAside).question}` });
     if (part === 'rewind') {
-      json(200, { promptIds: ['p1', 'p2'] });
-      return;
+      const { what, undo, dryRun } = body as RewindChat;
+      if (!dryRun) stub.rewinds.push(body as RewindChat);
+      const files = what === 'files' || what === 'both' || undo ? stub.filesRewind : null;
+      const promptIds = what === 'files' || undo ? [] : ['p1', 'p2'];
+      return json(200, { promptIds, files: files && { ...files, rewindId: dryRun ? null : 'r1' } });
     }
     if (part === 'interrupt') {
       json(200, { interrupted: true, turnId: null });
       return stub.onInterrupt(chat.id);
     }
     if (part === 'prompts') {
+      if (stub.refusePrompts > 0) {
+        stub.refusePrompts -= 1;
+        return problem(409, 'prompt_conflict', 'It cannot be stored.');
+      }
       const { id: promptId = randomUUID(), content } = body as SubmitPrompt;
       const known = logOf(chat.id).find((event) => event.type === 'prompt_accepted' && event.promptId === promptId);
       const blocks = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content;
@@ -217,9 +290,13 @@ export async function openStubServer(): Promise<StubServer> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     token,
     chats: [],
+    rewinds: [],
+    filesRewind: { ...filesRewind },
     decisions: [],
     trusts: new Map(),
+    changes: new Map(),
     requests: [],
+    queries: [],
     inBackground(work) {
       void work.catch((error: unknown) => {
         if (!isClosed) throw error;
@@ -245,6 +322,9 @@ export async function openStubServer(): Promise<StubServer> {
         tokensIn: 0,
         tokensOut: 0,
         head: 0,
+        forkedFrom: null,
+        worktree: null,
+        group: null,
         createdAt: at,
         updatedAt: at,
         ...fields,
@@ -314,11 +394,14 @@ export async function openStubServer(): Promise<StubServer> {
       for (const open of feeds.values()) for (const feed of open) feed.destroy();
     },
     readers: (chatId) => feedsOf(chatId).size,
+    refusePrompts: 0,
     refuseAnswers: 0,
     signInCodes: [],
     signInLink: { url: '', expiresAt: at, loopback: true },
     onPrompt: () => {},
     onInterrupt: () => {},
+    onWorktree: () => new BooError('worktree_refused', 'It has none.', { details: { reason: 'no_worktree' } }),
+    onAside: () => Promise.resolve(),
     onPatch: () => undefined,
     close: () =>
       new Promise((resolve) => {

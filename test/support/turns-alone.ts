@@ -93,7 +93,9 @@ export class TurnsAlone {
       hold,
       decisions: { pending: new Set<string>(), kept: new Set<string>(), unheard: new Set<string>(), denied: new Map() },
     };
-    const context = { sql, log, settings, state, queue, waits, agents, logger: silentLog };
+    // Its directory is in no repository.
+    const workspaces = { changes: { atTurn: () => Promise.resolve(), afterTurn: () => {} } };
+    const context = { sql, log, settings, state, queue, waits, agents, workspaces, logger: silentLog };
     this.turns = new Turns(context as unknown as ChatContext, parts as unknown as TurnsParts);
   }
 

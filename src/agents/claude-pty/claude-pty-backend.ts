@@ -4,6 +4,7 @@ import type {
   AgentSession,
   AgentSessionSpec,
   AnswerCheck,
+  AsideSpec,
   AskedCall,
   BegunPrompt,
   DecisionAnswer,
@@ -33,8 +34,9 @@ export interface ClaudePtyBackendOptions {
   calls: CallBackend;
 }
 
-/** What continues calls and turns of the terminal's sessions, without a terminal. */
+/** What continues calls and turns of the terminal's sessions, and answers questions about them, without a terminal. */
 export interface CallBackend extends Pick<AgentBackend, 'openSession' | 'dispose'> {
+  answerAside(spec: AsideSpec, signal: AbortSignal): Promise<string>;
   canContinue(session: StoredSession, toolCallId: string): Promise<boolean>;
   checkKeptAnswer(asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck>;
 }
@@ -78,6 +80,11 @@ export class ClaudePtyBackend implements AgentBackend {
       onEnded: () => this.#sessions.ended(session),
     });
     return this.#sessions.open(session, signal);
+  }
+
+  /** The program would answer on its screen alone, in front of whoever is working there. */
+  answerAside(spec: AsideSpec, signal: AbortSignal): Promise<string> {
+    return this.#options.calls.answerAside(spec, signal);
   }
 
   wasAsked(session: StoredSession, prompt: BegunPrompt): Promise<boolean> {

@@ -6,11 +6,13 @@ import type {
   AgentSession,
   AgentSessionSpec,
   AnswerCheck,
+  AsideSpec,
   AskedCall,
   DecisionAnswer,
   StoredSession,
 } from '../agent-backend.ts';
 import { OpenSessions } from '../open-sessions.ts';
+import { AsideCopies } from './aside-copies.ts';
 import { SdkSession } from './sdk-session.ts';
 import { defaultLimits, type SessionLimits } from './session-limits.ts';
 import { checkAnswer } from '../claude/check-answer.ts';
@@ -32,14 +34,17 @@ export interface ClaudeSdkBackendOptions {
 /** Runs sessions on the Claude Agent SDK: one warm query each. */
 export class ClaudeSdkBackend implements AgentBackend {
   readonly name = 'claude_sdk';
+  readonly answersAsides = true;
   readonly capabilities = { deltas: true, terminal: false, images: true, durableDecisions: true, continuesTurns: true };
   readonly #options: ClaudeSdkBackendOptions;
   readonly #sessions = new OpenSessions<SdkSession>();
+  readonly #asides: AsideCopies;
   /** Frames that the SDK's types do not know: how many of each. */
   readonly unmappedFrames = new Map<string, number>();
 
   constructor(options: ClaudeSdkBackendOptions) {
     this.#options = options;
+    this.#asides = new AsideCopies({ ...options, limits: { ...defaultLimits, ...options.limits } });
   }
 
   async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
@@ -56,6 +61,10 @@ export class ClaudeSdkBackend implements AgentBackend {
     return this.#sessions.open(session, signal);
   }
 
+  answerAside(spec: AsideSpec, signal: AbortSignal): Promise<string> {
+    return this.#asides.answer(spec, signal);
+  }
+
   wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
     return hasPromptOfId(session, configDirOf(this.#options.env), prompt);
   }
@@ -69,7 +78,7 @@ export class ClaudeSdkBackend implements AgentBackend {
   }
 
   async dispose(): Promise<void> {
-    await this.#sessions.close();
+    await Promise.all([this.#sessions.close(), this.#asides.close()]);
   }
 
   #countUnmapped(name: string): void {

@@ -14,8 +14,10 @@ import {
   endWithoutResult,
 } from '../agent-backend.ts';
 import { defaultModel, modelToStart } from '../claude/default-model.ts';
+import { answerAside } from './answer-aside.ts';
 import { deferCall, dropRest, endCall } from '../claude/files/defer-call.ts';
 import type { OpenCalls } from '../claude/files/open-calls.ts';
+import { repositoryRoot } from '../claude/files/directory-content.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
 import { heldProvider } from '../claude/held-provider.ts';
@@ -38,6 +40,8 @@ export class SdkSession implements AgentSession {
   readonly #life = new SessionLife();
   readonly #input = createPushable<SDKUserMessage>();
   #isSuspended = false;
+  /** Questions beside the conversation that are being answered. */
+  #asides = 0;
   /** Calls that were given a result because nobody will continue them. */
   readonly #ended: string[] = [];
   /** Set once it is open. `read` resolves when nothing more comes from the query. */
@@ -55,7 +59,10 @@ export class SdkSession implements AgentSession {
   get isBusy(): boolean {
     if (this.#life.phase.is === 'over') return false;
     return (
-      this.#wired.turns.hasBackgroundTasks || this.#wired.transcript.isDirty || this.#wired.turns.current !== undefined
+      this.#asides > 0 ||
+      this.#wired.turns.hasBackgroundTasks ||
+      this.#wired.transcript.isDirty ||
+      this.#wired.turns.current !== undefined
     );
   }
 
@@ -173,9 +180,11 @@ export class SdkSession implements AgentSession {
     const { spec, dataDir } = this.#parts;
     const { startWatch } = this.#wired;
     const held = await heldProvider(spec, this.#wired.env);
+    // In a repository files are rewound by snapshots: each prompt would only add a line with every file edited so far.
+    const keepsBackups = (await repositoryRoot(spec.cwd)) === null;
     this.#life.assertWanted();
     startWatch.begin();
-    const options = startOptions({ ...this.#wired, ...start, spec, dataDir, held });
+    const options = startOptions({ ...this.#wired, ...start, spec, dataDir, held, keepsBackups });
     const warm = await loadSdk()
       .startup({ options, initializeTimeoutMs: longestMs })
       .finally(() => startWatch.close());
@@ -201,6 +210,17 @@ export class SdkSession implements AgentSession {
     const turn = this.#wired.turns.expect(prompt, isStored);
     this.#input.push(toUserMessage(prompt, this.#wired.turns.sessionId));
     return turn.out.iterable;
+  }
+
+  async askAside(question: string, signal: AbortSignal): Promise<string> {
+    this.#life.assertAlive();
+    const { query } = this.#running!;
+    this.#asides += 1;
+    try {
+      return await answerAside(query, question, signal);
+    } finally {
+      this.#asides -= 1;
+    }
   }
 
   keptRules(decisionId: string): readonly string[] {

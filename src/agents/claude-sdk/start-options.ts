@@ -17,6 +17,9 @@ export interface StartOptions extends Options {
   onStartupHooksRunning(running: number): void;
 }
 
+/** The option of the same purpose is refused beside a session store. */
+const keepsBackups = { CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING: 'true' } as const;
+
 export interface StartOptionsParts {
   spec: AgentSessionSpec;
   env: Record<string, string>;
@@ -27,6 +30,8 @@ export interface StartOptionsParts {
   model: string | null;
   /** The tool of the call that is continued. */
   continuedTool: string | undefined;
+  /** The program is to keep backups of the files that it edits. */
+  keepsBackups: boolean;
   /** Settings that the directory must not override. */
   held: Settings;
   process: SdkProcess;
@@ -58,7 +63,11 @@ export function startOptions(parts: StartOptionsParts): StartOptions {
     hooks: parts.incoming.hooks,
     onElicitation: async (request, { signal }) =>
       elicitationResult(await permissions.ask(elicitationAsked(request), signal)),
-    env: spec.continuesTurn === true ? { ...env, ...continuesTurn } : env,
+    env: {
+      ...(parts.keepsBackups ? keepsBackups : {}),
+      ...env,
+      ...(spec.continuesTurn === true ? continuesTurn : {}),
+    },
     onStartupHooksRunning: (running) => startWatch.noteHooks(running),
     spawnClaudeCodeProcess: parts.process.spawn,
   };

@@ -10,6 +10,8 @@ import { chooseProvider, isOfProvider } from './provider.ts';
 import { findTerminalPath } from './terminal-path.ts';
 import { diagnoseClaude } from './diagnose-claude.ts';
 import { readDirectoryContent } from './files/directory-content.ts';
+import { fileHistory } from './files/file-history.ts';
+import { createForkReader } from './files/fork-transcript.ts';
 import { rewindTranscript } from './files/rewind-transcript.ts';
 import { configDirOf, leaveDirectory, removeTranscript, storeLeft } from './files/transcript-file.ts';
 import { knowsModel } from './known-model.ts';
@@ -61,7 +63,9 @@ async function open(options: AgentOptions): Promise<Agent> {
     createTurnTraces,
     storeSession: ({ sessionStore, ...session }) => storeLeft(sessionStore, { configDir, ...session }),
     leaveDirectory: ({ sessionStore, ...session }) => leaveDirectory(sessionStore, { configDir, ...session }),
+    createForkReader,
     rewindSession: (rewind) => rewindTranscript(rewind, configDir),
+    fileHistory: fileHistory(configDir),
     async removeSession({ sideFiles, ...session }) {
       await removeTranscript({ configDir, ...session });
       await removeSideFiles(sideFiles, configDir, session.sessionId);

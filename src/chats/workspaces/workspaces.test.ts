@@ -33,7 +33,13 @@ async function repository(name: string, address: string | undefined = remote, br
 /** A chat of the other host. */
 async function chatIn(cwd: string, worktree: string | null = null): Promise<PlacedChat> {
   const { workspace } = (await there().look(cwd))!;
-  return { id: 'x', cwd, workspace, agentDirectory: worktree === null ? null : { cwd: worktree, worktree } };
+  return {
+    id: 'x',
+    cwd,
+    workspace,
+    agentDirectory: worktree === null ? null : { cwd: worktree, worktree },
+    worktree: null,
+  };
 }
 /** On another machine, the same path is another directory. */
 const elsewhere = (chat: PlacedChat): PlacedChat => ({

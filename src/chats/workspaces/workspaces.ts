@@ -7,8 +7,9 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { type BooError, toBooError } from '../../protocol/error.ts';
-import type { StoredWorkspace } from '../../store/chats.ts';
+import type { StoredWorkspace, StoredWorktree } from '../../store/chats.ts';
 import type { PlacedChat } from '../../store/workspaces.ts';
+import { Changes } from '../changes/changes.ts';
 import { type Checkout, readCheckout } from './checkout.ts';
 import { type Clone, Clones, workspaceMissing } from './clones.ts';
 import { type GitEnvironment, gitEnvironment } from './git.ts';
@@ -41,11 +42,15 @@ export interface Looked {
   isSure: boolean;
 }
 
-type Whereabouts = Pick<PlacedChat, 'cwd' | 'workspace' | 'agentDirectory'>;
+type Whereabouts = Pick<PlacedChat, 'cwd' | 'workspace' | 'agentDirectory'> & Partial<Pick<PlacedChat, 'worktree'>>;
 
 export class Workspaces {
   /** This host, as far as files are concerned. */
   readonly here: string;
+  /** What changes in them. */
+  readonly changes: Changes;
+  readonly dataDir: string;
+  readonly #stop = new AbortController();
   readonly #env: GitEnvironment;
   readonly #mappings: readonly WorkspaceMapping[];
   readonly #clones: Clones | null;
@@ -53,10 +58,21 @@ export class Workspaces {
   constructor({ dataDir, env, mappings = [], clones = false, cloneWaitMs }: WorkspacesOptions) {
     this.here = createHash('sha256').update(`${hostname()}\n${dataDir}`).digest('hex').slice(0, 16);
     this.#env = gitEnvironment(env);
+    this.changes = new Changes({ dataDir, env: this.#env });
+    this.dataDir = dataDir;
     this.#mappings = mappings;
     this.#clones = clones
       ? new Clones({ dataDir, env: this.#env, ...(cloneWaitMs !== undefined && { waitMs: cloneWaitMs }) })
       : null;
+  }
+
+  get gitEnvironment(): GitEnvironment {
+    return this.#env;
+  }
+
+  /** Aborted when the host stops. */
+  get stopping(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /** What to store about a chat's directory; null if it is gone. */
@@ -84,6 +100,9 @@ export class Workspaces {
 
   /** Where the chat's directory is here. Clones nothing. */
   async locate(chat: Whereabouts): Promise<Place> {
+    // Another checkout of its repository is not the chat's own working tree.
+    if (chat.worktree && isInside(chat.cwd, chat.worktree.path) && chat.worktree.seenBy !== this.here)
+      return { directory: chat.cwd, missing: onlyElsewhere(chat, chat.worktree) };
     const candidates = this.#candidates(chat);
     const problems: string[] = [];
     for (const candidate of candidates) {
@@ -105,6 +124,7 @@ export class Workspaces {
   async bring(chat: Whereabouts, error: BooError): Promise<void> {
     const { workspace } = chat;
     const [directory] = this.#candidates(chat);
+    if (chat.worktree && isInside(chat.cwd, chat.worktree.path)) throw error;
     if (!this.#clones || !workspace || workspace.remote === null || directory === undefined) throw error;
     if (await exists(directory)) throw error;
     await this.#clones.clone({ directory, remote: workspace.remote, branch: workspace.branch, inside: workspace.path });
@@ -115,12 +135,14 @@ export class Workspaces {
     return this.#clones?.made(top);
   }
 
-  /** Ends what is being cloned. Idempotent. */
+  /** Ends what is being cloned or recorded. Idempotent. */
   async close(): Promise<void> {
-    await this.#clones?.close();
+    this.#stop.abort(new Error('the host stops'));
+    await Promise.all([this.#clones?.close(), this.changes.close()]);
   }
 
-  #candidates({ cwd, workspace }: Whereabouts): string[] {
+  #candidates({ cwd, workspace, worktree }: Whereabouts): string[] {
+    if (worktree && isInside(cwd, worktree.path)) return [cwd];
     const { remote, inside } = { remote: workspace?.remote ?? null, inside: workspace?.path ?? '' };
     return [...new Set([...mapWorkspace(this.#mappings, { cwd, remote, inside }), cwd])];
   }
@@ -179,6 +201,17 @@ function missing({ cwd, workspace }: Whereabouts, problems: readonly string[]): 
     },
   );
 }
+
+function onlyElsewhere({ cwd }: Whereabouts, { path, branch, repository }: StoredWorktree): BooError {
+  const ways =
+    'Use that host, or move the chat to a directory of this one with `boocode move`; the branch can be had by git, if it was pushed.';
+  return workspaceMissing(
+    `The chat has its own worktree ${path} (branch ${branch}) of ${repository}, which is on another host. ${ways}`,
+    { cwd, branch },
+  );
+}
+
+const isInside = (path: string, directory: string): boolean => path === directory || path.startsWith(`${directory}/`);
 
 /** Equal only for the very same directory: a number that is never reused together with its time. */
 function identityOf({ ino, birthtimeNs }: BigIntStats): string | null {

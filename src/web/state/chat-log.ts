@@ -27,6 +27,7 @@ export type Item =
   | { key: string; seq: number; kind: 'tool'; call: ToolCall }
   | { key: string; seq: number; kind: 'decision'; asked: EventOf<'decision_requested'> }
   | { key: string; seq: number; kind: 'flip'; backend: string }
+  | { key: string; seq: number; kind: 'rewind'; started: EventOf<'files_rewind_started'> }
   | { key: string; seq: number; kind: 'notice'; level: 'info' | 'warning' | 'error'; code: string; text: string }
   | { key: string; seq: number; kind: 'turn'; finished: EventOf<'turn_finished'> };
 
@@ -86,6 +87,8 @@ export interface ChatLog {
   /** The decision that a tool call is or was waiting for. */
   readonly askedFor: ReadonlyMap<string, string>;
   readonly turns: ReadonlyMap<string, TurnTimes>;
+  /** Rewinds of files that have ended, by id. */
+  readonly rewinds: ReadonlyMap<string, EventOf<'files_rewound'>>;
   readonly latest: Latest;
   /** The running turn. */
   readonly openTurn: string | undefined;
@@ -117,6 +120,7 @@ export function emptyLog(at = 0): ChatLog {
     settled: new Map(),
     withoutEffect: new Set(),
     askedFor: new Map(),
+    rewinds: new Map(),
     turns: new Map(),
     latest: {},
     openTurn: undefined,

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import { memoryStorage } from '../../../test/support/memory-storage.ts';
+import type { Comment } from '../text/comment-text.ts';
+import { createComments } from './comments.ts';
 import { createDrafts, type Draft } from './drafts.ts';
 
 const image = (chars: number): Draft['images'][number] => ({
@@ -28,4 +30,18 @@ it('reports a draft that does not fit into storage, and stores at least its text
   expect(drafts.set('a', { text: 'y'.repeat(2_000), images: [] })).toBe(false);
   // The old text is out of date.
   expect(createDrafts(storage).get('a').text).toBe('');
+});
+
+it('WEB-84: comments survive a reload until they are sent or removed', () => {
+  const storage = memoryStorage(5_000_000);
+  const comment: Comment = { id: '1', path: 'a', side: 'after', first: 1, last: 1, code: 'x', text: 'Why?' };
+  const comments = createComments(storage);
+  expect(comments.set('chat', [comment])).toBe(true);
+  expect(createComments(storage).store.get().get('chat')).toEqual([comment]);
+  expect(comments.set('chat', [{ ...comment, code: 'x'.repeat(500_000) }])).toBe(false);
+  comments.set('other', [comment]);
+  comments.clear();
+  // A view that closes with the session adds what is being written.
+  comments.set('chat', [comment]);
+  expect([createComments(storage).store.get().size, storage.length]).toEqual([0, 0]);
 });

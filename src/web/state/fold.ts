@@ -23,6 +23,7 @@ function openMaps(log: ChatLog) {
     settled: lazyMap(log.settled),
     askedFor: lazyMap(log.askedFor),
     turns: lazyMap(log.turns),
+    rewinds: lazyMap(log.rewinds),
     children: lazyMap(log.children),
     fates: lazyMap(log.fates),
   };
@@ -80,6 +81,8 @@ function openMaps(log: ChatLog) {
           ...(input === undefined ? {} : { input }),
         });
       }
+      case 'files_rewound':
+        return maps.rewinds.set(event.rewindId, event);
       case 'plan':
         return newest('plan', event);
       case 'usage_update':
@@ -111,6 +114,7 @@ function openMaps(log: ChatLog) {
     settled: maps.settled.done(),
     askedFor: maps.askedFor.done(),
     turns: maps.turns.done(),
+    rewinds: maps.rewinds.done(),
     children: maps.children.done(),
     fates: maps.fates.done(),
     taken,

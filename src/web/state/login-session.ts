@@ -2,6 +2,8 @@
  * One login session, from signing in to signing out, shared by all tabs of a browser. Drafts and unsent prompts belong to the
  * login session they were written in: a tab that slept through a sign-out must not send them for the next person.
  */
+import { commentPrefix } from './comments.ts';
+import { discardPrefix } from './discards.ts';
 import { draftPrefix } from './drafts.ts';
 import { outboxPrefix } from './outbox.ts';
 
@@ -31,7 +33,8 @@ export const hasLoginSessionEnded = ({ all, tab }: LoginStorages): boolean =>
 export function joinLoginSession({ all, tab }: LoginStorages, isSignedOut: boolean): string {
   if (isSignedOut || hasLoginSessionEnded({ all, tab })) {
     for (const key of Array.from({ length: tab.length }, (_, index) => tab.key(index) ?? '')) {
-      if ([draftPrefix, outboxPrefix].some((prefix) => key.startsWith(prefix))) tab.removeItem(key);
+      if ([draftPrefix, commentPrefix, discardPrefix, outboxPrefix].some((prefix) => key.startsWith(prefix)))
+        tab.removeItem(key);
     }
   }
   const id = all.getItem(loginSessionKey);

@@ -13,6 +13,8 @@ import { type Chats, createChats } from './chats.ts';
 import { createDecisions, type DecisionsState } from './decisions.ts';
 import { createDeletions } from './deletions.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
+import { type Comments, createComments } from './comments.ts';
+import { createDiscards, type Discards } from './discards.ts';
 import { type ActiveChat, openActiveChat } from './active-chat.ts';
 import { chatChange, type ChatNotice, turnEndNotice } from './chat-change.ts';
 import { notificationWish, notify, withdraw, withdrawAll } from './notifications.ts';
@@ -30,6 +32,13 @@ export interface Toast {
   action?: { label: string; run(): void };
 }
 
+export interface Prepared {
+  chatId: string;
+  text: string;
+  /** Only if the field is empty. */
+  isSpare?: boolean;
+}
+
 export interface Session {
   readonly api: Api;
   readonly live: Live;
@@ -42,6 +51,10 @@ export interface Session {
   readonly outbox: Outbox;
   readonly trouble: ServerTrouble['store'];
   readonly drafts: Drafts;
+  readonly comments: Comments;
+  readonly discards: Discards;
+  /** A prompt that another view has prepared, until the chat's prompt field takes it. */
+  readonly prepared: Store<Prepared | undefined>;
   /** Call it when a person is likely to write a prompt in the chat. */
   warmAhead(chatId: string): void;
   showToast(text: string, more?: { level?: Toast['level']; action?: Toast['action']; forMs?: number }): () => void;
@@ -76,6 +89,8 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   const toasts = createStore<readonly Toast[]>([]);
   const activeChat = openActiveChat();
   const drafts = createDrafts(sessionStorage);
+  const comments = createComments(sessionStorage);
+  const discards = createDiscards(sessionStorage);
   const outbox = createOutbox({
     api,
     storage: sessionStorage,
@@ -120,6 +135,9 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     activeChatId: activeChat.chatId,
     outbox,
     drafts,
+    comments,
+    discards,
+    prepared: createStore<Prepared | undefined>(undefined),
     warmAhead: createWarmAhead(api, (chatId) => chats.store.get().byId.get(chatId)),
     live,
     showToast(text, { level = 'info', action, forMs = level === 'error' ? 10_000 : 5_000 } = {}) {
@@ -176,6 +194,8 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     signOut() {
       outbox.clear();
       drafts.clear();
+      comments.clear();
+      discards.clear();
       onSignedOut();
     },
     refuse,

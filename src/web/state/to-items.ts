@@ -1,4 +1,5 @@
 import type { Event } from '../../protocol/event.ts';
+import { forkedText } from '../../protocol/fork-text.ts';
 import { acceptanceWords } from '../../protocol/incoming-words.ts';
 import { hostWords } from '../../protocol/host-words.ts';
 import { interruptedWords } from '../../protocol/interrupted-words.ts';
@@ -62,6 +63,10 @@ export function toItems(event: Event): Item[] {
       return notice('info', 'title', `Title: ${event.title}`);
     case 'session_rewound':
       return notice('info', 'rewound', rewoundText(event.promptIds.length));
+    case 'files_rewind_started':
+      return [{ key: `r:${event.rewindId}`, seq, kind: 'rewind', started: event }];
+    case 'chat_forked':
+      return notice('info', 'forked', forkedText);
     case 'chat_updated':
       if (event.movedToHost || event.host !== undefined) return notice('info', 'host', hostWords(event).join(' '));
       if (event.cwd !== undefined)

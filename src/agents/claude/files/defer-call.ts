@@ -103,8 +103,8 @@ export async function endCall(
 
 export const withoutResult = 'The process ended before this call had a result: it is not known whether it ran.';
 
-/** An entry that follows the agent's. */
-function behind(entry: Entry, added: { type: string } & Record<string, unknown>): SessionStoreEntry {
+/** An entry that follows another one. */
+export function behind(entry: Entry, added: { type: string } & Record<string, unknown>): SessionStoreEntry {
   const { message: _message, requestId: _request, ...common } = entry;
   const own = { parentUuid: entry['uuid'], uuid: randomUUID(), timestamp: new Date().toISOString() };
   return { ...common, ...added, ...own };

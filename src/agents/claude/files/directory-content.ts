@@ -196,7 +196,7 @@ function ancestors(path: string): string[] {
   return parent === path ? [path] : [path, ...ancestors(parent)];
 }
 
-async function repositoryRoot(path: string): Promise<string | null> {
+export async function repositoryRoot(path: string): Promise<string | null> {
   for (const directory of ancestors(path)) {
     if (await stat(join(directory, '.git')).catch(() => null)) return directory;
   }

@@ -8,10 +8,13 @@ import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/readable.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
 import { Announcer } from './announcer.tsx';
+import type { ChangesCount } from '../changes/changes-count.ts';
+import { Changes, ChangesButton } from '../changes/changes-opener.tsx';
+import { chatHref, parseRoute, useHash } from '../parts/route.ts';
 import { ChatSettings } from './chat-settings.tsx';
 import { Composer } from '../composer/composer.tsx';
 import { useLiveState } from '../parts/use-live-state.ts';
-import { CwdContext } from './cwd-context.ts';
+import { CwdContext, InRepositoryContext } from './cwd-context.ts';
 import { DecisionCard } from '../decisions/decision-card.tsx';
 import { isDirectoryMissing, MissingDirectory } from './missing-directory.tsx';
 import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
@@ -21,12 +24,16 @@ import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { HeldQueue } from './held-queue.tsx';
 import { Queue, useOutgoing } from './queue.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { Forks } from './forks.tsx';
+import { Rewinds } from './rewinds.tsx';
 import { isEmpty, Transcript } from './transcript.tsx';
 import { WaitLine } from './wait-line.tsx';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
+import { isInRepository } from '../parts/fork-chat.ts';
 import { promptFocusTarget } from '../parts/focus-prompt.ts';
 import { shortPath } from '../parts/format.ts';
 
+const Aside = lazy(() => import('./aside.tsx'));
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 
 /** The chat from the list, or fetched if the list does not hold it. */
@@ -102,8 +109,13 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const info = useStore(session.info);
   const pending = usePending(chatId);
   const among = pending.map(({ id }) => id).join();
-  const [isTerminalOpen, setTerminalOpen] = useState(false);
+  const route = parseRoute(useHash());
+  const showsChanges = route.name === 'chat' && route.showsChanges;
+  const [counted, setCounted] = useState<ChangesCount>();
+  const [showsTerminal, setTerminalOpen] = useState(false);
+  const isTerminalOpen = showsTerminal && !showsChanges;
   const [isChanging, setChanging] = useState(false);
+  const [aside, setAside] = useState<{ question: string }>();
   const dock = useRef<HTMLDivElement>(null);
   useKeptFocus(dock, promptFocusTarget);
   const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
@@ -151,7 +163,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   };
 
   return (
-    <div className={`chat-page ${isTerminalOpen ? 'with-terminal' : ''}`}>
+    <div className={`chat-page ${isTerminalOpen ? 'with-terminal' : showsChanges ? 'with-changes' : ''}`}>
       <section className="chat-column" aria-label="Chat">
         <header className="page-head">
           <a className="icon-button back" href="#/" aria-label="Back to chats">
@@ -165,6 +177,14 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 <span className="page-dir" title={readableLine(chat.cwd, 1000)}>
                   <bdi>{readableLine(shortPath(chat.cwd), 80)}</bdi>
                 </span>
+                {chat.worktree && (
+                  <span
+                    className="page-dir page-branch"
+                    title={`Its own branch, made from ${readableLine(chat.worktree.base ?? chat.worktree.baseCommit, 100)}`}
+                  >
+                    branch <bdi>{readableLine(chat.worktree.branch, 80)}</bdi>
+                  </span>
+                )}
                 <WorksIn chat={chat} />
                 <RunsOn chat={chat} />
                 <Spent chat={chat} />
@@ -174,12 +194,18 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           </div>
           {chat && (
             <>
+              <ChangesButton
+                chatId={chatId}
+                isOpen={showsChanges}
+                count={counted && (showsChanges || counted.of === log.results) ? counted.count : 0}
+              />
               <button
                 className={`icon-button ${isTerminalOpen ? 'is-here' : ''}`}
                 aria-label={isTerminalOpen ? 'Close the terminal' : 'Open the terminal'}
                 aria-pressed={isTerminalOpen}
                 title={hasTerminal ? 'Terminal' : terminalHint}
                 onClick={() => {
+                  if (showsChanges) location.replace(chatHref(chatId));
                   if (hasTerminal || isTerminalOpen) return setTerminalOpen(!isTerminalOpen);
                   session.showToast(`This chat has no terminal. ${terminalHint}.`);
                   setChanging(true);
@@ -213,7 +239,13 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           <EmptyChat isWaiting={log.waiting.length > 0 || isSending} />
         ) : (
           <CwdContext value={chat?.cwd ?? ''}>
-            <Transcript view={shown} onLoadOlder={onLoadOlder} />
+            <InRepositoryContext value={chat !== undefined && isInRepository(chat)}>
+              <Rewinds chatId={chatId} isBusy={isBusy}>
+                <Forks>
+                  <Transcript view={shown} onLoadOlder={onLoadOlder} />
+                </Forks>
+              </Rewinds>
+            </InRepositoryContext>
           </CwdContext>
         )}
         <div className="dock" ref={dock}>
@@ -223,6 +255,16 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {/* Between turns the line below says it, with the time. */}
           {chat?.waitsFor?.for !== 'background' && <TaskStrip tasks={log.latest.tasks} />}
           {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
+          {aside && (
+            <Suspense>
+              <Aside
+                chatId={chatId}
+                aside={aside}
+                onAgain={() => setAside({ ...aside })}
+                onClose={() => setAside(undefined)}
+              />
+            </Suspense>
+          )}
           {chat?.hold && <HeldQueue chat={chat} hold={chat.hold} />}
           <Queue chatId={chatId} view={shown} />
           {/* Last of everything that appears by itself, so that nothing moves a card under the pointer. */}
@@ -239,6 +281,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
               latest={log.latest}
               isBusy={isBusy}
               onSend={(content) => session.outbox.send(chatId, content)}
+              onAside={(question) => setAside({ question })}
               onInterrupt={() => void interrupt()}
               onSettings={() => setChanging(true)}
             />
@@ -259,6 +302,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           </Suspense>
         </ErrorBoundary>
       )}
+      {showsChanges && <Changes chatId={chatId} log={log} onCount={setCounted} />}
       {isChanging && chat && (
         <ChatSettings
           chat={chat}

@@ -14,6 +14,8 @@ import { Content } from './content.tsx';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { Fields } from '../decisions/fields.tsx';
 import { isAgentTool, ToolCard } from './tool-card.tsx';
+import { ForkHere } from './forks.tsx';
+import { RewindHere, RewindLine } from './rewinds.tsx';
 import { useExpanded } from './use-expanded.ts';
 import { decisionTitle } from '../parts/decision-title.ts';
 import { costText, countText, durationText } from '../parts/format.ts';
@@ -22,7 +24,12 @@ import { costText, countText, durationText } from '../parts/format.ts';
 export function ItemView({ item, log, isAlive = false }: { item: Item; log: ChatLog; isAlive?: boolean }): ReactNode {
   switch (item.kind) {
     case 'prompt':
-      return <Typed content={log.prompts.get(item.promptId)} />;
+      return (
+        <>
+          <Typed content={log.prompts.get(item.promptId)} />
+          <RewindHere promptId={item.promptId} />
+        </>
+      );
     case 'user':
       return <Typed content={item.content} />;
     case 'incoming':
@@ -64,6 +71,8 @@ export function ItemView({ item, log, isAlive = false }: { item: Item; log: Chat
       );
     case 'flip':
       return <FlipLine backend={item.backend} />;
+    case 'rewind':
+      return <RewindLine started={item.started} log={log} />;
     case 'notice':
       return <p className={`notice notice-${item.level}`}>{readable(item.text)}</p>;
     case 'turn':
@@ -218,6 +227,7 @@ const TurnLine = memo(function TurnLine({
       <p>
         <strong>{turnWords[outcome]}</strong> {facts.join(' · ')}
       </p>
+      <ForkHere chatId={finished.chatId} seq={finished.seq} />
     </div>
   );
 });

@@ -1,19 +1,7 @@
-import { useEffect, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { waitWords } from '../../../protocol/wait-words.ts';
 import { readableLine } from '../../text/readable.ts';
-
-/** The current time, updated every second while needed. */
-function useNow(isNeeded: boolean): number {
-  const [nowMs, setNowMs] = useState(() => Date.now());
-  useEffect(() => {
-    if (!isNeeded) return;
-    setNowMs(Date.now());
-    const timer = setInterval(() => setNowMs(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, [isNeeded]);
-  return nowMs;
-}
+import { useNow } from '../parts/use-now.ts';
 
 /** What the chat is waiting for, and for how long. Not announced, because it changes every second. */
 export function WaitLine({ waitsFor }: { waitsFor: Chat['waitsFor'] }) {

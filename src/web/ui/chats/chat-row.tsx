@@ -1,13 +1,18 @@
-import { memo, useState } from 'react';
+import { lazy, memo, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Icon } from '../parts/icon.tsx';
-import { Menu } from '../parts/menu.tsx';
-import { chatHref } from '../parts/route.ts';
+import { forkChat, isInRepository } from '../parts/fork-chat.ts';
+import { LateDialog } from '../parts/late-dialog.tsx';
+import { Menu, type MenuItem } from '../parts/menu.tsx';
+import { attemptsHref, chatHref, parseRoute } from '../parts/route.ts';
 import { RenameDialog } from './rename-dialog.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { costText, lastPart, whenText } from '../parts/format.ts';
 import { shownState } from '../parts/shown-state.ts';
+
+const ForkDialog = lazy(() => import('../worktrees/fork-dialog.tsx'));
+const WorktreeDialog = lazy(() => import('./worktree-dialog.tsx'));
 
 export function StateMark({ chat }: { chat: Chat }) {
   const { state, words } = shownState(chat);
@@ -37,9 +42,14 @@ export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isH
   );
 });
 
+const itemIf = (isWanted: boolean, label: string, run: () => void): MenuItem[] =>
+  isWanted ? [{ icon: 'fork', label, run }] : [];
+
 export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
   const session = useSession();
   const [isRenaming, setRenaming] = useState(false);
+  const [isBranching, setBranching] = useState(false);
+  const [isForking, setForking] = useState(false);
   const archive = async (archived: boolean): Promise<void> => {
     const changed = await session.attempt(() => session.api.patchChat(chat.id, { archived }));
     if (!changed) return;
@@ -62,6 +72,10 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
         label={label}
         items={[
           { icon: 'pencil', label: 'Rename', run: () => setRenaming(true) },
+          { icon: 'fork', label: 'Fork', run: () => void forkChat(session, chat.id) },
+          ...itemIf(isInRepository(chat), 'Fork with its own branch', () => setForking(true)),
+          ...itemIf(chat.worktree !== null, 'Branch', () => setBranching(true)),
+          ...itemIf(chat.group !== null, 'Attempts', () => (location.hash = attemptsHref(chat.group ?? ''))),
           {
             icon: 'archive',
             label: chat.archived ? 'Unarchive' : 'Archive',
@@ -72,7 +86,8 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
             label: 'Delete',
             isDangerous: true,
             run() {
-              if (location.hash === chatHref(chat.id)) location.hash = '#/';
+              const route = parseRoute(location.hash);
+              if (route.name === 'chat' && route.chatId === chat.id) location.hash = '#/';
               session.deleteChat(chat);
             },
           },
@@ -80,6 +95,16 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
       >
         <Icon name="more" />
       </Menu>
+      {isBranching && (
+        <LateDialog onClose={() => setBranching(false)}>
+          <WorktreeDialog chat={chat} onClose={() => setBranching(false)} />
+        </LateDialog>
+      )}
+      {isForking && (
+        <LateDialog onClose={() => setForking(false)}>
+          <ForkDialog chat={chat} onClose={() => setForking(false)} />
+        </LateDialog>
+      )}
       {isRenaming && <RenameDialog chat={chat} onClose={() => setRenaming(false)} />}
     </>
   );

@@ -6,12 +6,15 @@ import type { Latest } from '../../state/chat-log.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/readable.ts';
 import { Attached } from './attached.tsx';
+import { Commented } from './commented.tsx';
+import { noComments } from '../../state/comments.ts';
 import { Icon } from '../parts/icon.tsx';
 import { type ImageBlock, readImages } from './read-images.ts';
 import { PromptField } from './prompt-field.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { useCommands } from './use-commands.ts';
 import { useDrop } from './use-drop.ts';
+import { whatIsSent } from './what-is-sent.ts';
 import { modeChoices } from '../parts/mode-choices.ts';
 
 export interface ComposerProps {
@@ -19,11 +22,13 @@ export interface ComposerProps {
   latest: Latest;
   isBusy: boolean;
   onSend: (content: ContentBlock[]) => void;
+  /** Asks beside the conversation. */
+  onAside: (question: string) => void;
   onInterrupt: () => void;
   onSettings: () => void;
 }
 
-export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings }: ComposerProps) {
+export function Composer({ chat, latest, isBusy, onSend, onAside, onInterrupt, onSettings }: ComposerProps) {
   const session = useSession();
   const { drafts } = session;
   const info = useStore(session.info);
@@ -33,7 +38,9 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   const picker = useRef<HTMLInputElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const commands = useCommands(chat.id, latest.commands?.commands, text);
-  const isEmpty = text.trim() === '' && images.length === 0;
+  const comments = useStore(session.comments.store).get(chat.id) ?? noComments;
+  const sent = whatIsSent(text, images, comments);
+  const isEmpty = sent.is === 'nothing';
   const [reading, setReading] = useState(0);
   const takesImages = info?.backends.find(({ name }) => name === chat.backend)?.capabilities.images !== false;
 
@@ -42,12 +49,26 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
     isKept.current = drafts.set(chat.id, { text, images });
     if (wasKept && !isKept.current) session.showToast('This draft is too large to survive a reload of the page.');
   }, [chat.id, text, images, drafts, session]);
+  const prepared = useStore(session.prepared);
+  useEffect(() => {
+    if (prepared?.chatId !== chat.id) return;
+    session.prepared.set(undefined);
+    setText((before) => {
+      if (before.trim() === '') return prepared.text;
+      return prepared.isSpare === true ? before : `${before}\n\n${prepared.text}`;
+    });
+  }, [chat.id, prepared, session]);
   const send = (): void => {
     // Images still being read belong to this prompt.
-    if (isEmpty || reading > 0) return;
-    onSend([...images, ...(text.trim() === '' ? [] : [{ type: 'text' as const, text }])]);
+    if (sent.is === 'nothing' || reading > 0) return;
+    if (sent.is === 'refused') return void session.showToast(sent.why, { level: 'error' });
+    if (sent.is === 'aside') onAside(sent.question);
+    else {
+      onSend(sent.content);
+      if (sent.hasComments) session.comments.set(chat.id, noComments);
+      setImages([]);
+    }
     setText('');
-    setImages([]);
     field.current?.focus();
   };
   const addFiles = async (files: readonly File[]): Promise<void> => {
@@ -82,6 +103,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
       }}
     >
       <Attached images={images} onTakeOut={(index) => setImages(images.filter((_, other) => other !== index))} />
+      <Commented comments={comments} onChange={(next) => session.comments.set(chat.id, next)} />
       <PromptField
         field={field}
         text={text}

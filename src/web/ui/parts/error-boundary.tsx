@@ -30,7 +30,7 @@ export class ErrorBoundary extends Component<BoundaryProps, { error?: unknown; i
 /** Browsers word a failed import differently. */
 const missingPart = /dynamically imported module|importing a module script|preload CSS/i;
 
-function wordsOf(error: unknown): string {
+export function brokenText(error: unknown): string {
   const { message } = toBooError(error);
   if (!missingPart.test(message)) return `Something went wrong on this page: ${readable(message)}`;
   return 'Part of this page could not be loaded. The server is unreachable, or was upgraded.';
@@ -43,7 +43,7 @@ export function Broken({ error, onClose }: { error: unknown; onClose?: () => voi
   return (
     <section className="welcome" role="alert">
       <h1>This could not be shown</h1>
-      <p>{wordsOf(error)} Nothing is lost: the chat is stored on the server.</p>
+      <p>{brokenText(error)} Nothing is lost: the chat is stored on the server.</p>
       <div className="actions">
         <button className="primary" onClick={reload}>
           Reload the page

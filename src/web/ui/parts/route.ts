@@ -1,11 +1,21 @@
 import { useSyncExternalStore } from 'react';
 
-export type Route = { name: 'home' } | { name: 'inbox' } | { name: 'chat'; chatId: string };
+export type Route =
+  | { name: 'home' }
+  | { name: 'inbox' }
+  | { name: 'worktrees' }
+  | { name: 'attempts'; group: string }
+  | { name: 'chat'; chatId: string; showsChanges: boolean };
+
+export const worktreesHref = '#/worktrees';
 
 /** The route is in the address's fragment, which is never sent to a server. */
 export function parseRoute(hash: string): Route {
-  const [, chatId] = /^#\/chat\/([0-9a-f-]{36})$/.exec(hash) ?? [];
-  if (chatId !== undefined) return { name: 'chat', chatId };
+  const [, chatId, changes] = /^#\/chat\/([0-9a-f-]{36})(\/changes)?$/.exec(hash) ?? [];
+  if (chatId !== undefined) return { name: 'chat', chatId, showsChanges: changes !== undefined };
+  const [, group] = /^#\/attempts\/([0-9a-f-]{36})$/.exec(hash) ?? [];
+  if (group !== undefined) return { name: 'attempts', group };
+  if (hash === worktreesHref) return { name: 'worktrees' };
   return hash === '#/inbox' ? { name: 'inbox' } : { name: 'home' };
 }
 
@@ -17,5 +27,7 @@ const subscribe = (listener: () => void): (() => void) => {
 export function useHash(): string {
   return useSyncExternalStore(subscribe, () => location.hash);
 }
+
+export const attemptsHref = (group: string): string => `#/attempts/${group}`;
 
 export const chatHref = (chatId: string): string => `#/chat/${chatId}`;

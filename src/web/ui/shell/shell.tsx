@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/readable.ts';
 import { ChatList } from '../chats/chat-list.tsx';
@@ -13,6 +13,9 @@ import { useSession } from '../parts/session-context.ts';
 import { SettingsButton } from './settings-button.tsx';
 import { shortcuts, useShortcuts } from './shortcuts.ts';
 import { Toasts } from './toasts.tsx';
+
+const AttemptsPage = lazy(() => import('../worktrees/attempts-page.tsx'));
+const WorktreesPage = lazy(() => import('../worktrees/worktrees-page.tsx'));
 
 export function Shell() {
   const session = useSession();
@@ -67,6 +70,12 @@ export function Shell() {
           </ErrorBoundary>
         ) : route.name === 'inbox' ? (
           <Inbox />
+        ) : route.name === 'worktrees' || route.name === 'attempts' ? (
+          <ErrorBoundary of={route} instead={(error) => <Broken error={error} />}>
+            <Suspense fallback={<p className="quiet-page">Loading …</p>}>
+              {route.name === 'worktrees' ? <WorktreesPage /> : <AttemptsPage key={route.group} group={route.group} />}
+            </Suspense>
+          </ErrorBoundary>
         ) : (
           <section className="welcome">
             <Logo />

@@ -14,6 +14,7 @@ export const shortcuts = {
   search: { key: 'k', label: 'Search chats' },
   create: { key: 'o', isShifted: true, label: 'New chat' },
   inbox: { key: 'i', label: 'Inbox' },
+  changes: { key: 'g', isShifted: true, label: 'Changes of the chat' },
 } as const satisfies Record<string, Omit<Shortcut, 'run'>>;
 
 /** As displayed: `Ctrl+Shift+O`. */
