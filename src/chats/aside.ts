@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentBackend } from '../agents/agent-backend.ts';
 import { createSerial } from '../lib/serial.ts';
+import { Withdrawals } from '../lib/withdrawals.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
@@ -29,8 +30,7 @@ export interface AsideParts {
 export class Asides {
   readonly #context: ChatContext;
   readonly #parts: AsideParts;
-  readonly #closed = new AbortController();
-  readonly #running = new Set<Promise<string>>();
+  readonly #answering = new Withdrawals();
   /** A chat has one more process for its questions at most. */
   readonly #inCopies = createSerial();
 
@@ -40,24 +40,17 @@ export class Asides {
   }
 
   get isAnswering(): boolean {
-    return this.#running.size > 0;
+    return !this.#answering.isEmpty;
   }
 
   /** Throws as `Chats.askAside`. Aborting the signal withdraws the question. */
-  async ask(question: string, signal: AbortSignal): Promise<string> {
-    const answered = this.#ask(question, AbortSignal.any([signal, this.#closed.signal]));
-    this.#running.add(answered);
-    try {
-      return await answered;
-    } finally {
-      this.#running.delete(answered);
-    }
+  ask(question: string, signal: AbortSignal): Promise<string> {
+    return this.#answering.run((either) => this.#ask(question, either), signal);
   }
 
   /** Withdraws all. Idempotent. */
-  async close(): Promise<void> {
-    this.#closed.abort(lettingGo());
-    await Promise.allSettled(this.#running);
+  close(): Promise<void> {
+    return this.#answering.close(lettingGo());
   }
 
   async #ask(question: string, signal: AbortSignal): Promise<string> {

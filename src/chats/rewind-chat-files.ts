@@ -19,6 +19,7 @@ import { findPresent } from './changes/kept-edits.ts';
 import { dotGitOf } from './changes/repository.ts';
 import type { FilesPlan, FilesRewinding, FilesRewound, RewindTarget } from './changes/rewind-files.ts';
 import { unavailable } from './changes/unavailable.ts';
+import { maxFileBytes } from './changes/working-tree.ts';
 import { ask } from './storage.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 
@@ -30,7 +31,6 @@ interface Parts {
 
 type Row = Pick<ChatRow, 'id' | 'cwd' | 'agentDirectory' | 'agent' | 'workspace'>;
 
-const maxFileBytes = 50 * 1024 * 1024;
 /** What a turn has recorded may be stored a moment after its end. */
 const [tries, waitMs] = [8, 250];
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Options, Query, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import { createPushable } from '../../lib/pushable.ts';
+import { Withdrawals } from '../../lib/withdrawals.ts';
 import { within } from '../../lib/within.ts';
 import type { AsideSpec } from '../agent-backend.ts';
 import { copyTranscript } from '../claude/files/copy-transcript.ts';
@@ -33,28 +34,20 @@ const costMs = 5_000;
 
 export class AsideCopies {
   readonly #parts: AsideCopiesParts;
-  readonly #closed = new AbortController();
-  readonly #running = new Set<Promise<string>>();
+  readonly #answering = new Withdrawals();
 
   constructor(parts: AsideCopiesParts) {
     this.#parts = parts;
   }
 
   /** Settles once nothing of the copy is left. */
-  async answer(spec: AsideSpec, signal: AbortSignal): Promise<string> {
-    const answered = answerInCopy(this.#parts, spec, AbortSignal.any([signal, this.#closed.signal]));
-    this.#running.add(answered);
-    try {
-      return await answered;
-    } finally {
-      this.#running.delete(answered);
-    }
+  answer(spec: AsideSpec, signal: AbortSignal): Promise<string> {
+    return this.#answering.run((either) => answerInCopy(this.#parts, spec, either), signal);
   }
 
   /** Withdraws what is being answered. Idempotent. */
-  async close(): Promise<void> {
-    this.#closed.abort();
-    await Promise.allSettled(this.#running);
+  close(): Promise<void> {
+    return this.#answering.close();
   }
 }
 

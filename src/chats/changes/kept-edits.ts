@@ -1,6 +1,7 @@
 /** What files were before a rewind without a repository: `edits/<rewind>` in the chat's folder, which goes with the chat. */
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeOldest } from '../../lib/remove-oldest.ts';
 import type { FilesThen, FileState } from './file-state.ts';
 
 interface Stored {
@@ -41,7 +42,7 @@ export async function keepPresent<T extends { path: Buffer }>(
     await rm(beside, { recursive: true, force: true });
     throw error;
   }
-  await removeOldest(folder);
+  await removeOldest(folder, maxRewinds);
 }
 
 /** Null if nothing is kept under this id, or not any more. */
@@ -63,14 +64,4 @@ export async function findPresent(folder: string, rewindId: string): Promise<(Fi
       },
     })),
   };
-}
-
-async function removeOldest(folder: string): Promise<void> {
-  const names = await readdir(folder);
-  if (names.length <= maxRewinds) return;
-  const times = await Promise.all(
-    names.map(async (name) => ({ name, at: (await stat(join(folder, name)).catch(() => null))?.mtimeMs ?? 0 })),
-  );
-  const old = times.toSorted((one, other) => other.at - one.at).slice(maxRewinds);
-  await Promise.all(old.map(({ name }) => rm(join(folder, name), { recursive: true, force: true })));
 }

@@ -1,7 +1,8 @@
 /** What was discarded: `undo/<id>` in the folder of the chat's working tree, which goes with the chat. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeOldest } from '../../lib/remove-oldest.ts';
 import type { FileState } from './file-state.ts';
 
 /** A file that was discarded. */
@@ -49,18 +50,8 @@ export async function keepDiscarded(folder: string, files: readonly Discarded[])
   }
   await writeFile(join(beside, 'files.json'), JSON.stringify(stored), { mode: 0o600, flush: true });
   await rename(beside, join(all, id));
-  await removeOldest(all);
+  await removeOldest(all, maxKept);
   return id;
-}
-
-async function removeOldest(all: string): Promise<void> {
-  const names = await readdir(all);
-  if (names.length <= maxKept) return;
-  const times = await Promise.all(
-    names.map(async (name) => ({ name, at: (await stat(join(all, name)).catch(() => null))?.mtimeMs ?? 0 })),
-  );
-  const old = times.toSorted((one, other) => other.at - one.at).slice(maxKept);
-  await Promise.all(old.map(({ name }) => rm(join(all, name), { recursive: true, force: true })));
 }
 
 /** Null if it is not kept, or not any more. */
