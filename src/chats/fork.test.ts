@@ -67,19 +67,33 @@ interface Spoken {
   prompt?: string;
   answer?: string;
   end?: Partial<EventBody & { type: 'turn_finished' }>;
+  /** The name of a sub-agent that the turn had. */
+  subAgent?: string;
 }
 
+let lastWritten = Date.UTC(2026, 0, 1);
+const nextTimestamp = (): string => new Date((lastWritten += 1)).toISOString();
+
 /** A turn that has ended. Returns the seq of its end. */
-async function run({ prompt = randomUUID(), answer = `answer to ${prompt}`, end = {} }: Spoken = {}): Promise<number> {
+async function run({
+  prompt = randomUUID(),
+  answer = `answer to ${prompt}`,
+  end = {},
+  subAgent,
+}: Spoken = {}): Promise<number> {
   const turnId = randomUUID();
   await accept(prompt);
   await appendEvents(database.sql, lease, {
     events: [{ turnId, body: { type: 'turn_started', turnId, promptIds: [prompt] } }],
     side: (db) => [insertTurn(db, lease, turnId), takePrompt(db, lease, { promptId: prompt, turnId, starts: 1 })],
   });
+  const written = { uuid: turnId, sessionId: session, timestamp: nextTimestamp() };
+  const below = { type: 'user', uuid: randomUUID(), sessionId: session, timestamp: nextTimestamp() };
+  // Each transcript is stored for itself, in any order.
+  if (subAgent !== undefined) await store([below], subAgent);
   await store([
     { type: 'queue-operation', sessionId: session, operation: 'enqueue' },
-    { type: 'user', uuid: turnId, sessionId: session, message: { role: 'user', content: prompt } },
+    { type: 'user', ...written, message: { role: 'user', content: prompt } },
     {
       type: 'assistant',
       uuid: randomUUID(),
@@ -100,6 +114,15 @@ async function run({ prompt = randomUUID(), answer = `answer to ${prompt}`, end 
 }
 
 describe('FORK-2: the agent of a fork', () => {
+  test('FORK-3: has the sub-agents of those turns, and none of a later one', async () => {
+    const at = await run({ subAgent: 'subagents/one' });
+    await run({ subAgent: 'subagents/two' });
+    const row = await fork({ at });
+    const copied = await database.sql`
+      select subpath from boocode.claude_session_entries where project_key = ${row.id} and subpath > ''`;
+    expect(copied).toEqual([{ subpath: 'subagents/one' }]);
+  });
+
   test('knows every turn up to there; what a turn later left in its transcript is not copied', async () => {
     await run({ prompt: 'one' });
     const at = await run({ prompt: 'two' });

@@ -54,8 +54,11 @@ export interface Fork {
   chat: NewChat;
   from: ForkedFrom;
   sessions: { from: string; to: string };
-  /** Where the copy ends: the first ordinal of the session's own transcript that it has not, and a time for all the rest. */
-  end: { ordinal: number; at: string };
+  /**
+   * Where the copy ends: the first ordinal of the session's own transcript that it has not, when that was stored, and when the
+   * agent wrote it, if it says so. Each transcript is stored for itself, so what sub-agents wrote goes by the latter.
+   */
+  end: { ordinal: number; at: string; writtenAt: string | null };
   /** Entries before that, which are not copied either. */
   left: readonly number[];
   agentDirectory: AgentDirectory | null;
@@ -95,6 +98,8 @@ function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, isIs
   const endTime = db`${end.at}::text::timestamptz`;
   const replaced = (places: readonly ((sessionId: string) => string)[]) =>
     places.reduce((all, of) => db`replace(${all}, ${of(sessions.from)}, ${of(sessions.to)})`, db`entry::text`);
+  // Not by its operator, which refuses an entry with characters that a text cannot have.
+  const writtenAt = db`substring(entry::text from '"timestamp":"([-0-9T:.]+Z)"') collate "C"`;
   return db<{ id: string }[]>`
     with ready as (
       update boocode.worktrees set state = 'ready' where chat_id = ${id} and state in ('making', 'ready') returning chat_id
@@ -149,7 +154,8 @@ function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, isIs
         (case when entry::text like '%"type":"assistant"%' then ${replaced(keys)} else ${replaced([...keys, ...paths])} end)::json, stored_at
       from made, boocode.claude_session_entries
       where project_key = ${parent} and session_id = ${old}
-        and case when subpath = '' then ordinal < ${end.ordinal} else stored_at < ${endTime} end
+        and case when subpath = '' then ordinal < ${end.ordinal}
+          else coalesce(${writtenAt} < ${end.writtenAt}::text, stored_at < ${endTime}) end
         and ordinal not in (select unnest(${left as number[]}::bigint[]))
       order by subpath, ordinal
     ),

@@ -35,6 +35,7 @@ describeInBrowser('WEB-29: the menu of a chat', (opened) => {
     await menu().waitFor();
     await expect.poll(focused).toBe('Rename');
     for (const [key, item] of [
+      ['ArrowDown', 'Fork'],
       ['ArrowDown', 'Archive'],
       ['End', 'Delete'],
       ['ArrowDown', 'Rename'],

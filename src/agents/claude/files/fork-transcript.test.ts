@@ -33,14 +33,15 @@ describe('FORK-2: of a transcript', () => {
     ['a result is copied', result, 'during', 'copied'],
     ['a prompt during the turn is copied', typed('b'), 'during', 'copied'],
     ['the late rest of the turn is copied', answered('late'), 'between', 'copied'],
-    ['a prompt after the turn is its end', typed('c'), 'between', 'beyond'],
     [
       'a message from elsewhere after the turn is its end',
       { ...typed('d'), origin: { kind: 'task-notification' }, turnOrigin: 'task_notification', isMeta: true },
       'between',
       'beyond',
     ],
-    ['what was stored after the next turn began is its end', answered('x'), 'later', 'beyond'],
+    ['a prompt after the turn is its end', typed('c'), 'between', 'beyond'],
+    ['a prompt after the next one began is its end', typed('c'), 'later', 'beyond'],
+    ['its answer is copied, whenever it was stored', answered('x'), 'later', 'copied'],
     ['a prompt of a later turn is its end, whenever it was stored', typed('later'), 'during', 'beyond'],
     ['notes after the turn are left out', { type: 'last-prompt', lastPrompt: 'x' }, 'between', 'left'],
     ['notes before its end are copied', { type: 'last-prompt', lastPrompt: 'x' }, 'during', 'copied'],
@@ -48,7 +49,16 @@ describe('FORK-2: of a transcript', () => {
     ['the program’s queue is left out', { type: 'queue-operation' }, 'during', 'left'],
     ['a worktree that was left after the turn is left', entered(null), 'between', 'copied'],
   ])('%s', (_, entry, when, fate) => {
-    expect(readerOf().take(entry, when)).toBe(fate);
+    const reader = readerOf();
+    reader.take(typed('turn'), 'before');
+    expect(reader.take(entry, when)).toBe(fate);
+  });
+
+  test('nothing follows its answer that was stored after the next turn began', () => {
+    const reader = readerOf();
+    reader.take(typed('a'), 'during');
+    expect(reader.take(answered('Hi.'), 'later')).toBe('copied');
+    expect(reader.take(answered('x'), 'later')).toBe('beyond');
   });
 
   test('the last worktree counts', () => {
@@ -65,7 +75,7 @@ describe('FORK-2: of a transcript', () => {
 describe('FORK-8: the turn is there', () => {
   const isWhole = (entries: [SessionStoreEntry, EntryTime][], turn: Partial<ForkedTurn> = {}): boolean => {
     const reader = readerOf(turn);
-    for (const [entry, when] of entries) reader.take(entry, when);
+    for (const [entry, when] of entries) if (reader.take(entry, when) === 'beyond') break;
     return reader.isWhole;
   };
   test('with its answer, also if that was stored late', () => {
@@ -77,6 +87,20 @@ describe('FORK-8: the turn is there', () => {
         [answered('Hi.'), 'between'],
       ]),
     ).toBe(true);
+    expect(
+      isWhole([
+        [typed('a'), 'between'],
+        [answered('Hi.'), 'later'],
+      ]),
+    ).toBe(true);
+    // Of the next turn.
+    expect(
+      isWhole([
+        [typed('a'), 'during'],
+        [typed('b'), 'later'],
+        [answered('Hi.'), 'later'],
+      ]),
+    ).toBe(false);
     // The same words of an earlier turn are another answer.
     expect(
       isWhole([

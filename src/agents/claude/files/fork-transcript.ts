@@ -41,13 +41,20 @@ class TranscriptFork implements ForkReader {
 
   take(entry: SessionStoreEntry, when: EntryTime): EntryFate {
     const { type, uuid } = entry;
-    if (when === 'later' || (uuid !== undefined && this.#laterIds.has(uuid))) return 'beyond';
-    if (when === 'between' && startsTurn(entry)) return 'beyond';
+    if (uuid !== undefined && this.#laterIds.has(uuid)) return 'beyond';
+    // A terminal's transcript may be stored a little late: after the turn's end, or when the next one has started.
+    const isAfter = when === 'between' || when === 'later';
+    if (when === 'later' && this.isWhole) return 'beyond';
+    if (isAfter && startsTurn(entry)) {
+      // Prompts come in order. If this is another turn's after all, the answer will be missing.
+      if (this.#hasTurn || this.#answer === undefined) return 'beyond';
+      this.#hasTurn = true;
+    }
     if (leftOut.has(type)) return 'left';
-    const worktree = worktreeOf(entry);
+    const worktree = when === 'later' ? undefined : worktreeOf(entry);
     if (worktree !== undefined) this.worktree = worktree;
     // What has no uuid is a note of the program, and those may be about the next turn already.
-    else if (when === 'between' && uuid === undefined) return 'left';
+    else if (isAfter && uuid === undefined) return 'left';
     if (uuid === this.#turnId || (when === 'during' && (type === 'user' || type === 'assistant'))) this.#hasTurn = true;
     if (when !== 'before' && type === 'assistant') this.#hasAnswer ||= this.#isAnswer(entry);
     return 'copied';
