@@ -104,7 +104,8 @@ describeInBrowser('WEB-29: accessibility', (opened) => {
     expect(await focused()).toContain('Archive');
     await press('Escape');
     expect(await focused()).toMatch(/^More for/);
-    for (let step = 0; step < 60 && (await focused()) !== 'Prompt'; step += 1) await press('Tab');
+    for (let step = 0; step < 120 && (await focused()) !== 'Prompt'; step += 1) await press('Tab');
+    expect(await focused()).toBe('Prompt');
     await page.keyboard.type('run: touch by-keyboard.txt');
     await press('Enter');
     await canPress(page.getByRole('button', { name: 'Allow once' }));
