@@ -326,8 +326,7 @@ export class Chat {
   async stop(): Promise<void> {
     const { state, log } = this.#context;
     this.#close();
-    if (state.turn && !(await this.#decisions.suspend()) && !(await this.#turns.leave()))
-      await state.handle?.interrupt();
+    if (!state.turn || !(await this.#decisions.suspend())) await this.#turns.stop();
     await this.#asides.close();
     await this.#loop.ended();
     await this.#session.close();

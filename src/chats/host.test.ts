@@ -5,7 +5,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { anActor } from '../../test/support/owners-chats.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { openPostgresProxy } from '../../test/support/postgres-proxy.ts';
-import { finished } from '../../test/support/scripted-backend.ts';
+import { finished, said } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
 import { silentLog } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
@@ -391,6 +391,27 @@ test('a session that cannot be closed is reported, and does not keep the host fr
   };
   await here.host.drain();
   expect(lines).toContainEqual({ level: 'error', facts: { err }, message: 'A chat could not be closed cleanly.' });
+});
+
+test('TURN-28: a host that stops ends the turns that agents begin by themselves meanwhile', async () => {
+  const { backend } = here;
+  const endless = async function* () {
+    yield said('On and on.');
+    await new Promise(() => undefined);
+  };
+  backend.script = endless;
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'one' });
+  await here.events(id, 'agent_message');
+  const interrupt = backend.interrupt.bind(backend);
+  backend.interrupt = async (session) => {
+    backend.interrupt = interrupt;
+    await interrupt(session);
+    backend.beginUnprompted(id, endless);
+  };
+  await here.host.drain();
+  const ends = await here.events(id, 'turn_finished');
+  expect(ends.map(({ outcome }) => outcome)).toEqual(['interrupted', 'interrupted']);
 });
 
 test('LOG-8: a lost write is tried again soon, then less and less often, until the host is told to stop', async () => {

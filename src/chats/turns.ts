@@ -64,6 +64,7 @@ export class Turns {
   readonly #parts: TurnsParts;
   /** Set while the running turn is left to the chat's next holder, who continues it or says why not. */
   #left: AfterInterruption | undefined;
+  #isStopping = false;
   /** Of the running turn: how often it was started, if it continues another one by itself. */
   #starts: number | undefined;
 
@@ -89,11 +90,8 @@ export class Turns {
     await state.handle?.interrupt();
   }
 
-  /**
-   * The host stops: ends the agent's process in the middle of the turn, for the chat's next holder to continue. False if
-   * nobody will.
-   */
-  async leave(): Promise<boolean> {
+  /** Ends the agent's process in the middle of the turn, for the chat's next holder to continue. False if nobody will. */
+  async #leave(): Promise<boolean> {
     const { agents, settings, state } = this.#context;
     const { turn, handle } = state;
     if (!turn || turn.interruption || settings.row.onInterrupted === 'stop') return false;
@@ -102,6 +100,16 @@ export class Turns {
     const isLeft = (await handle?.leaveTurn?.()) === true;
     if (!isLeft) this.#left = undefined;
     return isLeft;
+  }
+
+  /**
+   * The chat stops. Ends the running turn, unless it is left to the chat's next holder, and every one that the agent starts by
+   * itself from here on.
+   */
+  async stop(): Promise<void> {
+    const { state } = this.#context;
+    this.#isStopping = true;
+    if (state.turn && !(await this.#leave())) await state.handle?.interrupt();
   }
 
   /** Records the waiting turns that the agent started by itself; the first continues another one, if that is named. */
@@ -250,7 +258,7 @@ export class Turns {
       if (!(await stored)) return;
       hasBegun = true;
       const begun = (isAsked ? ahead : undefined) ?? attempt(() => begin(turnId));
-      const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), state.turn?.failure);
+      const end = withCause('type' in begun ? begun : await this.#record(parts, begun), state.turn?.failure);
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
       else {
         const counted = await this.#count(turnId, end);
@@ -271,6 +279,12 @@ export class Turns {
       if (hasBegun) workspaces.changes.afterTurn(changingChat(now.rowHere), turnId);
       state.end();
     }
+  }
+
+  async #record(parts: TurnParts, events: AsyncIterable<AgentEvent>): Promise<TurnEnd> {
+    const recorded = recordTurn(parts, events);
+    const [end] = await Promise.all([recorded, this.#isStopping && this.#context.state.handle?.interrupt()]);
+    return end;
   }
 
   /** Resolves once the agent may change files; the snapshot of a turn that it began by itself is a moment late. */

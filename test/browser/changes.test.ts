@@ -267,6 +267,23 @@ describeInBrowser('the Changes view', (opened) => {
       '␛[31mred',
     ]);
     await row(page, '⟨U+202E⟩gnp.exe␊<b>, added').waitFor();
+    // A row can be clicked while the list scrolls.
+    const reached = await row(page, 'hostile.html').evaluate(
+      (element) =>
+        new Promise<boolean>((resolve) => {
+          const tree = element.closest('[role=tree]')!;
+          const look = (): void => {
+            const { x, y, width, height } = element.getBoundingClientRect();
+            const found = document.elementFromPoint(x + width / 2, y + height / 2);
+            resolve(found?.closest('[role=treeitem]') === element);
+          };
+          tree.addEventListener('scroll', () => requestAnimationFrame(() => requestAnimationFrame(look)), {
+            once: true,
+          });
+          tree.scrollBy(0, tree.scrollTop > 0 ? -1 : 1);
+        }),
+    );
+    expect(reached).toBe(true);
     await page.getByText('1 file not compared').click();
     await page.getByText('huge.bin is too large (54 MB)').waitFor();
     expect(problems).toEqual([]);

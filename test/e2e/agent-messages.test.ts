@@ -191,6 +191,15 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
       { after: head },
     );
     expect(told).toMatchObject({ event: { origin: { kind: 'sub_agent' }, ...text('from below') } });
+    // Its end is told too, perhaps much later.
+    await followUntil(
+      server.client,
+      usual.id,
+      (item) =>
+        item.kind === 'event' && item.event.type === 'incoming_message' && item.event.origin.kind === 'background_task',
+      { after: head },
+    );
+    await until(async () => (await server.client.getChat(usual.id)).state === 'ready');
   });
 
   test('TURN-6: reports the end of a background task, and that a message was refused', async () => {

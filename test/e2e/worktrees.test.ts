@@ -81,8 +81,8 @@ test('CLI-29: a chat works on its own branch, which is merged and removed', asyn
   );
   expect(existsSync(at)).toBe(false);
   // The chat goes on in the repository, and its agent remembers.
-  const { out } = await boocode('chat', 'what did I say', '--resume', chatId);
-  expect(out).toContain('write notes.txt: hello');
+  const goesOn = await boocode('chat', 'what did I say', '--resume', chatId);
+  expect(goesOn).toMatchObject({ code: 0, out: expect.stringContaining('write notes.txt: hello') });
   expect(await server.client.getChat(chatId)).toMatchObject({ cwd: top, worktree: null } satisfies Partial<Chat>);
 });
 
