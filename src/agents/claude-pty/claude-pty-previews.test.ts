@@ -40,14 +40,15 @@ test('PTY-14: a line is a preview while the model is still answering, and its me
 
 test('PTY-14: every message of a turn with tools has a preview of its own at most', async () => {
   const session = await openSession(harness, { permissionMode: 'bypassPermissions' });
-  for (const prompt of ['run: echo hello', 'use a sub-agent', 'stream 300 tokens']) {
+  // The last one may be followed by a turn of the agent's own, which tells that its sub-agent has ended.
+  for (const prompt of ['run: echo hello', 'stream 300 tokens', 'use a sub-agent']) {
     const told = await runTurn(session, prompt);
     expect(endOf(told).outcome).toBe('completed');
     const messages = ofType(told, 'agent_message');
     expect(messages.length).toBeGreaterThan(0);
     for (const { messageId, content } of ofType(told, 'agent_message_chunk')) {
       const own = messages.filter((each) => each.messageId === messageId);
-      expect(own).toHaveLength(1);
+      expect(own, `${prompt}: ${content.text}; ${JSON.stringify(messages)}`).toHaveLength(1);
       expect(JSON.stringify(own[0]!.content)).toContain(JSON.stringify(content.text).slice(1, -1));
     }
   }
