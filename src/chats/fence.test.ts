@@ -385,6 +385,8 @@ describe('two hosts', () => {
     const { id } = await old.createChat();
     await old.chats.submitPrompt(id, { content: 'go' });
     await old.events(id, 'turn_finished');
+    // It writes nothing more, so it does not notice before the next prompt.
+    await until(() => old.host.find(id)?.idleAgent, { what: 'the agent to be idle' });
     const end = createGate();
     old.backend.beforeClose = () => end.pass();
     await runOut(id);
