@@ -98,6 +98,7 @@ async function run({
       type: 'assistant',
       uuid: randomUUID(),
       sessionId: session,
+      timestamp: nextTimestamp(),
       message: { role: 'assistant', content: [{ type: 'text', text: answer }] },
     },
   ]);

@@ -17,7 +17,7 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { NewWorktree } from '../protocol/worktree.ts';
 import { type ChatRow, findChat, type NewChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
-import { type Fork, type ForkEntry, insertFork, readForkEntries } from '../store/fork.ts';
+import { type Fork, insertFork, readForkEntries } from '../store/fork.ts';
 import {
   findAnswer,
   findLastFinished,
@@ -135,29 +135,21 @@ async function readToEnd(slow: SlowLane, { chatId, sessionId, turn, createReader
   const types = reader.typesBefore;
   const left: number[] = [];
   let last = 0;
+  let writtenAt: string | null = null;
   for (;;) {
     const page = await readForkEntries(slow, { chatId, sessionId, turn, types }, last);
-    for (const [index, { ordinal, json, at, when }] of page.entries()) {
-      const fate = reader.take(JSON.parse(json) as SessionStoreEntry, when);
-      if (fate === 'beyond') {
-        return { reader, left, hasAny: true, end: { ordinal, at, writtenAt: firstTimestamp(page.slice(index)) } };
-      }
+    for (const { ordinal, json, at, when } of page) {
+      const entry = JSON.parse(json) as SessionStoreEntry;
+      const fate = reader.take(entry, when);
+      if (fate === 'beyond') return { reader, left, hasAny: true, end: { ordinal, at, writtenAt } };
       if (fate === 'left') left.push(ordinal);
+      else if (typeof entry.timestamp === 'string') writtenAt = entry.timestamp;
       last = ordinal;
     }
     if (page.length === 0) {
-      return { reader, left, hasAny: last > 0, end: { ordinal: last + 1, at: turn.now, writtenAt: null } };
+      return { reader, left, hasAny: last > 0, end: { ordinal: last + 1, at: turn.now, writtenAt } };
     }
   }
-}
-
-/** The program's notes have none. */
-function firstTimestamp(entries: readonly ForkEntry[]): string | null {
-  for (const { json } of entries) {
-    const { timestamp } = JSON.parse(json) as SessionStoreEntry;
-    if (typeof timestamp === 'string') return timestamp;
-  }
-  return null;
 }
 
 /** What the copied log left open: none of it goes on in the new chat. */

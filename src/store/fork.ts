@@ -56,7 +56,8 @@ export interface Fork {
   sessions: { from: string; to: string };
   /**
    * Where the copy ends: the first ordinal of the session's own transcript that it has not, when that was stored, and when the
-   * agent wrote it, if it says so. Each transcript is stored for itself, so what sub-agents wrote goes by the latter.
+   * agent wrote the last entry before it, if that says so. Each transcript is stored for itself, so what sub-agents wrote goes
+   * by the latter.
    */
   end: { ordinal: number; at: string; writtenAt: string | null };
   /** Entries before that, which are not copied either. */
@@ -155,7 +156,7 @@ function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, isIs
       from made, boocode.claude_session_entries
       where project_key = ${parent} and session_id = ${old}
         and case when subpath = '' then ordinal < ${end.ordinal}
-          else coalesce(${writtenAt} < ${end.writtenAt}::text, stored_at < ${endTime}) end
+          else coalesce(${writtenAt} <= ${end.writtenAt}::text, stored_at < ${endTime}) end
         and ordinal not in (select unnest(${left as number[]}::bigint[]))
       order by subpath, ordinal
     ),
