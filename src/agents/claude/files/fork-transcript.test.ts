@@ -93,6 +93,15 @@ describe('FORK-8: the turn is there', () => {
         [answered('Hi.'), 'later'],
       ]),
     ).toBe(true);
+    // A message that the log has after the turn was given to the agent before it.
+    expect(
+      isWhole([
+        [typed('later'), 'during'],
+        [answered('Noted.'), 'during'],
+        [typed('a'), 'during'],
+        [answered('Hi.'), 'during'],
+      ]),
+    ).toBe(true);
     // Of the next turn.
     expect(
       isWhole([

@@ -41,7 +41,10 @@ class TranscriptFork implements ForkReader {
 
   take(entry: SessionStoreEntry, when: EntryTime): EntryFate {
     const { type, uuid } = entry;
-    if (uuid !== undefined && this.#laterIds.has(uuid)) return 'beyond';
+    if (uuid !== undefined && this.#laterIds.has(uuid)) {
+      // The log has a message that was given to the agent just before the turn after it, if that had been prompted before.
+      return this.#hasTurn ? 'beyond' : 'copied';
+    }
     // A terminal's transcript may be stored a little late: after the turn's end, or when the next one has started.
     const isAfter = when === 'between' || when === 'later';
     if (when === 'later' && this.isWhole) return 'beyond';
