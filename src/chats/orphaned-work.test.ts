@@ -71,12 +71,12 @@ test('PROMPT-4: a chat that takes long to take delays neither the others nor the
     },
   });
   const looking = work.start();
-  await until(() => taken.length === 19, { timeoutMs: 5_000, what: 'the other chats' });
+  await until(() => taken.length === 19, { what: 'the other chats' });
   expect(taken).not.toContain(slow);
   const late = randomUUID();
   chats = [slow, late];
-  clock.advance(5_000);
-  await until(() => taken.includes(late), { timeoutMs: 5_000, what: 'what the next look finds' });
+  clock.advance(await until(() => clock.nextMs, { what: 'the next look to be planned' }));
+  await until(() => taken.includes(late), { what: 'what the next look finds' });
   gate.open();
   await looking;
   expect(taken.filter((chatId) => chatId === slow)).toHaveLength(1);
