@@ -90,7 +90,7 @@ async function run({
   const written = { uuid: turnId, sessionId: session, timestamp: nextTimestamp() };
   const below = { type: 'user', uuid: randomUUID(), sessionId: session, timestamp: nextTimestamp() };
   // Each transcript is stored for itself, in any order.
-  if (subAgent !== undefined) await store([below], subAgent);
+  if (subAgent !== undefined) await store([{ type: 'agent_metadata', agentType: 'x' }, below], subAgent);
   await store([
     { type: 'queue-operation', sessionId: session, operation: 'enqueue' },
     { type: 'user', ...written, message: { role: 'user', content: prompt } },
@@ -120,7 +120,7 @@ describe('FORK-2: the agent of a fork', () => {
     await run({ subAgent: 'subagents/two' });
     const row = await fork({ at });
     const copied = await database.sql`
-      select subpath from boocode.claude_session_entries where project_key = ${row.id} and subpath > ''`;
+      select distinct subpath from boocode.claude_session_entries where project_key = ${row.id} and subpath > ''`;
     expect(copied).toEqual([{ subpath: 'subagents/one' }]);
   });
 

@@ -100,7 +100,12 @@ function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, isIs
   const replaced = (places: readonly ((sessionId: string) => string)[]) =>
     places.reduce((all, of) => db`replace(${all}, ${of(sessions.from)}, ${of(sessions.to)})`, db`entry::text`);
   // Not by its operator, which refuses an entry with characters that a text cannot have.
-  const writtenAt = db`substring(entry::text from '"timestamp":"([-0-9T:.]+Z)"') collate "C"`;
+  const writtenAt = (table: string) =>
+    db`substring(${db(table)}.entry::text from '"timestamp":"([-0-9T:.]+Z)"') collate "C"`;
+  // Its notes have no time of their own.
+  const begunAt = db`(
+    select min(${writtenAt('same')}) from boocode.claude_session_entries as same
+    where same.project_key = ${parent} and same.session_id = ${old} and same.subpath = entries.subpath)`;
   return db<{ id: string }[]>`
     with ready as (
       update boocode.worktrees set state = 'ready' where chat_id = ${id} and state in ('making', 'ready') returning chat_id
@@ -153,10 +158,10 @@ function insert(db: Sql, { chat, from, sessions, end, left, agentDirectory, isIs
       insert into boocode.claude_session_entries (project_key, session_id, subpath, uuid, entry, stored_at)
       select made.id::text, ${fresh}, subpath, uuid,
         (case when entry::text like '%"type":"assistant"%' then ${replaced(keys)} else ${replaced([...keys, ...paths])} end)::json, stored_at
-      from made, boocode.claude_session_entries
+      from made, boocode.claude_session_entries as entries
       where project_key = ${parent} and session_id = ${old}
-        and case when subpath = '' then ordinal < ${end.ordinal}
-          else coalesce(${writtenAt} <= ${end.writtenAt}::text, stored_at < ${endTime}) end
+        and case when subpath = '' then ordinal < ${end.ordinal} else coalesce(
+          ${writtenAt('entries')} <= ${end.writtenAt}::text, ${begunAt} <= ${end.writtenAt}::text, stored_at < ${endTime}) end
         and ordinal not in (select unnest(${left as number[]}::bigint[]))
       order by subpath, ordinal
     ),
