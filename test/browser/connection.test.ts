@@ -9,7 +9,7 @@ import { runTurn } from '../support/turns.ts';
 const offline = (page: Page) => page.getByText('Offline.');
 const typed = (page: Page) => page.getByRole('article', { name: 'You', exact: true }).allInnerTexts();
 
-/** Advances the page’s clock until it is so. Returns the seconds that this took by that clock. */
+/** Advances the page's clock until it is so. Returns the seconds that this took by that clock. */
 async function secondsUntil(page: Page, isSo: () => boolean | Promise<boolean>): Promise<number> {
   for (let seconds = 0; seconds < 120; seconds += 0.25) {
     if (await isSo()) return seconds;

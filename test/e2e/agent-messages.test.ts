@@ -100,6 +100,18 @@ async function nextUnasked(chat: Chat, after: number, timeoutMs = 20_000): Promi
   return first as EventOf<'incoming_message'>;
 }
 
+/** The next message that nobody typed, of that kind if one is named. */
+const nextIncoming = (chat: Chat, after: number, kind?: string) =>
+  followUntil(
+    server.client,
+    chat.id,
+    (item) =>
+      item.kind === 'event' &&
+      item.event.type === 'incoming_message' &&
+      (kind === undefined || item.event.origin.kind === kind),
+    { after },
+  );
+
 const text = (words: string): object => ({ content: [{ type: 'text', text: words }] });
 
 describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
@@ -184,21 +196,10 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     const { head } = await server.client.getChat(usual.id);
     const message = JSON.stringify({ to: 'main', summary: 'A message', message: 'from below' });
     await runTurn(server.client, usual.id, `use a background sub-agent: call SendMessage: ${message}`);
-    const told = await followUntil(
-      server.client,
-      usual.id,
-      (item) => item.kind === 'event' && item.event.type === 'incoming_message',
-      { after: head },
-    );
+    const told = await nextIncoming(usual, head);
     expect(told).toMatchObject({ event: { origin: { kind: 'sub_agent' }, ...text('from below') } });
     // Its end is told too, perhaps much later.
-    await followUntil(
-      server.client,
-      usual.id,
-      (item) =>
-        item.kind === 'event' && item.event.type === 'incoming_message' && item.event.origin.kind === 'background_task',
-      { after: head },
-    );
+    await nextIncoming(usual, head, 'background_task');
     await until(async () => (await server.client.getChat(usual.id)).state === 'ready');
   });
 
@@ -217,12 +218,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
 
     ({ head } = await client.getChat(chat.id));
     await send(chat, sender, 'hello');
-    const refused = await followUntil(
-      client,
-      chat.id,
-      (item) => item.kind === 'event' && item.event.type === 'incoming_message',
-      { after: head },
-    );
+    const refused = await nextIncoming(chat, head);
     expect(refused).toMatchObject({ event: { origin: { kind: 'other' } } });
     expect(JSON.stringify(refused)).toContain('was refused');
   });
