@@ -107,6 +107,26 @@ describe('DECIDE-5: a hook', () => {
     expect(printed === JSON.stringify({ content })).toBe(true);
   });
 
+  test('prints an answer to its end, however late the program reads it', async () => {
+    // The last bytes of some of these do not fit into the pipe until the program reads.
+    const sizes = Array.from({ length: 24 }, (_, index) => 100_000 + index * 8_000);
+    const hooks = sizes.map((size) => runHook({ size }));
+    await called(sizes.length);
+    for (const { child } of hooks) child.stdout?.pause();
+    for (const call of calls) call.answer({ content: 'x'.repeat(call.input['size'] as number) });
+    const last = runHook({ size: 0 });
+    await called(sizes.length + 1);
+    calls.at(-1)?.answer(null);
+    await last.ended;
+    for (const { child } of hooks) child.stdout?.resume();
+    const lost: number[] = [];
+    for (const [index, { ended }] of hooks.entries()) {
+      const { printed } = await ended;
+      if (printed.length !== JSON.stringify({ content: '' }).length + sizes[index]!) lost.push(sizes[index]!);
+    }
+    expect(lost).toEqual([]);
+  });
+
   test('gets its own answer when several ask at once', async () => {
     const hooks = ['one', 'two', 'three', 'four'].map((name) => ({ name, hook: runHook({ name }) }));
     await called(4);

@@ -33,14 +33,16 @@ const maxInputBytes = 32 * 1024 * 1024;
 
 // Runs as the hook: sends standard input to the socket, and prints the reply. Without the socket it prints nothing,
 // which leaves the question to the terminal. The end of its input is marked by a character that cannot occur in JSON:
-// if it closed its half of the connection instead, nobody would notice when the hook is killed.
+// if it closed its half of the connection instead, nobody would notice when the hook is killed. It exits once everything
+// is printed: `process.exit` alone drops what the pipe has no room for yet.
 const relay = `
 const socket = require('node:net').connect(process.argv[1]);
 socket.on('error', () => process.exit(0));
 process.stdin.pipe(socket, { end: false });
 process.stdin.on('end', () => socket.write('\\0'));
-socket.pipe(process.stdout);
-socket.on('close', () => process.exit(0));`;
+process.stdout.on('error', () => process.exit(0));
+socket.pipe(process.stdout, { end: false });
+socket.on('close', () => process.stdout.write('', () => process.exit(0)));`;
 const endOfInput = 0;
 
 export async function openHookServer(onCall: (call: HookCall) => void): Promise<HookServer> {
