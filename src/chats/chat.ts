@@ -37,6 +37,8 @@ import { acceptPrompt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { QueueHold } from './queue-hold.ts';
 import { rewindChat, type RewindRequest } from './rewind-chat.ts';
+import { giveDue } from './schedules/give-due.ts';
+import type { ScheduleEdit } from './schedules/schedule-edits.ts';
 import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
 import { type WaitLimits, Waits } from './waits.ts';
@@ -189,6 +191,21 @@ export class Chat {
     const { sql, log, queue } = this.#context;
     queue.assertOpen();
     await log.appendIf(async () => this.#hold.withEdit(await edit(sql, log)));
+  }
+
+  /** Makes, changes or removes a schedule. */
+  async editSchedules(edit: ScheduleEdit): Promise<void> {
+    const { sql, log, queue } = this.#context;
+    queue.assertOpen();
+    await log.appendIf(() => edit(sql, log));
+  }
+
+  /** Gives the prompts of schedules that are due. */
+  async giveDue(): Promise<void> {
+    const { queue } = this.#context;
+    queue.assertOpen();
+    await queue.addPrompt(() => giveDue(this.#context));
+    queue.wake();
   }
 
   /** Resumes a held queue. */

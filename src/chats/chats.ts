@@ -15,6 +15,7 @@ import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
 import type { ChatChanges } from './changes/chat-changes.ts';
+import type { ChatSchedules } from './schedules/chat-schedules.ts';
 import type { ChatWorktrees } from './worktrees/chat-worktrees.ts';
 import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
@@ -148,6 +149,8 @@ export interface Chats {
   readonly changes: Pick<ChatChanges, 'list' | 'diff' | 'watch' | 'stage' | 'unstage' | 'discard' | 'undo' | 'commit'>;
   /** Chats' own working trees. */
   readonly worktrees: ChatWorktrees;
+  /** Prompts for later. */
+  readonly schedules: ChatSchedules;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
   giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /**

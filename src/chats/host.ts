@@ -111,7 +111,7 @@ export class Host {
       ...parts,
       isTaking: () => !this.draining.isOn,
       dropped: () => [...this.#leftFor.keys()],
-      take: (chatId) => this.use(chatId, () => Promise.resolve(), { needsDirectory: true }),
+      take: (chatId) => this.use(chatId, (chat) => chat.giveDue(), { needsDirectory: true }),
     });
     this.#health = new Health({
       clock: parts.clock,
@@ -192,6 +192,11 @@ export class Host {
       // It may have been released in this very moment: then it is claimed again.
       if (!chat.isStopped || this.#chats.get(chatId) === chat) return write(() => task(chat));
     }
+  }
+
+  /** A schedule may be due sooner than the next look for work. */
+  lookSoon(): void {
+    this.#orphanedWork.lookSoon();
   }
 
   get #isTurningAway(): boolean {

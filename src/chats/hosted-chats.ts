@@ -66,6 +66,7 @@ import { pageCursor } from './page-cursor.ts';
 import { ask, elsewhere, unknownChat } from './storage.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { rewindHosted } from './rewind-hosted.ts';
+import { Schedules } from './schedules/schedules.ts';
 import { submitPrompt } from './submit-prompt.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
@@ -95,6 +96,7 @@ const removalWaitMs = 1_000;
 export class HostedChats implements Chats {
   readonly changes: ChatChanges;
   readonly worktrees: Worktrees;
+  readonly schedules: Schedules;
   readonly #sql: Sql;
   readonly #slow: SlowLane;
   readonly #host: Host;
@@ -117,6 +119,7 @@ export class HostedChats implements Chats {
       isTrusted: (chat) => isTrustedNow(parts.sql, parts.agents, chat),
       trustLike: (chat, other) => trustLike(parts.sql, parts.agents.agentFor(chat.agent), chat.cwd, other),
     });
+    this.schedules = new Schedules(parts);
     this.#sql = parts.sql;
     this.#slow = parts.slow;
     this.#host = parts.host;

@@ -1,6 +1,7 @@
 /**
  * Looks for chats with work that nobody holds, and has each of them taken: on start, every few seconds, and when the leases of a
- * host that is gone run out. A few are taken at a
+ * host that is gone run out. Schedules that are due are found by the same look, which comes when the next one is; those are given
+ * by the host that holds their chat, or by one that takes it. A few chats are taken at a
  * time, and none that takes long delays the next look. One whose directory this host does not have is left to others; now and
  * then it is tried again. Chats that this host had to drop are taken too: what their agents' files hold may not be stored yet.
  */
@@ -11,6 +12,7 @@ import { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
 import { findNextLeaseEnd, findOrphanedWork } from '../store/leases.ts';
+import { findDueChats, findNextDue } from '../store/schedules.ts';
 
 const lookEveryMs = 5_000;
 /** How many looks a chat is left out of whose directory was not here. */
@@ -38,6 +40,7 @@ export class OrphanedWork {
   #cancel: (() => void) | undefined;
   #looking: Promise<void> | undefined;
   #isStopped = false;
+  #isAskedSoon = false;
   /** Chats whose directory was not here, with the number of looks they are left out of. */
   readonly #missing = new Map<string, number>();
   readonly #taking = new Map<string, Promise<void>>();
@@ -64,20 +67,48 @@ export class OrphanedWork {
     let taking: Promise<void>[] = [];
     let nextMs = lookEveryMs;
     try {
-      const found = isTaking() ? await inTime(findOrphanedWork(sql, hostId, 100, this.#leftOut())) : [];
+      const found = isTaking() ? await this.#find() : [];
       const fresh = [...new Set([...found, ...dropped()])].filter((chatId) => !this.#taking.has(chatId));
       taking = fresh.map((chatId) => this.#take(chatId));
-      const endsInMs = await inTime(findNextLeaseEnd(sql, hostId, lookEveryMs));
+      const [endsInMs, dueInMs] = await Promise.all([
+        inTime(findNextLeaseEnd(sql, hostId, lookEveryMs)),
+        inTime(findNextDue(sql, lookEveryMs)),
+      ]);
       if (endsInMs !== null) nextMs = Math.max(Math.ceil(endsInMs) + lateMs, lookAgainMs);
+      if (dueInMs !== null) nextMs = Math.min(nextMs, Math.ceil(dueInMs) + 1);
     } catch (error) {
       logger.warn({ err: error }, 'The search for unclaimed work failed.');
     }
+    if (this.#isAskedSoon) nextMs = 0;
+    this.#isAskedSoon = false;
     if (!this.#isStopped) {
-      this.#cancel = clock.after(Math.min(nextMs, lookEveryMs), () => {
-        this.#looking = this.#look();
-      });
+      this.#cancel = clock.after(Math.min(nextMs, lookEveryMs), () => this.#lookNow());
     }
     await Promise.all(taking);
+  }
+
+  #lookNow(): void {
+    this.#cancel = undefined;
+    this.#looking = this.#look();
+  }
+
+  /** Looks at once: something may be due before the look that is planned. */
+  lookSoon(): void {
+    if (this.#isStopped) return;
+    this.#cancel?.();
+    // A look that is under way may have missed it.
+    if (this.#cancel) this.#lookNow();
+    else this.#isAskedSoon = true;
+  }
+
+  async #find(): Promise<string[]> {
+    const { sql, hostId } = this.#parts;
+    const leftOut = this.#leftOut();
+    const [work, due] = await Promise.all([
+      inTime(findOrphanedWork(sql, hostId, 100, leftOut)),
+      inTime(findDueChats(sql, hostId, 100, leftOut)),
+    ]);
+    return [...work, ...due];
   }
 
   #take(chatId: string): Promise<void> {

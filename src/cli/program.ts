@@ -24,6 +24,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   commit: async () => (await import('./commit.ts')).addCommit,
   interrupt: async () => (await import('./interrupt.ts')).addInterrupt,
   resume: async () => (await import('./resume.ts')).addResume,
+  schedule: async () => (await import('./schedule.ts')).addSchedule,
   btw: async () => (await import('./btw.ts')).addBtw,
   rewind: async () => (await import('./rewind.ts')).addRewind,
   fork: async () => (await import('./fork.ts')).addFork,

@@ -16,6 +16,7 @@ import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
 import { cutOffText } from '../protocol/cut-off-text.ts';
 import { hostWords } from '../protocol/host-words.ts';
 import { interruptedWords } from '../protocol/interrupted-words.ts';
+import { scheduledText, scheduleLine } from '../protocol/schedule-text.ts';
 import { suspendedText } from '../protocol/suspended-text.ts';
 import { plain, row, rowsText } from './card-rows.ts';
 import { answeredText, decisionRows } from './decision-text.ts';
@@ -177,6 +178,7 @@ export function createRenderer(options: RendererOptions): Renderer {
         if (options.isOwnPrompt?.(event.promptId)) return;
         endLine();
         if (options.log && !empty) out('\n');
+        if (event.schedule) line(outStyle('dim', `· ${plainLine(scheduledText(event)!)}`));
         return out(
           `${outStyle('bold', `> ${plainText(blocksText(event.content)).trimEnd().replaceAll('\n', '\n> ')}`)}\n`,
         );
@@ -289,6 +291,12 @@ export function createRenderer(options: RendererOptions): Renderer {
         return complain('yellow', `! ${holdText(event, event.chatId)}`);
       case 'queue_resumed':
         return line(outStyle('dim', `· the waiting prompts resume (${plainLine(byText(event))})`));
+      case 'schedule_created':
+      case 'schedule_paused':
+      case 'schedule_resumed':
+      case 'schedule_removed':
+      case 'schedule_skipped':
+        return line(outStyle('dim', `· ${plainLine(scheduleLine(event), 300)}`));
       case 'prompts_reordered':
       case 'turn_started':
       case 'usage_update':

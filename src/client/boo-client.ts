@@ -40,6 +40,7 @@ import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from '
 import type { AsideAnswer } from '../protocol/aside.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
+import type { CreateSchedule, PatchSchedule, Schedule, SchedulePage } from '../protocol/schedule.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { RetryRange } from './retry-delay.ts';
 
@@ -209,6 +210,15 @@ export interface BooClient {
    * `discard: true` it goes, whatever would be lost; with `details.shown` only if it is still exactly what was named.
    */
   removeWorktree(chatId: string, options?: { discard?: boolean | string | undefined }): Promise<RemovedWorktree>;
+  /** A prompt for a time, or for the times of a cron pattern. Throws `invalid_request`, whose `details.field` says what is wrong. */
+  createSchedule(chatId: string, schedule: CreateSchedule): Promise<Schedule>;
+  /** Those that are due first; paused ones last. */
+  listChatSchedules(chatId: string): Promise<{ items: Schedule[] }>;
+  /** Of all chats, the newest first. */
+  listSchedules(page?: { after?: string | undefined; limit?: number | undefined }): Promise<SchedulePage>;
+  /** Pauses a schedule, or resumes it with its next time. */
+  patchSchedule(chatId: string, scheduleId: string, patch: PatchSchedule): Promise<Schedule>;
+  deleteSchedule(chatId: string, scheduleId: string): Promise<void>;
   /**
    * The terminal of the chat's agent, which is started if necessary. Resolves when attached; throws
    * `terminal_unavailable` if the chat's backend has none.

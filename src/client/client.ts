@@ -65,6 +65,7 @@ export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 export type { FilesRewind, KeptReason, RewindChat, RewindPart, RewindResult } from '../protocol/rewind.ts';
+export type { CreateSchedule, PatchSchedule, Schedule, SchedulePage } from '../protocol/schedule.ts';
 export { type Form, type FormField, type FormOption, formOf } from '../protocol/form.ts';
 export {
   asksForSecret,
@@ -124,6 +125,8 @@ export function createClient(options: ClientOptions): BooClient {
 
   const promptPath = (chatId: string, promptId: string): string =>
     `${chatPath(chatId)}/prompts/${encodeURIComponent(promptId)}`;
+  const schedulePath = (chatId: string, id: string): string =>
+    `${chatPath(chatId)}/schedules/${encodeURIComponent(id)}`;
   const importPath = (importId: string): string => `/v1/imports/${encodeURIComponent(importId)}`;
 
   const change = <T>(chatId: string, what: string, body: object): Promise<T> =>
@@ -255,6 +258,12 @@ export function createClient(options: ClientOptions): BooClient {
         query: { discard: discard?.toString() },
         ...slowly,
       }),
+    createSchedule: (chatId, schedule) =>
+      wire.request(`${chatPath(chatId)}/schedules`, { method: 'POST', body: schedule }),
+    listChatSchedules: (chatId) => wire.request(`${chatPath(chatId)}/schedules`),
+    listSchedules: (page = {}) => wire.request('/v1/schedules', { query: page }),
+    patchSchedule: (chatId, id, patch) => wire.request(schedulePath(chatId, id), { method: 'PATCH', body: patch }),
+    deleteSchedule: (chatId, id) => wire.request(schedulePath(chatId, id), { method: 'DELETE' }),
     warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 

@@ -29,6 +29,7 @@ import { forkRoutes } from './fork-routes.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import { largeBodyBytes, type Route, type ServerEnv, wantsPrincipal } from './route.ts';
+import { scheduleRoutes } from './schedule-routes.ts';
 import { secure } from './security-headers.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
 import { systemRoutes } from './system-routes.ts';
@@ -104,6 +105,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...changeRoutes(options.chats, live),
     ...forkRoutes(options.chats),
     ...worktreeRoutes(options.chats),
+    ...scheduleRoutes(options.chats),
     ...asideRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),

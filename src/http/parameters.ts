@@ -42,6 +42,7 @@ export const uuid = z.uuid('must be a UUID').toLowerCase();
 
 export const chatPath = z.strictObject({ chatId: uuid });
 export const promptPath = z.strictObject({ chatId: uuid, promptId });
+export const schedulePath = z.strictObject({ chatId: uuid, scheduleId: uuid });
 export const decisionPath = z.strictObject({ decisionId: uuid });
 
 /** A client's name for itself, as other people will read it: a label next to the user's name, never the name itself. */

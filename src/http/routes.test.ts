@@ -407,6 +407,8 @@ describe('answers', () => {
       '/v1/chats/{chatId}/changes/commit': { message: 'x' },
       '/v1/chats/{chatId}/worktree/merge': {},
       '/v1/chats/{chatId}/worktree/rebase': {},
+      '/v1/chats/{chatId}/schedules': { cron: '0 9 * * *', content: 'x' },
+      '/v1/chats/{chatId}/schedules/{scheduleId}': { isPaused: true },
       '/v1/chats/{chatId}/trust': { digest: '0'.repeat(64) },
       '/v1/chats/{chatId}/prompts': { id: 'p', content: 'x' },
       '/v1/chats/{chatId}/prompts/{promptId}': { before: null },
@@ -423,7 +425,14 @@ describe('answers', () => {
     for (const { handler } of test.app.routes) {
       const route = declaredFor(handler);
       if (route === undefined || route === 'guard' || route.method === 'DELETE') continue;
-      const ids = { chatId: chat.id, decisionId: decision.id, importId, promptId: 'p', file: 'app.js' };
+      const ids = {
+        chatId: chat.id,
+        decisionId: decision.id,
+        importId,
+        scheduleId: importId,
+        promptId: 'p',
+        file: 'app.js',
+      };
       const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);
       const body = route.method === 'GET' ? undefined : bodies[route.path];
       const response = await test.call(route.method, path, body === undefined ? {} : { body });
@@ -457,6 +466,7 @@ it('HOST-3: everything that changes a chat is done by the host that holds it', (
   expect(here.toSorted()).toEqual([
     'createTerminalTicket',
     'forkChat',
+    'listChatSchedules',
     'listEvents',
     'listPrompts',
     'openTerminal',

@@ -12,6 +12,7 @@ import { forkedFrom } from './fork.ts';
 import { queueHeld } from './hold.ts';
 import { hostMove } from './host.ts';
 import { doneBy, settledBy } from './principal.ts';
+import { scheduleBodies, scheduleOrigin } from './schedule.ts';
 
 /** Set on what a sub-agent said or did: the id of the tool call that started it. */
 const parentToolCallId = z.string().optional();
@@ -194,7 +195,14 @@ const aboutRewind = {
 
 /** Recorded by the chat itself. */
 const lifecycleBodies = [
-  z.object({ type: z.literal('prompt_accepted'), promptId: z.string(), content: z.array(contentBlock), ...doneBy }),
+  z.object({
+    type: z.literal('prompt_accepted'),
+    promptId: z.string(),
+    content: z.array(contentBlock),
+    /** It comes from a schedule, and `by` is who made that. */
+    schedule: scheduleOrigin.optional(),
+    ...doneBy,
+  }),
   /** It was waiting, and will never run. */
   z.object({ type: z.literal('prompt_cancelled'), promptId: z.string(), ...doneBy }),
   /** The waiting prompts, in their new order. */
@@ -297,6 +305,7 @@ const lifecycleBodies = [
     /** Who interrupted the turn; missing if it was interrupted in the terminal. */
     ...doneBy,
   }),
+  ...scheduleBodies,
 ] as const;
 
 export const agentBody = z.discriminatedUnion('type', agentBodies);

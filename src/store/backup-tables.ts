@@ -7,6 +7,7 @@ export const backupTables = [
   'events',
   'prompts',
   'decisions',
+  'schedules',
   'agent_sessions',
   'unfinished_messages',
   'side_files',

@@ -3,7 +3,7 @@ import type { Lease } from './events.ts';
 import { isTaking } from './hosts.ts';
 
 /** Whether a host may run the chat: it is pinned to no other, and was not moved to another that lives and takes chats. */
-const isFor = (db: Sql, hostId: string) => db`
+export const isFor = (db: Sql, hostId: string) => db`
   (pinned_host is null or pinned_host = (select name from boocode.hosts where id = ${hostId}))
   and (next_host is null or next_host = ${hostId}
     or not exists (select from boocode.hosts where id = next_host and ${isTaking(db)}))`;

@@ -15,8 +15,8 @@ export interface PromptRow {
 export interface NewPrompt {
   id: string;
   content: ContentBlock[];
-  /** Who submits it. */
-  actor: Actor;
+  /** Who submits it; null: the agent. */
+  actor: Actor | null;
 }
 
 /** The hash that identifies a repeated prompt. */
@@ -33,7 +33,7 @@ export function insertPrompt(db: Sql, lease: Lease, prompt: NewPrompt & { turnId
     insert into boocode.prompts (chat_id, id, seq, content, content_hash, turn_id, starts, actor)
     values (${lease.chatId}, ${prompt.id}, ${lease.nextSeq}, ${JSON.stringify(prompt.content)}::text::json,
       ${hashContent(prompt.content)}, ${prompt.turnId ?? null}, ${prompt.turnId === undefined ? 0 : 1},
-      ${JSON.stringify(prompt.actor)}::text::json)`;
+      ${prompt.actor && JSON.stringify(prompt.actor)}::text::json)`;
 }
 
 export interface FoundPrompt {

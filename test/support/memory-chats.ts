@@ -3,6 +3,7 @@
  * test push feed items by hand. Its behaviour proves nothing about real chats.
  */
 import { randomUUID } from 'node:crypto';
+import type { Schedule } from '../../src/protocol/schedule.ts';
 import type { AgentTerminal, ChatNotification, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
 import { dropUndefined } from '../../src/lib/drop-undefined.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
@@ -182,6 +183,25 @@ export function createMemoryChats(): MemoryChats {
       const { cwd: path, trusted } = await this.getChat(chatId);
       const digest = '0'.repeat(64);
       return { chatId, trusted, holds: trusted, path, digest, trustedAt: null, files: [] };
+    },
+    schedules: {
+      async create(_actor, chatId, { content, at }) {
+        return scheduleOf(entryOf(chatId).chat.id, content, at ?? time);
+      },
+      async list(chatId) {
+        entryOf(chatId);
+        return [];
+      },
+      async listAll() {
+        check();
+        return { items: [], next: null };
+      },
+      async patch(_actor, chatId, id) {
+        return { ...scheduleOf(entryOf(chatId).chat.id, 'x', time), id };
+      },
+      async remove(_actor, chatId) {
+        entryOf(chatId);
+      },
     },
     worktrees: {
       async merge(_actor, chatId) {
@@ -485,4 +505,9 @@ function counted<T>(items: AsyncIterable<T>, count: () => void): AsyncIterable<T
       };
     },
   };
+}
+
+function scheduleOf(chatId: string, content: string, at: string): Schedule {
+  const about = { chatTitle: null, madeBy: 'person', timeZone: 'UTC', missed: 'run', isPaused: false } as const;
+  return { id: randomUUID(), chatId, content, at, nextAt: at, lastAt: null, createdAt: time, ...about };
 }

@@ -3,6 +3,7 @@ import { forkedText } from '../../protocol/fork-text.ts';
 import { acceptanceWords } from '../../protocol/incoming-words.ts';
 import { hostWords } from '../../protocol/host-words.ts';
 import { interruptedWords } from '../../protocol/interrupted-words.ts';
+import { scheduledText, scheduleLine } from '../../protocol/schedule-text.ts';
 import { suspendedText } from '../../protocol/suspended-text.ts';
 import type { Item } from './chat-log.ts';
 
@@ -22,6 +23,8 @@ const rewoundText = (count: number): string =>
     : `The last ${count} prompts were rewound: the agent continues from before them.`;
 const effortText = (effort: string | null): string => `Effort: ${effort ?? 'the agent’s choice'}`;
 const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
+
+const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
 
 const partial = ({ isPartial }: { isPartial?: true | undefined }) => (isPartial ? { isPartial } : {});
 
@@ -83,6 +86,14 @@ export function toItems(event: Event): Item[] {
       if (event.model !== undefined) return notice('info', 'model', modelText(event.model));
       if (event.effort !== undefined) return notice('info', 'effort', effortText(event.effort));
       return [];
+    case 'prompt_accepted':
+      return event.schedule ? notice('info', 'scheduled', sentence(scheduledText(event)!)) : [];
+    case 'schedule_created':
+    case 'schedule_paused':
+    case 'schedule_resumed':
+    case 'schedule_removed':
+    case 'schedule_skipped':
+      return notice('info', 'schedule', sentence(scheduleLine(event)));
     case 'queue_held':
       return notice('warning', 'held', `The queue is held. ${event.message}`);
     case 'queue_resumed':
