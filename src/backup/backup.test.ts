@@ -63,6 +63,8 @@ async function fillWithEverything(sql: Sql): Promise<Lease> {
       values (gen_random_uuid(), '${id}', '${turn}', 'permission', 't', '{}');
     insert into boocode.agent_sessions (chat_id, agent, backend, session_id, model_usage)
       values ('${id}', 'claude', 'claude_sdk', gen_random_uuid(), '{"m": {"costUsd": 0.1}}');
+    insert into boocode.usage_ledger (chat_id, bucket, cwd, model, backend, output_tokens, cost_usd)
+      values ('${id}', now(), '/d', 'm', 'claude_sdk', 7, 0.1);
     insert into boocode.unfinished_messages values ('${id}', 1, '${turn}', '[]');
     insert into boocode.side_files values ('${id}', 's', 'a/b', 3, now(), '\\x00ff5c0a');
     insert into boocode.worktrees (chat_id, place, state) values ('${id}', '{"path": "/w"}', 'making');

@@ -19,7 +19,7 @@ import { finished, said } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
 import { silentLog } from '../lib/log.ts';
 import { noUsage } from '../protocol/usage.ts';
-import { addUsage, openAgentSession, setAgentSession } from '../store/agent-sessions.ts';
+import { bookUsage, openAgentSession, setAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import { deleteChat } from '../store/chats.ts';
 import { openDatabase, type Sql } from '../store/database.ts';
@@ -93,7 +93,7 @@ describe('stale writers', () => {
       try {
         await appendEvents(sql, lease, {
           events: [note('stale?')],
-          side: (db) => [addUsage(db, lease, 'claude', share)],
+          side: (db) => bookUsage(db, lease, 'claude', share),
           chat: { title: 'stale?' },
         });
         wrote.appends += 1;
@@ -154,9 +154,11 @@ describe('stale writers', () => {
       const messages = log.map((event) => (event.type === 'notice' ? event.message : ''));
       expect(messages).toEqual([...messages.slice(0, -1).fill('stale?'), 'new']);
       const [row] = await sql`
-        select title, (select cost_usd from boocode.agent_sessions where chat_id = ${chatId}) as cost from boocode.chats where id = ${chatId}`;
+        select title, (select cost_usd from boocode.agent_sessions where chat_id = ${chatId}) as cost,
+          (select coalesce(sum(cost_usd), 0) from boocode.usage_ledger where chat_id = ${chatId}) as entered
+        from boocode.chats where id = ${chatId}`;
       expect(messages.length - 1).toBe(wrote.appends);
-      expect(row).toEqual({ title: 'new', cost: wrote.appends });
+      expect(row).toEqual({ title: 'new', cost: wrote.appends, entered: wrote.appends });
       const entries = (await store.load({ projectKey: 'x', sessionId: 's' }))!.map((entry) => entry['text']);
       expect(entries).toEqual([...entries.slice(0, -1).fill('stale?'), 'new']);
       expect(entries.length - 1).toBe(wrote.entries);
@@ -188,6 +190,7 @@ describe('stale writers', () => {
     const snapshot = async () => ({
       chat: await sql`select * from boocode.chats where id = ${chatId}`,
       sessions: await sql`select * from boocode.agent_sessions where chat_id = ${chatId}`,
+      ledger: await sql`select * from boocode.usage_ledger where chat_id = ${chatId}`,
       events: await sql`select * from boocode.events where chat_id = ${chatId}`,
       prompts: await sql`select * from boocode.prompts where chat_id = ${chatId}`,
       turns: await sql`select * from boocode.turns where chat_id = ${chatId}`,
@@ -212,7 +215,7 @@ describe('stale writers', () => {
         appendEvents(sql, stale, {
           events: [note('usage')],
           side: (db) => [
-            addUsage(db, stale, 'claude', share),
+            ...bookUsage(db, stale, 'claude', share),
             setAgentSession(db, stale, 'claude', { sessionId: randomUUID(), model: 'x' }),
           ],
         }),
@@ -225,7 +228,7 @@ describe('stale writers', () => {
     expect(await deleteChat(sql, stale)).toBe(false);
     await releaseLease(sql, stale);
     expect(await snapshot()).toEqual(before);
-    await addUsage(sql, stale, 'claude', share);
+    for (const part of bookUsage(sql, stale, 'claude', share, { isLate: true })) await part;
     await setAgentSession(sql, stale, 'claude', { sessionId: randomUUID(), model: 'x' });
     expect(await snapshot()).toEqual(before);
   });

@@ -3,7 +3,7 @@ import { endWithoutResult, type TurnTraces } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
 import type { Decision } from '../protocol/decision.ts';
 import type { Usage } from '../protocol/event.ts';
-import { addUsage } from '../store/agent-sessions.ts';
+import { bookUsage } from '../store/agent-sessions.ts';
 import { findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findAllowedDecisions } from '../store/decisions.ts';
@@ -21,13 +21,14 @@ export async function lookAtLeftTurn(sql: Sql, log: ChatLog, turnId: string, tra
   const { chatId } = log.lease;
   const chat = await findChat(sql, chatId);
   await readTraces(sql, { chatId, turnId }, traces);
-  const { end, events } = withTraces(turnId, endWithoutResult('interrupted'), traces);
+  const { end, events, unpriced } = withTraces(turnId, endWithoutResult('interrupted'), traces);
   const open = await callsWithoutResult(sql, turnId, traces, 'the host');
   return {
     usage: end.usage,
     write: {
       events: [...open, ...events],
-      side: (db) => (events.length > 0 && chat ? [addUsage(db, log.lease, chat.agent satisfies AgentName, end)] : []),
+      side: (db) =>
+        events.length > 0 && chat ? bookUsage(db, log.lease, chat.agent satisfies AgentName, { ...end, unpriced }) : [],
     },
   };
 }

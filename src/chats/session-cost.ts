@@ -2,7 +2,7 @@ import type { ModelCost, SessionCost } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
 import type { EventBody } from '../protocol/event.ts';
 import { counters, noUsage } from '../protocol/usage.ts';
-import { addUsage, findCountedUsage, setCountedUsage } from '../store/agent-sessions.ts';
+import { bookUsage, findCountedUsage, setCountedUsage } from '../store/agent-sessions.ts';
 import type { Sql } from '../store/database.ts';
 import type { Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
@@ -15,7 +15,7 @@ export function costAdded(log: ChatLog, agent: AgentName, cost: SessionCost, cou
   const message = `The session cost $${cost.costUsd.toFixed(4)} beyond its turns.`;
   return {
     events: [{ body: costNotice(message, cost) }],
-    side: (db) => [addUsage(db, log.lease, agent, cost, counted)],
+    side: (db) => bookUsage(db, log.lease, agent, cost, { counted, isLate: true }),
   };
 }
 
@@ -24,7 +24,7 @@ export function asideCostAdded(log: ChatLog, agent: AgentName, cost: SessionCost
   if (isNothing(cost)) return null;
   return {
     events: [{ body: costNotice(`A side question cost $${cost.costUsd.toFixed(4)}.`, cost) }],
-    side: (db) => [addUsage(db, log.lease, agent, cost, 'apart')],
+    side: (db) => bookUsage(db, log.lease, agent, cost, { counted: 'apart' }),
   };
 }
 

@@ -6,7 +6,7 @@ import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, DeltaBody, TurnError } from '../protocol/event.ts';
 import type { DoneBy } from '../protocol/principal.ts';
 import { continuesWhenAnswered } from '../protocol/suspended-text.ts';
-import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
+import { bookUsage, setAgentSession } from '../store/agent-sessions.ts';
 import type { Sql } from '../store/database.ts';
 import { closeDecision, insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
@@ -61,6 +61,8 @@ export interface TurnParts {
 export interface TurnAftermath {
   /** Events that go before its end. */
   events?: readonly NewEvent[] | undefined;
+  /** By model, how many of its tokens have no price yet. */
+  unpriced?: Readonly<Record<string, number>> | undefined;
   /** The person who interrupted it, if one did. Stored only with a turn that ended as interrupted. */
   interruptedBy?: DoneBy | undefined;
   /** The prompt, which never reached the agent and waits again. */
@@ -283,7 +285,7 @@ function andContinues({ code, message }: TurnError): TurnError {
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
   const { log, turnId, settings, decisions } = parts;
   const { outcome, usage, costUsd, models } = end;
-  const { events: before = [], interruptedBy, requeued, hold, continuation } = aftermath;
+  const { events: before = [], interruptedBy, requeued, hold, continuation, unpriced } = aftermath;
   const by = outcome === 'interrupted' ? interruptedBy : undefined;
   await log.appendIf(() => {
     const kept = (end.keptDecisionIds ?? []).filter((id) => decisions.pending.delete(id));
@@ -329,7 +331,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
         ...(isLost ? [] : denied.map(({ decision }) => closeDecision(db, decision.id))),
         finishTurn(db, { id: turnId, outcome, error, usage, costUsd }),
         ...(isStored ? [deleteUnfinished(db, log.lease)] : []),
-        addUsage(db, log.lease, settings.row.agent, { costUsd, models }),
+        ...bookUsage(db, log.lease, settings.row.agent, { costUsd, models, unpriced }),
         ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
       ],
       chat: { ...held?.chat, ...(continuation === undefined ? {} : { continuation }) },

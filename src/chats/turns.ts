@@ -270,6 +270,7 @@ export class Turns {
             ...this.#aftermath(parts, end, prompt),
             continuation,
             events: counted.events,
+            unpriced: counted.unpriced,
             interruptedBy: this.#interruptedBy,
           },
         );

@@ -22,24 +22,35 @@ export async function readTraces(
   }
 }
 
+export interface CountedEnd {
+  end: TurnEnd;
+  events: NewEvent[];
+  /** By model, how many tokens were added, whose cost in dollars is not known yet. */
+  unpriced?: Record<string, number>;
+}
+
 /**
  * Adds the counted usage to the turn's end, and returns the event that reports it. Never less than what the transcript
  * shows: for an answer that was cut off, the agent may have reported less.
  */
-export function withTraces(turnId: string, end: TurnEnd, traces: TurnTraces): { end: TurnEnd; events: NewEvent[] } {
+export function withTraces(turnId: string, end: TurnEnd, traces: TurnTraces): CountedEnd {
   const models: Record<string, ModelCost> = { ...end.models };
+  const unpriced: Record<string, number> = {};
   let added = noUsage;
   for (const [model, seen] of Object.entries(traces.seen)) {
     const told = Object.hasOwn(models, model) ? models[model] : undefined;
     const spent = traces.spent[model] ?? noUsage;
     const all = mostOf(sumOf(told ?? noUsage, spent), seen);
-    added = sumOf(added, restOf(all, told ?? noUsage));
+    const more = restOf(all, told ?? noUsage);
+    added = sumOf(added, more);
+    unpriced[model] = tokensIn(more) + more.outputTokens;
     models[model] = { ...all, costUsd: told?.costUsd ?? 0 };
   }
   if (counters.every((counter) => added[counter] === 0)) return { end, events: [] };
   return {
     end: { ...end, usage: sumOf(end.usage, added), models },
     events: [{ turnId, body: costUnknown(added) }],
+    unpriced,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Usage } from '../protocol/event.ts';
 import { cleanText } from './clean-text.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
+import { enterUsage, type UsageShare } from './usage-ledger.ts';
 
 /** By model. */
 type ModelUsage = Readonly<Record<string, Usage & { costUsd: number }>>;
@@ -77,7 +78,21 @@ export function setSessionBackend(db: Sql, lease: Lease, agent: AgentName, backe
 }
 
 /**
- * Goes with the append of `turn_finished`, or of what a session cost beyond its turns: adds the share to the running
+ * Goes with the append of `turn_finished`, or of what a session cost beyond its turns: enters the share in the ledger, and adds
+ * it to the session. Nothing else in `chats` may add usage, so that both have the same sums. For `isLate` see `enterUsage`.
+ */
+export function bookUsage(
+  db: Sql,
+  lease: Lease,
+  agent: AgentName,
+  share: UsageShare,
+  { counted, isLate }: { counted?: ModelUsage | 'apart' | undefined; isLate?: boolean } = {},
+) {
+  return [addUsage(db, lease, agent, share, counted), ...enterUsage(db, lease, agent, share, { isLate })];
+}
+
+/**
+ * Only for `bookUsage`, and tests: adds the share to the running
  * totals, and to the booked part of the agent's own count, or sets that to `counted`. `apart`: that count lacks the share.
  */
 export function addUsage(

@@ -9,6 +9,7 @@ export const backupTables = [
   'decisions',
   'schedules',
   'agent_sessions',
+  'usage_ledger',
   'unfinished_messages',
   'side_files',
   'directory_trusts',

@@ -1,7 +1,7 @@
 import type { Sql } from '../../src/store/database.ts';
 
 // Not the transcripts: agents write them in their own time, and a deletion of a chat shows in its row.
-const tables = ['events', 'prompts', 'turns', 'decisions', 'agent_sessions'];
+const tables = ['events', 'prompts', 'turns', 'decisions', 'agent_sessions', 'usage_ledger'];
 
 /** Everything a request could have changed: every chat's row, and the row count of every other table. */
 export async function readStoredState(sql: Sql): Promise<unknown> {
