@@ -315,6 +315,9 @@ export interface AgentSession {
   /** True while closing the session would destroy work: background tasks, or a transcript that is not stored yet. */
   readonly isBusy: boolean;
 
+  /** Its program goes on by itself when a usage limit resets that has stopped its turn, unless it is closed before. */
+  readonly retriesAtReset?: boolean;
+
   /**
    * Milliseconds until the agent is told what it has scheduled, 0 if that is overdue; null if nothing is. It ends with the
    * process. Missing on engines that do not say.

@@ -93,8 +93,8 @@ function waitingChange(event: Event): number {
 function holdAfter(before: StoredHold | null, event: Event): StoredHold | null {
   if (event.type === 'queue_resumed') return null;
   if (event.type !== 'queue_held') return before;
-  const { reason, message, resetsAt, promptId, sendsAgain } = event;
-  return { reason, message, resetsAt, promptId, sendsAgain, since: event.at };
+  const { reason, message, resetsAt, promptId, sendsAgain, continues } = event;
+  return { reason, message, resetsAt, promptId, sendsAgain, ...(continues && { continues }), since: event.at };
 }
 
 function agentDirectoryAfter(before: AgentDirectory | null, event: Event): AgentDirectory | null {

@@ -170,6 +170,7 @@ export class Chat {
   async submit(prompt: NewPrompt): Promise<number> {
     const { log, settings, queue } = this.#context;
     queue.assertOpen();
+    await this.#hold.releaseIfReset();
     if (this.#canBegin) {
       return new Promise((onStored, onRefused) => {
         this.#loop.startWith(() => this.#turns.runAtOnce(prompt, { onStored, onRefused }));
@@ -223,7 +224,9 @@ export class Chat {
     cache.noted(event);
     this.#session.place.noted(event, settings.row);
     if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') queue.promptsEdited();
-    if ('requeuedPromptIds' in event && event.requeuedPromptIds) queue.promptsReturned();
+    const returned = 'requeuedPromptIds' in event && event.requeuedPromptIds !== undefined;
+    // The host may have added a prompt that goes before all others.
+    if (returned || event.type === 'queue_resumed') queue.promptsReturned();
     if (event.type === 'queue_held' || event.type === 'queue_resumed') this.#hold.arm();
     this.#onChanged();
   }

@@ -92,23 +92,34 @@ describe('holding', () => {
   });
 
   test.each([
-    { waitingPrompts: 0, resumeAtReset: false, resets: true, sendsAgain: true, holds: false },
-    { waitingPrompts: 1, resumeAtReset: false, resets: true, sendsAgain: true, holds: true },
-    { waitingPrompts: 0, resumeAtReset: true, resets: true, sendsAgain: true, holds: true },
-    { waitingPrompts: 0, resumeAtReset: true, resets: false, sendsAgain: true, holds: false },
-    { waitingPrompts: 0, resumeAtReset: true, resets: true, sendsAgain: false, holds: false },
-    { waitingPrompts: 0, resumeAtReset: true, resets: true, sendsAgain: undefined, holds: false },
-  ])('PROMPT-6: happens after a failed turn only if something waits for the queue to resume: %o', (at) => {
-    Object.assign(row, { waitingPrompts: at.waitingPrompts, resumeAtReset: at.resumeAtReset });
-    const obstacle = { reason: 'usage_limit' as const, ...(at.resets && { resetsAt: inMs(5) }) };
-    const prompt = at.sendsAgain === undefined ? undefined : { id: 'p1', sendsAgain: at.sendsAgain };
-    const done = hold.afterTurn(obstacle, message, prompt);
-    expect(done !== null).toBe(at.holds);
+    { waitingPrompts: 0, reason: 'billing', resets: false, holds: false },
+    { waitingPrompts: 0, reason: 'billing', resets: true, holds: false },
+    { waitingPrompts: 1, reason: 'billing', resets: false, holds: true },
+    { waitingPrompts: 0, reason: 'usage_limit', resets: false, holds: false },
+    { waitingPrompts: 1, reason: 'usage_limit', resets: false, holds: true },
+    { waitingPrompts: 0, reason: 'usage_limit', resets: true, holds: true },
+  ] as const)(
+    'PROMPT-6 USAGE-20: happens after a failed turn if a prompt waits, or a limit says when it resets: %o',
+    (at) => {
+      row.waitingPrompts = at.waitingPrompts;
+      const obstacle = { reason: at.reason, ...(at.resets && { resetsAt: inMs(5) }) };
+      const done = hold.afterTurn(obstacle, message, { promptId: 'p1', isBegun: false });
+      expect(done !== null).toBe(at.holds);
+    },
+  );
+
+  test('USAGE-21: remembers that a limit stopped a turn that had begun, or that no prompt had started', () => {
+    const after = (reason: HoldReason, failed: Parameters<typeof hold.afterTurn>[2]) =>
+      hold.afterTurn({ reason }, message, failed)?.chat.hold.continues;
+    expect(after('usage_limit', { promptId: 'p1', isBegun: true })).toBe(true);
+    expect(after('usage_limit', { promptId: null, isBegun: false })).toBe(true);
+    expect(after('usage_limit', { promptId: 'p1', isBegun: false })).toBeUndefined();
+    expect(after('billing', { promptId: 'p1', isBegun: true })).toBeUndefined();
   });
 
   test('PROMPT-6: does not send a prompt again that was too long or that its agent had started on', () => {
     const again = (reason: HoldReason, sendsAgain: boolean) =>
-      hold.afterTurn({ reason }, message, { id: 'p1', sendsAgain })?.chat.hold;
+      hold.afterTurn({ reason }, message, { promptId: 'p1', isBegun: !sendsAgain })?.chat.hold;
     expect(again('usage_limit', true)).toMatchObject({
       reason: 'usage_limit',
       promptId: 'p1',
@@ -117,7 +128,8 @@ describe('holding', () => {
     });
     expect(again('usage_limit', false)).toMatchObject({ promptId: 'p1', sendsAgain: false });
     expect(again('context', true)).toMatchObject({ promptId: 'p1', sendsAgain: false });
-    expect(hold.afterTurn({ reason: 'context' }, message)?.chat.hold).toMatchObject({
+    const unprompted = { promptId: null, isBegun: true };
+    expect(hold.afterTurn({ reason: 'context' }, message, unprompted)?.chat.hold).toMatchObject({
       promptId: null,
       sendsAgain: false,
     });
@@ -145,6 +157,46 @@ describe('resuming', () => {
     const sets = side.map(({ text, values }) => [/set (\w+)/.exec(text)?.[1], values.slice(0, 3)]);
     expect(sets).toEqual([['starts', ['chat']], ...(at.again ? [['turn_id', [0, 'chat', at.again]]] : [])]);
     expect(woken).toBe(1);
+  });
+
+  test('USAGE-21: asks the agent to continue a turn that a limit has stopped, unless something else is wanted', async () => {
+    const events = () => writes.at(-1)!.events.map(({ body }) => body);
+    held({ promptId: 'p1', continues: true });
+    await hold.resume({}, by);
+    const content = [{ type: 'text', text: expect.stringContaining('Continue with what you were doing.') as string }];
+    const promptId = expect.any(String) as string;
+    expect(events()).toEqual([
+      { type: 'prompt_accepted', promptId, content, by: 'host' },
+      { type: 'queue_resumed', ...by },
+    ]);
+    expect(writes[0]?.side?.(statement as never)).toMatchObject([
+      {},
+      { text: expect.stringMatching(/insert into boocode.prompts/) as string },
+    ]);
+    for (const [sendAgain, again] of [
+      [true, { requeuedPromptIds: ['p1'] }],
+      [false, {}],
+    ] as const) {
+      held({ promptId: 'p1', continues: true });
+      await hold.resume({ sendAgain }, by);
+      expect(events()).toEqual([{ type: 'queue_resumed', ...by, ...again }]);
+    }
+  });
+
+  test.each([
+    ['is over', {}, { waitingPrompts: 0 }, true],
+    ['is not over yet', { resetsAt: 1 }, { waitingPrompts: 0 }, false],
+    ['is over, but prompts wait', {}, { waitingPrompts: 1 }, false],
+    ['is no usage limit', { reason: 'billing' }, { waitingPrompts: 0 }, false],
+    ['does not say when it resets', { resetsAt: null }, { waitingPrompts: 0 }, false],
+  ])('USAGE-20: happens by itself before a prompt is stored if the limit %s: %#', async (_, facts, of, resumes) => {
+    const { resetsAt = 0 } = facts as { resetsAt?: number | null };
+    held({ promptId: 'p1', sendsAgain: true, ...facts, resetsAt: resetsAt === null ? null : inMs(resetsAt) });
+    Object.assign(row, of);
+    await hold.releaseIfReset();
+    expect(writes.map(({ events }) => events)).toEqual(
+      resumes ? [[{ body: { type: 'queue_resumed', by: 'host' } }]] : [],
+    );
   });
 
   test('does nothing if the queue is not held', async () => {

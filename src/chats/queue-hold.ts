@@ -3,13 +3,14 @@
  * too, holds the waiting prompts instead of failing them one by one. The hold is stored in the chat's row, for every
  * host.
  */
+import { randomUUID } from 'node:crypto';
 import type { Obstacle } from '../agents/agent-backend.ts';
 import type { BooError, ErrorCode } from '../protocol/error.ts';
 import type { HoldReason, ResumeQueue } from '../protocol/hold.ts';
 import type { DoneBy } from '../protocol/principal.ts';
 import type { ChatChanges, StoredHold } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
-import { forgetStarts, requeuePrompts, setStarts } from '../store/prompts.ts';
+import { forgetStarts, insertHostPrompt, requeuePrompts, setStarts } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 
@@ -31,6 +32,13 @@ export interface NewHold {
   resetsAt?: string | undefined;
   promptId?: string;
   sendsAgain?: boolean;
+  continues?: boolean;
+}
+
+/** The failed turn: its prompt, if it had one, and whether its agent had started to work. */
+export interface FailedTurn {
+  promptId: string | null;
+  isBegun: boolean;
 }
 
 export class QueueHold {
@@ -47,29 +55,37 @@ export class QueueHold {
   }
 
   /** The part of a write that holds the queue; null if it is already held. Call it when it is the write's turn. */
-  holding({ reason, message, resetsAt, promptId, sendsAgain = false }: NewHold) {
+  holding({ reason, message, resetsAt, promptId, sendsAgain = false, continues = false }: NewHold) {
     const { row } = this.#context.settings;
     if (row.hold) return null;
     const now = this.#context.clock.now();
     const isPast = resetsAt !== undefined && Date.parse(resetsAt) <= now.getTime();
     const until = isPast ? new Date(now.getTime() + soonestMs).toISOString() : (resetsAt ?? null);
-    const facts = { reason, message, resetsAt: until, promptId: promptId ?? null, sendsAgain };
+    const facts = {
+      reason,
+      message,
+      resetsAt: until,
+      promptId: promptId ?? null,
+      sendsAgain,
+      ...(continues && { continues }),
+    };
     const resumesAt = row.resumeAtReset ? until : null;
     const hold: StoredHold = { ...facts, since: now.toISOString() };
     const event: NewEvent = { body: { type: 'queue_held', ...facts, resumesAt } };
     return { event, chat: { hold } };
   }
 
-  /** After a failed turn: holds the queue if a prompt waits, or if the failed one is to be sent again at the reset. */
-  afterTurn(obstacle: Obstacle, message: string, prompt?: { id: string; sendsAgain: boolean }) {
-    const { waitingPrompts, resumeAtReset } = this.#context.settings.row;
-    const isAwaited = resumeAtReset && obstacle.resetsAt !== undefined && prompt?.sendsAgain === true;
-    if (waitingPrompts === 0 && !isAwaited) return null;
+  /** After a failed turn: holds the queue if a prompt waits, or if a usage limit says when it resets. */
+  afterTurn(obstacle: Obstacle, message: string, { promptId, isBegun }: FailedTurn) {
+    const isLimit = obstacle.reason === 'usage_limit';
+    const isParked = isLimit && obstacle.resetsAt !== undefined;
+    if (this.#context.settings.row.waitingPrompts === 0 && !isParked) return null;
     return this.holding({
       ...obstacle,
       message,
       // A prompt that was too long is too long again.
-      ...(prompt && { promptId: prompt.id, sendsAgain: prompt.sendsAgain && obstacle.reason !== 'context' }),
+      ...(promptId !== null && { promptId, sendsAgain: !isBegun && obstacle.reason !== 'context' }),
+      continues: isLimit && (isBegun || promptId === null),
     });
   }
 
@@ -94,16 +110,29 @@ export class QueueHold {
       const { hold } = settings.row;
       if (!hold) return null;
       const again = hold.promptId !== null && (sendAgain ?? hold.sendsAgain) ? [hold.promptId] : [];
+      const goesOn = sendAgain === undefined && hold.continues ? goingOn() : null;
       return {
-        events: [resumption(by, again)],
+        events: [
+          ...(goesOn ? [{ body: { type: 'prompt_accepted' as const, ...goesOn, ...byHost } }] : []),
+          resumption(by, again),
+        ],
         side: (db) => [
           forgetStarts(db, log.lease),
+          ...(goesOn ? [insertHostPrompt(db, log.lease, goesOn)] : []),
           ...(again.length > 0 ? [requeuePrompts(db, log.lease, again, 0)] : []),
         ],
         chat: { hold: null },
       };
     });
     if (resumed) this.#context.queue.wake();
+  }
+
+  /** Before a person's prompt is stored: a chat that is only parked, by a limit that has reset by now, takes it as usual. */
+  async releaseIfReset(): Promise<void> {
+    const { settings, clock } = this.#context;
+    const { hold, waitingPrompts } = settings.row;
+    if (hold?.reason !== 'usage_limit' || !hold.resetsAt || waitingPrompts > 0) return;
+    if (Date.parse(hold.resetsAt) <= clock.now().getTime()) await this.resume({ sendAgain: false }, byHost);
   }
 
   /** Adds the end of the hold to an edit after which no prompt waits: the next prompt may try again. */
@@ -148,6 +177,11 @@ export class QueueHold {
 }
 
 const byHost: DoneBy = { by: 'host' };
+
+/** Asks the agent to continue the turn that the limit has stopped: its transcript has all that was said and done. */
+const goOn = 'The usage limit that stopped you has reset. Continue with what you were doing.';
+
+const goingOn = () => ({ promptId: randomUUID(), content: [{ type: 'text' as const, text: goOn }] });
 
 function resumption(by: DoneBy, requeued: string[] = []): NewEvent {
   return { body: { type: 'queue_resumed', ...by, ...(requeued.length > 0 ? { requeuedPromptIds: requeued } : {}) } };

@@ -119,13 +119,17 @@ describe('the end of a turn', () => {
   const limit = { reason: 'usage_limit', resetsAt: '2030-01-01T00:00:00.000Z' } as const;
   const error = { code: 'model_error', message: 'Limit.' } as const;
   test.each<[string, AgentEvent[], unknown]>([
-    ['before it began', [finished('failed', { error, obstacle: limit })], ['Limit.', { id: 'p', sendsAgain: true }]],
+    [
+      'before it began',
+      [finished('failed', { error, obstacle: limit })],
+      ['Limit.', { promptId: 'p', isBegun: false }],
+    ],
     [
       'after it began',
       [said('So'), finished('failed', { error, obstacle: limit })],
-      ['Limit.', { id: 'p', sendsAgain: false }],
+      ['Limit.', { promptId: 'p', isBegun: true }],
     ],
-    ['without a reason', [finished('failed', { obstacle: limit })], ['', { id: 'p', sendsAgain: true }]],
+    ['without a reason', [finished('failed', { obstacle: limit })], ['', { promptId: 'p', isBegun: false }]],
   ])('that failed at an obstacle %s may hold the queue', async (_, events, expected) => {
     here.script = () => yielding(...events);
     await here.turns.runPrompt(await here.waiting());
@@ -134,7 +138,7 @@ describe('the end of a turn', () => {
 
   test('of a turn that the agent started by itself may hold the queue too', async () => {
     await here.turns.runUnprompted(yielding(finished('failed', { error, obstacle: limit })));
-    expect(here.seen).toEqual([['after', limit, 'Limit.', undefined]]);
+    expect(here.seen).toEqual([['after', limit, 'Limit.', { promptId: null, isBegun: false }]]);
   });
 
   test('holds nothing without an obstacle, or if the turn did not fail', async () => {

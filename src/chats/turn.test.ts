@@ -97,7 +97,7 @@ describe('whether a prompt whose turn failed is sent again', () => {
   ])('is %s after $type', async (sendsAgain, event) => {
     const obstacle = { reason: 'usage_limit' } as const;
     await run(event, finished('failed', { obstacle }));
-    expect(here.seen.at(-1)).toEqual(['after', obstacle, '', { id: 'p', sendsAgain }]);
+    expect(here.seen.at(-1)).toEqual(['after', obstacle, '', { promptId: 'p', isBegun: !sendsAgain }]);
   });
 });
 

@@ -274,6 +274,8 @@ export class Turns {
             interruptedBy: this.#interruptedBy,
           },
         );
+        // Whether the chat goes on when the limit resets is its own setting.
+        if (end.obstacle?.reason === 'usage_limit' && state.handle?.retriesAtReset) await this.#parts.session.close();
       }
     } finally {
       const { settings: now, workspaces } = this.#context;
@@ -351,7 +353,7 @@ export class Turns {
 
   #aftermath({ signs }: TurnParts, { outcome, obstacle, error }: TurnEnd, prompt?: { id: string }): TurnAftermath {
     if (outcome !== 'failed' || !obstacle) return {};
-    const failed = prompt && { id: prompt.id, sendsAgain: !signs.isBegun };
+    const failed = { promptId: prompt?.id ?? null, isBegun: signs.isBegun };
     return { hold: () => this.#parts.hold.afterTurn(obstacle, error?.message ?? '', failed) };
   }
 }

@@ -608,6 +608,29 @@ describe('ls, show, interrupt', () => {
     expect((await run(['resume', chat.id])).out).toBe('Nothing is held in this chat.\n');
   });
 
+  it('USAGE-20 USAGE-21: says until when a chat is parked, and what resuming does', async () => {
+    const facts = { reason: 'usage_limit', message: 'Five hours.', promptId: 'p1', sendsAgain: false } as const;
+    const at = { since: '2030-01-01T12:00:00Z', resetsAt: '2030-01-01T15:00:00Z', resumesAt: null };
+    const chat = stub.addChat({ hold: { ...facts, ...at, continues: true } });
+    expect((await run(['ls'])).out).toMatch(/\(limit until .*2030.*\)/);
+    expect((await run(['send', chat.id, 'go', '--wait'])).err).toMatch(
+      /^· The chat is parked, and prompts wait\. Five hours\. The limit resets at .*2030.*\.\nResume with: boocode resume \S+ \(with --at-reset: by itself at the reset\)/m,
+    );
+    expect((await run(['resume', chat.id])).out).toBe('The stopped turn continues.\n');
+  });
+
+  it('USAGE-22: lets a chat go on by itself at a reset, or not', async () => {
+    const chat = stub.addChat();
+    const [on, off] = ['goes on by itself when a usage limit resets', 'waits for a person after a usage limit'];
+    expect((await run(['resume', chat.id, '--at-reset'])).out).toBe(`The chat ${on}.\n`);
+    expect(stub.chats[0]!.resumeAtReset).toBe(true);
+    expect((await run(['resume', chat.id, '--no-at-reset'])).out).toBe(`The chat ${off}.\n`);
+    expect(stub.chats[0]!.resumeAtReset).toBe(false);
+    expect(JSON.parse((await run(['resume', chat.id, '--at-reset', '--json'])).out)).toMatchObject({
+      resumeAtReset: true,
+    });
+  });
+
   it('interrupts the turn', async () => {
     const chat = stub.addChat();
     expect((await run(['interrupt', chat.id])).out).toBe('The turn is interrupted.\n');

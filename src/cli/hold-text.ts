@@ -1,18 +1,23 @@
 import type { Chat, Event } from '../client/client.ts';
+import { isParked } from '../protocol/is-parked.ts';
 import { plainText } from './plain-text.ts';
 
 /** Why a queue is held, and until when, in lines. */
 export function holdText(
-  hold: Pick<NonNullable<Chat['hold']>, 'message' | 'resetsAt' | 'resumesAt'>,
+  hold: Pick<NonNullable<Chat['hold']>, 'reason' | 'message' | 'resetsAt' | 'resumesAt' | 'continues'>,
   chatId: string,
 ): string {
-  const { message, resetsAt, resumesAt } = hold;
+  const { reason, message, resetsAt, resumesAt, continues } = hold;
+  const id = chatId.slice(0, 8);
+  const parked = isParked({ reason, resetsAt });
+  const what = parked ? 'The chat is parked, and prompts wait.' : 'The waiting prompts are held.';
   const reset = resetsAt === null ? '' : ` The limit resets at ${localTime(resetsAt)}.`;
+  const then = continues ? 'The stopped turn continues' : 'They resume';
   const next =
-    resumesAt === null
-      ? `Resume with: boocode resume ${chatId.slice(0, 8)}`
-      : `They resume automatically then, or now with: boocode resume ${chatId.slice(0, 8)}`;
-  return `The waiting prompts are held. ${plainText(message)}${reset}\n${next}`;
+    resumesAt !== null
+      ? `${then} automatically then, or now with: boocode resume ${id}`
+      : `Resume with: boocode resume ${id}${parked ? ` (with --at-reset: by itself at the reset)` : ''}`;
+  return `${what} ${plainText(message)}${reset}\n${next}`;
 }
 
 /** A prompt that nothing will resume. */
@@ -20,6 +25,11 @@ export function isHeldForGood(event: Event): event is Event & { type: 'queue_hel
   return event.type === 'queue_held' && event.resumesAt === null;
 }
 
-function localTime(iso: string): string {
+/** For a list. */
+export function shortHold({ reason, resetsAt }: Pick<NonNullable<Chat['hold']>, 'reason' | 'resetsAt'>): string {
+  return resetsAt !== null && isParked({ reason, resetsAt }) ? `limit until ${localTime(resetsAt)}` : 'held';
+}
+
+export function localTime(iso: string): string {
   return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }

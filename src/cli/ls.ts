@@ -4,6 +4,7 @@ import type { Chat } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { costText } from './event-text.ts';
 import { allPages } from './find-chat.ts';
+import { shortHold } from './hold-text.ts';
 import { plainLine } from './plain-text.ts';
 import { worksIn } from '../protocol/works-in.ts';
 import { shortWait } from '../protocol/wait-words.ts';
@@ -76,7 +77,7 @@ function chatTable(chats: readonly Chat[], { terminal, env }: Cli, hostId: strin
 
 /** What a chat is waiting for that would otherwise seem to work, or to be idle. */
 function stateText({ state, waitsFor, hold }: Chat, nowMs: number): string {
-  if (hold && state !== 'running') return `${state} (held)`;
+  if (hold && state !== 'running') return `${state} (${shortHold(hold)})`;
   if (!waitsFor || state === 'waiting') return state;
   return `${state} (${shortWait(waitsFor, nowMs)})`;
 }

@@ -1,5 +1,6 @@
+import { posix } from 'node:path';
 import type { Conversation } from './conversation.ts';
-import { piecesOf, say, type Step } from './reply.ts';
+import { call, piecesOf, say, type Step } from './reply.ts';
 import { phrase, type Script } from './script.ts';
 
 const failures: Readonly<Record<number, { errorType: string; message: string; headers?: Record<string, string> }>> = {
@@ -29,7 +30,7 @@ function again(c: Conversation): boolean {
   return c.attempt > 0 && /\bonce\b/i.test(c.lastTyped);
 }
 
-const usageLimit = /^usage limit for (\d+) seconds?(?: .*)?$/i;
+const usageLimit = /^(work until the )?usage limit for (\d+) seconds?(?: .*)?$/i;
 /** When it resets, in seconds since 1970, keyed by the prompt that met it first. */
 const usageLimits = new Map<string, number>();
 
@@ -98,9 +99,15 @@ export const failureScripts: readonly Script[] = [
     name: 'usage limit',
     when: (c) => phrase(c, usageLimit) !== null,
     reply(c): Step[] {
-      const seconds = Number(phrase(c, usageLimit)?.[1]);
+      const [, works, seconds] = phrase(c, usageLimit) ?? [];
+      if (works !== undefined && c.rounds.length === 0) {
+        return [
+          say('I will read the notes first.'),
+          call('Read', { file_path: posix.resolve(c.cwd ?? '/', 'notes.txt') }),
+        ];
+      }
       // All requests of the prompt are refused until then, as by an account's plan.
-      const until = usageLimits.get(c.lastTyped) ?? Math.floor(Date.now() / 1000) + seconds;
+      const until = usageLimits.get(c.lastTyped) ?? Math.floor(Date.now() / 1000) + Number(seconds);
       usageLimits.set(c.lastTyped, until);
       if (Date.now() / 1000 >= until) return [say('The limit was reset, and now it works.')];
       const headers = {
@@ -112,6 +119,11 @@ export const failureScripts: readonly Script[] = [
       };
       return [{ type: 'fail', status: 429, errorType: 'rate_limit_error', message: 'Usage limit reached.', headers }];
     },
+  },
+  {
+    name: 'after a usage limit',
+    when: (c) => phrase(c, /^The usage limit that stopped you has reset\. Continue with what you were doing$/) !== null,
+    reply: (): Step[] => [say('I go on where the limit stopped me.')],
   },
   {
     name: 'rate limit warning',

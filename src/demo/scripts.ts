@@ -35,6 +35,7 @@ import { toolScripts } from './tool-scripts.ts';
  * | break the stream | an `error` event in mid-sentence |
  * | malformed sse | a frame that is not JSON in mid-sentence |
  * | silence | no answer, not even a status, until the client goes away |
+ * | [work until the] usage limit for N seconds | that the plan's limit is reached, until then; with `work` after a tool call |
  * | warn about the limit | headers of a subscription whose five hours are nearly used up |
  * | refuse [once] | stop reason `refusal` |
  * | max tokens [once] | stop reason `max_tokens` |

@@ -123,8 +123,8 @@ const chatSettings = {
   /** Whether agents of other sessions on the machine may start turns here by sending a message. */
   acceptsAgentMessages: setting(z.boolean(), false),
   /**
-   * Whether a queue held by a usage limit resumes automatically when the limit resets. A new chat has the server's own
-   * setting, which is off unless enabled.
+   * Whether a chat that a usage limit has parked goes on by itself when the limit resets: with the prompts that wait, and with
+   * the turn that it stopped. A new chat has the server's own setting, which is off unless enabled.
    */
   resumeAtReset: setting(z.boolean(), false),
   /**

@@ -1,6 +1,7 @@
 /**
  * Why a chat's queue is held: a failure that was not the prompt's fault and would also fail the next one. Prompts keep
- * waiting until a person resumes the queue, or, if the chat is set to, until a limit resets.
+ * waiting until a person resumes the queue, or, if the chat is set to, until a limit resets. A usage limit that says when it
+ * resets holds the queue even if nothing waits: the chat is parked.
  */
 import { z } from 'zod';
 
@@ -30,6 +31,11 @@ const facts = {
   promptId: z.string().nullable(),
   /** Whether resuming sends that prompt again by default: nothing was said or done in its turn. */
   sendsAgain: z.boolean(),
+  /**
+   * The limit stopped a turn that had begun: resuming has the agent continue it, by a prompt of the host, unless the failed
+   * prompt is sent again instead, or neither is wanted.
+   */
+  continues: z.literal(true).optional(),
 };
 
 /** The body of `queue_held`. */
@@ -40,7 +46,10 @@ export type Hold = z.infer<typeof hold>;
 
 export const resumeQueue = z
   .strictObject({
-    /** Whether the prompt whose turn failed runs again, before the waiting ones. Default: the hold's `sendsAgain`. */
+    /**
+     * Whether the prompt whose turn failed runs again, before the waiting ones. Default: the hold's `sendsAgain`. With false,
+     * the turn is not continued either.
+     */
     sendAgain: z.boolean().optional(),
   })
   .meta({ id: 'ResumeQueue' });

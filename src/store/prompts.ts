@@ -36,6 +36,18 @@ export function insertPrompt(db: Sql, lease: Lease, prompt: NewPrompt & { turnId
       ${prompt.actor && JSON.stringify(prompt.actor)}::text::json)`;
 }
 
+/** Goes with an append whose first event is its `prompt_accepted`: a prompt of the host itself, ahead of all others. */
+export function insertHostPrompt(
+  db: Sql,
+  lease: Lease,
+  { promptId, content }: { promptId: string; content: readonly ContentBlock[] },
+) {
+  return db`
+    insert into boocode.prompts (chat_id, id, seq, place, content, content_hash, starts)
+    values (${lease.chatId}, ${promptId}, ${lease.nextSeq}, 0, ${JSON.stringify(content)}::text::json,
+      ${hashContent(content)}, 0)`;
+}
+
 export interface FoundPrompt {
   seq: number;
   hash: string;

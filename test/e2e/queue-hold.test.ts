@@ -35,10 +35,9 @@ async function outcomes(chatId: string, count: number): Promise<string[]> {
 const held = (chatId: string) =>
   until(async () => (await server.client.getChat(chatId)).hold, { timeoutMs: 60_000, what: 'a held queue' });
 
-// Not in the terminal: there the program itself continues at the reset, on a slow machine before the queue is held.
 test('PROMPT-6 PROMPT-8: a usage limit holds the waiting prompts until it resets, and then all are answered', async () => {
   const { client } = server;
-  const { id } = await server.createChat({ backend: 'claude_sdk', resumeAtReset: true });
+  const { id } = await server.createChat({ resumeAtReset: true });
   const seconds = 12;
   const limited = `usage limit for ${seconds} seconds`;
   for (const content of [limited, 'who are you', 'think']) await client.prompt(id, { content });
@@ -52,6 +51,43 @@ test('PROMPT-6 PROMPT-8: a usage limit holds the waiting prompts until it resets
 }, 150_000);
 
 describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
+  // The terminal program goes on with its turn if it does not have to wait for long.
+  const seconds = backend === 'claude_pty' ? 30 : 8;
+  const isPast = (time: string | null) => () => Promise.resolve(Date.now() > Date.parse(time ?? '') + 1_000);
+
+  test('USAGE-20 USAGE-22: a usage limit parks the chat until a person goes on, and nothing happens by itself at the reset', async () => {
+    const { client } = server;
+    const { id } = await server.createChat({ backend });
+    await client.prompt(id, { content: `usage limit for ${seconds} seconds` });
+    const { resetsAt, ...hold } = await held(id);
+    expect(hold).toMatchObject({ reason: 'usage_limit', resumesAt: null, sendsAgain: true });
+    await until(async () => ['ready', 'cold'].includes((await client.getChat(id)).state));
+    // The terminal program would go on by itself.
+    expect((await client.getChat(id)).state).toBe(backend === 'claude_pty' ? 'cold' : 'ready');
+    expect((await client.getChat(id)).waiting).toBe(0);
+    await until(isPast(resetsAt), { timeoutMs: 60_000 });
+    expect(await outcomes(id, 1)).toEqual(['failed']);
+    expect((await client.getChat(id)).hold).not.toBeNull();
+    // As a person's prompt does when nothing else waits.
+    const { held: isHeld } = await client.prompt(id, { content: 'who are you' });
+    expect(isHeld).toBeUndefined();
+    expect(await outcomes(id, 2)).toEqual(['failed', 'completed']);
+  }, 150_000);
+
+  test('USAGE-21: a turn that a limit has stopped in its middle goes on at the reset, also after a restart', async () => {
+    const { client } = server;
+    const { id } = await server.createChat({ backend, resumeAtReset: true });
+    await client.prompt(id, { content: `work until the usage limit for ${seconds} seconds` });
+    expect(await held(id)).toMatchObject({ reason: 'usage_limit', continues: true, sendsAgain: false });
+    await server.restart();
+    expect(await outcomes(id, 2)).toEqual(['failed', 'completed']);
+    const log = await readLog(server.client, id);
+    const [, goOn] = eventsOf(log, 'prompt_accepted');
+    expect(goOn).toMatchObject({ by: 'host' });
+    expect(eventsOf(log, 'turn_started').at(-1)?.promptIds).toEqual([goOn?.promptId]);
+    expect(JSON.stringify(eventsOf(log, 'agent_message').at(-1))).toContain('I go on where the limit stopped me.');
+  }, 150_000);
+
   test('PROMPT-6: a wrong key fails one turn, not all of them', async () => {
     const { client } = server;
     const { id } = await server.createChat({ backend });

@@ -26,6 +26,8 @@ const wasStopped =
   'The program has ended in the middle of a turn, which continues by itself. It starts again after that.';
 
 export class PtySession implements AgentSession {
+  /** It sets a timer, and says so on its screen. */
+  readonly retriesAtReset = true;
   readonly #parts: PtySessionParts;
   readonly #wired: WiredSession;
 

@@ -2,6 +2,7 @@ import type { Event } from '../../protocol/event.ts';
 import { forkedText } from '../../protocol/fork-text.ts';
 import { acceptanceWords } from '../../protocol/incoming-words.ts';
 import { hostWords } from '../../protocol/host-words.ts';
+import { isParked } from '../../protocol/is-parked.ts';
 import { interruptedWords } from '../../protocol/interrupted-words.ts';
 import { scheduledText, scheduleLine } from '../../protocol/schedule-text.ts';
 import { suspendedText } from '../../protocol/suspended-text.ts';
@@ -95,7 +96,11 @@ export function toItems(event: Event): Item[] {
     case 'schedule_skipped':
       return notice('info', 'schedule', sentence(scheduleLine(event)));
     case 'queue_held':
-      return notice('warning', 'held', `The queue is held. ${event.message}`);
+      return notice(
+        'warning',
+        'held',
+        `${isParked(event) ? 'The chat is parked.' : 'The queue is held.'} ${event.message}`,
+      );
     case 'queue_resumed':
       return notice('info', 'resumed', 'The queue was resumed.');
     case 'turn_finished':

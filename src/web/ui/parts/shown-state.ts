@@ -1,3 +1,4 @@
+import { isParked } from '../../../protocol/is-parked.ts';
 import type { Chat, ChatState } from '../../../protocol/chat.ts';
 
 const stateWords: Record<ChatState, string> = {
@@ -13,7 +14,8 @@ const stateWords: Record<ChatState, string> = {
 export function shownState({ state, hold, waitsFor }: Chat): { state: ChatState; words: string } {
   const isAsking = waitsFor?.for === 'person' || waitsFor?.for === 'sign_in';
   if (state !== 'waiting' && isAsking) return { state: 'waiting', words: stateWords.waiting };
-  if (hold && state !== 'running' && state !== 'waiting') return { state: 'waiting', words: 'held' };
+  if (hold && state !== 'running' && state !== 'waiting')
+    return { state: 'waiting', words: isParked(hold) ? 'at its limit' : 'held' };
   const place = state === 'warming' ? waitsFor?.place : undefined;
   return { state, words: place === undefined ? stateWords[state] : `no. ${place} in line` };
 }
