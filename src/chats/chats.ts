@@ -16,6 +16,7 @@ import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
 import type { ChatChanges } from './changes/chat-changes.ts';
 import type { ChatSchedules } from './schedules/chat-schedules.ts';
+import type { ChatUsage } from './usage/usage-reports.ts';
 import type { ChatWorktrees } from './worktrees/chat-worktrees.ts';
 import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
@@ -151,6 +152,8 @@ export interface Chats {
   readonly worktrees: ChatWorktrees;
   /** Prompts for later. */
   readonly schedules: ChatSchedules;
+  /** What all of them have used. */
+  readonly usage: ChatUsage;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
   giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /**

@@ -20,12 +20,7 @@ import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '..
 import type { HealthReason, Info } from '../protocol/info.ts';
 import { byText } from '../protocol/by-text.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
-import {
-  type InterruptResult,
-  type MovePrompt,
-  type SubmitPrompt,
-  type WaitingPromptList,
-} from '../protocol/prompt.ts';
+import type { InterruptResult, MovePrompt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import { type ChatRow, findChat, insertChat, listChats, type NewChat, toChatRows } from '../store/chats.ts';
@@ -68,6 +63,7 @@ import { readStoredTranscript } from './stored-transcript.ts';
 import { rewindHosted } from './rewind-hosted.ts';
 import { Schedules } from './schedules/schedules.ts';
 import { submitPrompt } from './submit-prompt.ts';
+import { UsageReports } from './usage/usage-reports.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 import { isolateFork } from './worktrees/isolate-fork.ts';
@@ -97,6 +93,7 @@ export class HostedChats implements Chats {
   readonly changes: ChatChanges;
   readonly worktrees: Worktrees;
   readonly schedules: Schedules;
+  readonly usage: UsageReports;
   readonly #sql: Sql;
   readonly #slow: SlowLane;
   readonly #host: Host;
@@ -120,6 +117,7 @@ export class HostedChats implements Chats {
       trustLike: (chat, other) => trustLike(parts.sql, parts.agents.agentFor(chat.agent), chat.cwd, other),
     });
     this.schedules = new Schedules(parts);
+    this.usage = new UsageReports(parts);
     this.#sql = parts.sql;
     this.#slow = parts.slow;
     this.#host = parts.host;

@@ -25,6 +25,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   interrupt: async () => (await import('./interrupt.ts')).addInterrupt,
   resume: async () => (await import('./resume.ts')).addResume,
   schedule: async () => (await import('./schedule.ts')).addSchedule,
+  usage: async () => (await import('./usage.ts')).addUsage,
   btw: async () => (await import('./btw.ts')).addBtw,
   rewind: async () => (await import('./rewind.ts')).addRewind,
   fork: async () => (await import('./fork.ts')).addFork,

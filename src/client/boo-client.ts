@@ -40,6 +40,7 @@ import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from '
 import type { AsideAnswer } from '../protocol/aside.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
+import type { UsageQuery, UsageReport } from '../protocol/usage-report.ts';
 import type { CreateSchedule, PatchSchedule, Schedule, SchedulePage } from '../protocol/schedule.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { RetryRange } from './retry-delay.ts';
@@ -219,6 +220,8 @@ export interface BooClient {
   /** Pauses a schedule, or resumes it with its next time. */
   patchSchedule(chatId: string, scheduleId: string, patch: PatchSchedule): Promise<Schedule>;
   deleteSchedule(chatId: string, scheduleId: string): Promise<void>;
+  /** What all chats have used, deleted ones included: without `from` in the last thirty days. */
+  usage(query?: UsageQuery): Promise<UsageReport>;
   /**
    * The terminal of the chat's agent, which is started if necessary. Resolves when attached; throws
    * `terminal_unavailable` if the chat's backend has none.

@@ -65,6 +65,8 @@ export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 export type { FilesRewind, KeptReason, RewindChat, RewindPart, RewindResult } from '../protocol/rewind.ts';
+export type { UsageGroup } from '../protocol/usage-groups.ts';
+export type { UsageQuery, UsageReport, UsageRow, UsageTotals } from '../protocol/usage-report.ts';
 export type { CreateSchedule, PatchSchedule, Schedule, SchedulePage } from '../protocol/schedule.ts';
 export { type Form, type FormField, type FormOption, formOf } from '../protocol/form.ts';
 export {
@@ -264,6 +266,7 @@ export function createClient(options: ClientOptions): BooClient {
     listSchedules: (page = {}) => wire.request('/v1/schedules', { query: page }),
     patchSchedule: (chatId, id, patch) => wire.request(schedulePath(chatId, id), { method: 'PATCH', body: patch }),
     deleteSchedule: (chatId, id) => wire.request(schedulePath(chatId, id), { method: 'DELETE' }),
+    usage: (query = {}) => wire.request('/v1/usage', { query: { ...query } }),
     warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 

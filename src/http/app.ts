@@ -30,6 +30,7 @@ import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import { largeBodyBytes, type Route, type ServerEnv, wantsPrincipal } from './route.ts';
 import { scheduleRoutes } from './schedule-routes.ts';
+import { usageRoutes } from './usage-routes.ts';
 import { secure } from './security-headers.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
 import { systemRoutes } from './system-routes.ts';
@@ -106,6 +107,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...forkRoutes(options.chats),
     ...worktreeRoutes(options.chats),
     ...scheduleRoutes(options.chats),
+    ...usageRoutes(options.chats),
     ...asideRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),

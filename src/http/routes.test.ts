@@ -63,6 +63,16 @@ describe('chats', () => {
     ] as const) {
       expect(await refusal('GET', `/v1/chats?${query}`)).toMatchObject({ status: 400, field });
     }
+    expect((await test.call('GET', '/v1/usage?group=cwd&from=2027-01-31&to=2027-02-01T00:00:00Z')).status).toBe(200);
+    for (const [query, field] of [
+      ['group=week', 'group'],
+      ['from=2027-02-30', 'from'],
+      ['to=2027-01-31T00:00', 'to'],
+      ['limit=1001', 'limit'],
+      ['days=3', 'days'],
+    ] as const) {
+      expect(await refusal('GET', `/v1/usage?${query}`)).toMatchObject({ status: 400, field });
+    }
     expect((await test.call('GET', '/v1/directories?path=/tmp')).status).toBe(200);
     expect(await refusal('GET', '/v1/directories?path=a%00b')).toMatchObject({ status: 400, field: 'path' });
   });

@@ -14,6 +14,7 @@ import type { Event, FeedItem } from '../../src/protocol/event.ts';
 import { seqOf } from '../../src/protocol/log-cursor.ts';
 import { doneByActor } from '../../src/protocol/principal.ts';
 import { toBlocks, type Receipt } from '../../src/protocol/prompt.ts';
+import { noUsage } from '../../src/protocol/usage.ts';
 
 export interface MemoryChats extends Chats {
   /** Passes an item to every reader of the chat. */
@@ -183,6 +184,12 @@ export function createMemoryChats(): MemoryChats {
       const { cwd: path, trusted } = await this.getChat(chatId);
       const digest = '0'.repeat(64);
       return { chatId, trusted, holds: trusted, path, digest, trustedAt: null, files: [] };
+    },
+    usage: {
+      async report({ group = 'day', timeZone = 'UTC' }) {
+        check();
+        return { group, from: time, to: time, timeZone, items: [], other: null, total: noTotals };
+      },
     },
     schedules: {
       async create(_actor, chatId, { content, at }) {
@@ -506,6 +513,8 @@ function counted<T>(items: AsyncIterable<T>, count: () => void): AsyncIterable<T
     },
   };
 }
+
+const noTotals = { ...noUsage, costUsd: 0, unpricedTokens: 0 };
 
 function scheduleOf(chatId: string, content: string, at: string): Schedule {
   const about = { chatTitle: null, madeBy: 'person', timeZone: 'UTC', missed: 'run', isPaused: false } as const;
