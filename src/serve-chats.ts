@@ -2,6 +2,8 @@
  * The composition root: store -> agents -> chats -> http. What comes before, and closes whatever is opened here in the
  * opposite order, is in `start-server.ts`, which loads this while the database starts.
  */
+import { hostname } from 'node:os';
+import { PlanWindows } from './chats/limits/plan-usage.ts';
 import { endOrphans } from './agents/agent-process.ts';
 import { startHostWatcher } from './agents/host-watcher.ts';
 import { ChangesElsewhere } from './chats/changes-elsewhere.ts';
@@ -73,6 +75,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     ? await (await import('./demo-environment.ts')).demoEnvironment(config, options, closers)
     : config.agentEnv;
   const limits = { answerMs: config.agentAnswerMs, startMs: config.agentStartMs };
+  const planWindows = new PlanWindows({ sql, host: config.hostName ?? hostname(), clock: systemClock, logger });
   const agents = await openAgents(
     {
       env: agentEnv,
@@ -82,6 +85,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
       passthrough: config.terminalPassthrough,
       sdkByDefault: options.demo || config.sdkByDefault,
       demo: options.demo,
+      onPlanUsage: (agent, windows) => planWindows.note(agent, windows),
     },
     options.agents,
   );

@@ -9,6 +9,7 @@ import type { AgentName, BackendName, PermissionMode } from '../protocol/chat.ts
 import type { AgentBody } from '../protocol/event.ts';
 import type { Finding } from '../protocol/finding.ts';
 import type { Info } from '../protocol/info.ts';
+import type { HeardWindow } from '../protocol/plan-usage.ts';
 import type { FoldSummary, SessionStore, SessionStoreEntry } from '../protocol/session-store.ts';
 import type { SideFileKey, SideFileStore } from '../protocol/side-files.ts';
 import type { Passthrough } from '../terminal/passable.ts';
@@ -199,6 +200,8 @@ export interface AgentOptions {
   sdkByDefault: boolean;
   /** Answers come from a scripted model that has no accounts. */
   demo: boolean;
+  /** The account of this agent has told how much of its plan is used. */
+  onPlanUsage?(agent: AgentName, windows: readonly HeardWindow[]): void;
 }
 
 /** The demo model's URL. */

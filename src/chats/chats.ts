@@ -18,6 +18,7 @@ import type { ChatChanges } from './changes/chat-changes.ts';
 import type { ChatSchedules } from './schedules/chat-schedules.ts';
 import type { ChatUsage } from './usage/usage-reports.ts';
 import type { ChatWorktrees } from './worktrees/chat-worktrees.ts';
+import type { Limits } from './limits/limits.ts';
 import type { EventPageQuery } from './event-page.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
@@ -154,6 +155,8 @@ export interface Chats {
   readonly schedules: ChatSchedules;
   /** What all of them have used. */
   readonly usage: ChatUsage;
+  /** What prompts cost before they say anything, and what of accounts' plans is used. */
+  readonly limits: Pick<Limits, 'wakeCost' | 'planUsage'>;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
   giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /**

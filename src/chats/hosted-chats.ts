@@ -52,6 +52,7 @@ import { Holders } from './holders.ts';
 import type { Host } from './host.ts';
 import { HostMoves } from './host-moves.ts';
 import { describeHosts } from './hosts.ts';
+import { Limits } from './limits/limits.ts';
 import { Imports } from './imports.ts';
 import { within } from '../lib/within.ts';
 import { describeTrust, isTrustedNow, isTrustedOrUnreviewed, trustDirectory, trustLike } from './directory-trust.ts';
@@ -94,6 +95,7 @@ export class HostedChats implements Chats {
   readonly worktrees: Worktrees;
   readonly schedules: Schedules;
   readonly usage: UsageReports;
+  readonly limits: Limits;
   readonly #sql: Sql;
   readonly #slow: SlowLane;
   readonly #host: Host;
@@ -118,6 +120,7 @@ export class HostedChats implements Chats {
     });
     this.schedules = new Schedules(parts);
     this.usage = new UsageReports(parts);
+    this.limits = new Limits(parts);
     this.#sql = parts.sql;
     this.#slow = parts.slow;
     this.#host = parts.host;

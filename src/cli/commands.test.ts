@@ -631,6 +631,38 @@ describe('ls, show, interrupt', () => {
     });
   });
 
+  it('USAGE-23: shows after the log what the next prompt costs before it says anything', async () => {
+    const chat = stub.addChat();
+    stub.wakeCost = {
+      model: 'm',
+      contextTokens: 120_000,
+      sentAt: null,
+      cache: { state: 'unknown', endsAt: null },
+      costUsd: 0.45,
+      noPrice: null,
+    };
+    expect((await run(['show', chat.id])).out).toBe('· The next prompt sends 120k tokens again, about $0.45.\n');
+    expect((await run(['show', chat.id, '--json'])).out).toBe('');
+  });
+
+  it('USAGE-25: shows how much of the plan is used, where an account tells it', async () => {
+    expect(await run(['limits'])).toMatchObject({
+      out: '',
+      err: expect.stringContaining('Nothing is known yet') as string,
+    });
+    const facts = { status: 'ok', resetsAt: null, seenAt: new Date().toISOString() } as const;
+    const windows = [
+      { ...facts, name: 'five_hour', used: 0.424 },
+      { ...facts, name: 'a\u001bnew_one', used: null, status: 'reached' as const },
+    ];
+    stub.planUsage = { items: [{ host: 'here', agent: 'claude', windows }] };
+    const { out } = await run(['limits']);
+    expect(out).toMatch(/^HOST +PLAN +USED +RESETS +HEARD$/m);
+    expect(out).toMatch(/^here +5 hours +42 % +- +0s ago$/m);
+    expect(out).toMatch(/^here +a␛new one +used up +- +\d+s ago$/m);
+    expect(JSON.parse((await run(['limits', '--json'])).out)).toEqual(stub.planUsage);
+  });
+
   it('interrupts the turn', async () => {
     const chat = stub.addChat();
     expect((await run(['interrupt', chat.id])).out).toBe('The turn is interrupted.\n');

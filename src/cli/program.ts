@@ -18,6 +18,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   send: async () => (await import('./send.ts')).addSend,
   ls: async () => (await import('./ls.ts')).addLs,
   hosts: async () => (await import('./hosts.ts')).addHosts,
+  limits: async () => (await import('./limits.ts')).addLimits,
   drain: async () => (await import('./drain.ts')).addDrain,
   show: async () => (await import('./show.ts')).addShow,
   diff: async () => (await import('./diff.ts')).addDiff,

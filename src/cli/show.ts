@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { BooClient, EventPage, FeedItem, Info, LogCursor } from '../client/client.ts';
+import { wakeWords } from '../protocol/wake-words.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 import { plainText } from './plain-text.ts';
@@ -21,6 +22,11 @@ export function addShow(program: Command, cli: Cli): void {
       const chat = await findChat(client, given);
       const { backends } = await client.info();
       await show(cli, { ...flags, backends }, flags.follow ? followed(cli, client, chat.id) : stored(client, chat.id));
+      if (flags.json || flags.follow || chat.state === 'running') return;
+      // An older server does not know it.
+      const cost = await client.wakeCost(chat.id).catch(() => null);
+      const words = cost && wakeWords(cost, Date.now());
+      if (words !== null) cli.terminal.out(cli.terminal.outStyle('dim', `· ${words}\n`));
     });
 }
 

@@ -41,6 +41,8 @@ import type { AsideAnswer } from '../protocol/aside.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
 import type { UsageQuery, UsageReport } from '../protocol/usage-report.ts';
+import type { PlanUsage } from '../protocol/plan-usage.ts';
+import type { WakeCost } from '../protocol/wake-cost.ts';
 import type { CreateSchedule, PatchSchedule, Schedule, SchedulePage } from '../protocol/schedule.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { RetryRange } from './retry-delay.ts';
@@ -212,6 +214,10 @@ export interface BooClient {
    */
   removeWorktree(chatId: string, options?: { discard?: boolean | string | undefined }): Promise<RemovedWorktree>;
   /** A prompt for a time, or for the times of a cron pattern. Throws `invalid_request`, whose `details.field` says what is wrong. */
+  /** What the next prompt sends again, whether that is still cached, and about what it costs. */
+  wakeCost(chatId: string): Promise<WakeCost>;
+  /** How much of their accounts' plans (5 hours, 7 days) hosts have heard to be used. */
+  planUsage(): Promise<PlanUsage>;
   createSchedule(chatId: string, schedule: CreateSchedule): Promise<Schedule>;
   /** Those that are due first; paused ones last. */
   listChatSchedules(chatId: string): Promise<{ items: Schedule[] }>;

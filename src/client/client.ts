@@ -67,6 +67,8 @@ export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingProm
 export type { FilesRewind, KeptReason, RewindChat, RewindPart, RewindResult } from '../protocol/rewind.ts';
 export type { UsageGroup } from '../protocol/usage-groups.ts';
 export type { UsageQuery, UsageReport, UsageRow, UsageTotals } from '../protocol/usage-report.ts';
+export type { PlanUsage, PlanWindow } from '../protocol/plan-usage.ts';
+export type { WakeCost } from '../protocol/wake-cost.ts';
 export type { CreateSchedule, PatchSchedule, Schedule, SchedulePage } from '../protocol/schedule.ts';
 export { type Form, type FormField, type FormOption, formOf } from '../protocol/form.ts';
 export {
@@ -260,6 +262,8 @@ export function createClient(options: ClientOptions): BooClient {
         query: { discard: discard?.toString() },
         ...slowly,
       }),
+    wakeCost: (chatId) => wire.request(`${chatPath(chatId)}/wake-cost`),
+    planUsage: () => wire.request('/v1/plan-usage'),
     createSchedule: (chatId, schedule) =>
       wire.request(`${chatPath(chatId)}/schedules`, { method: 'POST', body: schedule }),
     listChatSchedules: (chatId) => wire.request(`${chatPath(chatId)}/schedules`),

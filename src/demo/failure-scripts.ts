@@ -137,6 +137,9 @@ export const failureScripts: readonly Script[] = [
         'anthropic-ratelimit-unified-5h-reset': reset,
         'anthropic-ratelimit-unified-5h-utilization': '0.92',
         'anthropic-ratelimit-unified-5h-surpassed-threshold': '0.9',
+        'anthropic-ratelimit-unified-7d-status': 'allowed',
+        'anthropic-ratelimit-unified-7d-reset': String(Math.floor(Date.now() / 1000) + 3 * 86_400),
+        'anthropic-ratelimit-unified-7d-utilization': '0.3',
       };
       return [{ type: 'headers', headers }, say('The headers of this answer say that the limit is near.')];
     },

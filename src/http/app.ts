@@ -29,6 +29,7 @@ import { forkRoutes } from './fork-routes.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import { largeBodyBytes, type Route, type ServerEnv, wantsPrincipal } from './route.ts';
+import { limitRoutes } from './limit-routes.ts';
 import { scheduleRoutes } from './schedule-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
 import { secure } from './security-headers.ts';
@@ -108,6 +109,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...worktreeRoutes(options.chats),
     ...scheduleRoutes(options.chats),
     ...usageRoutes(options.chats),
+    ...limitRoutes(options.chats),
     ...asideRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),

@@ -476,6 +476,7 @@ it('HOST-3: everything that changes a chat is done by the host that holds it', (
   expect(here.toSorted()).toEqual([
     'createTerminalTicket',
     'forkChat',
+    'getWakeCost',
     'listChatSchedules',
     'listEvents',
     'listPrompts',

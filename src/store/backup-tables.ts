@@ -21,6 +21,7 @@ export const backupTables = [
 /** Tables that no backup holds, and why. */
 export const leftOutTables = {
   hosts: 'the servers of this database, which a restored one has never met',
+  plan_windows: 'what accounts of those servers have said, and say again',
   peer_keys: 'secrets with which those servers recognize each other',
   deleted_chats: 'only tells those servers what was deleted within the last hour',
   search_pages: 'built again from the log',

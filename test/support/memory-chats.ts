@@ -191,6 +191,17 @@ export function createMemoryChats(): MemoryChats {
         return { group, from: time, to: time, timeZone, items: [], other: null, total: noTotals };
       },
     },
+    limits: {
+      async wakeCost(chatId) {
+        entryOf(chatId);
+        const cache = { state: 'unknown', endsAt: null } as const;
+        return { model: null, contextTokens: null, sentAt: null, cache, costUsd: null, noPrice: 'no_context' };
+      },
+      async planUsage() {
+        check();
+        return { items: [] };
+      },
+    },
     schedules: {
       async create(_actor, chatId, { content, at }) {
         return scheduleOf(entryOf(chatId).chat.id, content, at ?? time);

@@ -16,6 +16,8 @@ import { doneByActor } from '../../src/protocol/principal.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
 import type { ChangeDiff, ChangeList } from '../../src/protocol/changes.ts';
 import type { FilesRewind, RewindChat } from '../../src/protocol/rewind.ts';
+import type { PlanUsage } from '../../src/protocol/plan-usage.ts';
+import type { WakeCost } from '../../src/protocol/wake-cost.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
 import { ownerVia } from './owners-chats.ts';
 import type { HostInfo } from '../../src/protocol/host.ts';
@@ -103,6 +105,9 @@ export interface StubServer {
   readonly requests: string[];
   /** What was asked about changes. */
   readonly queries: URLSearchParams[];
+  planUsage: PlanUsage;
+  /** Of every chat. Without it the server is an older one. */
+  wakeCost: WakeCost | undefined;
   addChat(fields?: Partial<Chat>): Chat;
   append(chatId: string, body: EventBody): Event;
   /** As after a restore: the chat has another log, with these events. */
@@ -165,6 +170,7 @@ export async function openStubServer(): Promise<StubServer> {
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
     if (url.pathname === '/v1/hosts') return json(200, { items: hosts });
     if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false, hostId: hosts[0]?.id, backends });
+    if (url.pathname === '/v1/plan-usage') return json(200, stub.planUsage);
     if (url.pathname === '/v1/sign-in-links') return json(201, stub.signInLink);
     if (url.pathname.startsWith('/v1/agent-sign-in')) {
       if (request.method === 'DELETE') return void response.writeHead(204).end();
@@ -214,6 +220,7 @@ export async function openStubServer(): Promise<StubServer> {
       return json(200, Object.assign(chat, changes));
     }
     if (part === undefined) return json(200, chat);
+    if (part === 'wake-cost' && stub.wakeCost) return json(200, stub.wakeCost);
     if (part === 'trust') {
       const asked = stub.trusts.get(chat.id);
       if (!asked) return problem(404, 'not_found', 'There is nothing to trust.');
@@ -302,6 +309,8 @@ export async function openStubServer(): Promise<StubServer> {
         if (!isClosed) throw error;
       });
     },
+    planUsage: { items: [] },
+    wakeCost: undefined,
     addChat(fields = {}) {
       const chat: Chat = {
         ...initialSettings,

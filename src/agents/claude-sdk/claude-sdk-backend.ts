@@ -1,5 +1,6 @@
 import type { Log } from '../../lib/log.ts';
 import type { BackendName } from '../../protocol/chat.ts';
+import type { AgentOptions } from '../agent.ts';
 import type {
   AgentBackend,
   AgentPrompt,
@@ -29,6 +30,7 @@ export interface ClaudeSdkBackendOptions {
   limits?: Partial<SessionLimits>;
   /** Its sessions only continue a call or a turn of this other backend's sessions, one each. */
   continuesFor?: BackendName;
+  onPlanUsage?: AgentOptions['onPlanUsage'];
 }
 
 /** Runs sessions on the Claude Agent SDK: one warm query each. */
@@ -55,6 +57,7 @@ export class ClaudeSdkBackend implements AgentBackend {
       logger: this.#options.logger,
       limits: { ...defaultLimits, ...this.#options.limits },
       continuesFor: this.#options.continuesFor,
+      onPlanUsage: (windows) => this.#options.onPlanUsage?.('claude', windows),
       countUnmapped: (name) => this.#countUnmapped(name),
       onEnded: () => this.#sessions.ended(session),
     });

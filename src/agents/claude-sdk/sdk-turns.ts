@@ -6,6 +6,8 @@
  * was sent during such a turn waits for a frame that names it: the next `init`, or any other frame if the program took it up
  * in the middle of its work. What background sub-agents do between turns belongs to no turn.
  */
+import { planWindows } from '../claude/mapping/plan-windows.ts';
+import type { HeardWindow } from '../../protocol/plan-usage.ts';
 import type { SDKMessage, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { BackendName } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
@@ -63,6 +65,7 @@ export interface SdkTurnsParts {
   readonly onContinued: () => void;
   /** An interrupt has not ended the turn in time. */
   onStuck(): void;
+  onPlanUsage(windows: readonly HeardWindow[]): void;
   /** A frame that the SDK's types do not know. */
   countUnmapped(name: string): void;
 }
@@ -221,6 +224,8 @@ export class SdkTurns {
     const { events, state, unmapped, mirrorFailed } = mapSdkMessage(message, this.#mapping);
     this.#mapping = state;
     if (unmapped !== undefined) this.#parts.countUnmapped(unmapped);
+    const windows = planWindows(message);
+    if (windows.length > 0) this.#parts.onPlanUsage(windows);
     if (mirrorFailed) transcript.noteGap();
     for (const event of events) this.route(asHeldBack(event));
     if (message.type === 'result') changes.noteResult();

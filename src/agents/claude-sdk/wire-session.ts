@@ -2,6 +2,7 @@
 import type { Query } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import type { BackendName } from '../../protocol/chat.ts';
+import type { HeardWindow } from '../../protocol/plan-usage.ts';
 import type { AgentEvent, AgentSessionSpec } from '../agent-backend.ts';
 import { CurrentDirectory } from '../claude/current-directory.ts';
 import { callIdsIn } from '../claude/files/open-calls.ts';
@@ -30,6 +31,7 @@ export interface SdkSessionParts {
   limits: SessionLimits;
   /** It only continues a call of this other backend's session. */
   continuesFor?: BackendName | undefined;
+  onPlanUsage(windows: readonly HeardWindow[]): void;
   /** Counts frames that the SDK's types do not know, over all sessions. */
   countUnmapped(name: string): void;
   /** The session is closed or lost: none of its processes is left. */
@@ -143,6 +145,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
       logger.warn({ chatId }, 'The agent did not stop in time; its process is ended.');
       process.end().catch((error: unknown) => logger.error({ err: error }, 'The agent could not be ended.'));
     },
+    onPlanUsage: (windows) => parts.onPlanUsage(windows),
     countUnmapped: (name) => parts.countUnmapped(name),
   });
   return {

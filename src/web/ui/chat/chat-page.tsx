@@ -4,6 +4,7 @@ import { worksIn } from '../../../protocol/works-in.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
 import { asCold, isTooLong, knownPlan, knownUsage } from '../../state/fold.ts';
+import { largeContextTokens } from '../../../protocol/large-context.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/readable.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
@@ -34,6 +35,7 @@ import { promptFocusTarget } from '../parts/focus-prompt.ts';
 import { shortPath } from '../parts/format.ts';
 
 const Aside = lazy(() => import('./aside.tsx'));
+const WakeLine = lazy(() => import('../limits/wake-line.tsx'));
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 
 /** The chat from the list, or fetched if the list does not hold it. */
@@ -263,6 +265,11 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 onAgain={() => setAside({ ...aside })}
                 onClose={() => setAside(undefined)}
               />
+            </Suspense>
+          )}
+          {chat && isCold && (knownUsage(log)?.used ?? 0) >= largeContextTokens && (
+            <Suspense>
+              <WakeLine chat={chat} />
             </Suspense>
           )}
           {chat?.hold && <HeldQueue chat={chat} hold={chat.hold} />}

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { type NotificationWish, notificationWish, wishNotifications } from '../../state/notifications.ts';
 import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
@@ -9,6 +9,8 @@ import { AddDevice } from './add-device.tsx';
 import { ClaudeAccount } from './claude-account.tsx';
 import { shortcuts, shortcutText } from './shortcuts.ts';
 import { applyTheme, storedTheme, themes, type Theme } from '../../state/theme.ts';
+
+const PlanUsage = lazy(() => import('../limits/plan-usage.tsx'));
 
 const themeWords: Record<Theme, string> = { auto: 'System', light: 'Light', dark: 'Dark' };
 const wishWords: Record<NotificationWish, string> = {
@@ -80,6 +82,9 @@ function Settings({ onClose }: { onClose: () => void }) {
       </fieldset>
       <AddDevice />
       {info && !info.demo && <ClaudeAccount />}
+      <Suspense>
+        <PlanUsage />
+      </Suspense>
       <section aria-labelledby="keys">
         <h3 id="keys">Keys</h3>
         <dl className="keys">
