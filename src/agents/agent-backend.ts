@@ -179,9 +179,31 @@ export interface AgentSessionSpec {
   onMcpServers?(servers: readonly McpServer[]): void;
   /** Whether something that was said is not stored yet. */
   isStoring?(): boolean;
+  /** What the agent has scheduled for itself, or cancelled, once the transcript that says so is stored. */
+  onScheduled?(change: ScheduledChange): void;
+  /**
+   * The agent's process is about to tell its agent what that has scheduled. With true it does not: the chat gives it as a
+   * prompt. Not `isSure`: a person may have typed the same words.
+   */
+  isScheduled?(words: string, about: { isSure: boolean }): Promise<boolean>;
   /** The session's process ended without `close`. A new session must be opened. */
   onLost(cause: BooError): void;
 }
+
+/** A prompt that the agent has scheduled for itself, by the agent's own name for it. */
+export type ScheduledChange =
+  | {
+      is: 'added';
+      key: string;
+      prompt: string;
+      /** When it is due first, as the agent said. */
+      nextAt: Date;
+      /** Of one that recurs: its pattern in local time, how much later than that it is due, and until when. */
+      recurs?: { cron: string; laterMs: number; until: Date | null } | undefined;
+      /** What begins with this is replaced by it. */
+      replaces?: string | undefined;
+    }
+  | { is: 'removed'; key: string };
 
 /** A question about a session, for a process of its own that has a copy of what is stored of it. */
 export interface AsideSpec extends Pick<
@@ -323,6 +345,12 @@ export interface AgentSession {
    * process. Missing on engines that do not say.
    */
   readonly wakesInMs?: number | null;
+
+  /**
+   * It cannot tell its own words from a person's: what the agent has scheduled is given once the process was about to tell it
+   * (`isScheduled`), or does not.
+   */
+  readonly tellsFirst?: boolean;
 
   /**
    * Answers a question from the session's context, without tools, also during a turn. Neither becomes part of the session;

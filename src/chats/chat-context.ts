@@ -39,6 +39,8 @@ export interface ChatContext extends ChatEnvironment {
   readonly cache: PromptCache;
   /** What the start of its agent waits for may be something else now. */
   readonly onPlaceChanged: () => void;
+  /** The agent's process was about to tell its agent what that has scheduled. */
+  readonly onScheduledTold: () => void;
   /** Drops the chat: nobody knows what is stored, or another host has the chat. */
   readonly fail: (error: unknown) => void;
 }

@@ -31,6 +31,7 @@ export class ChatLoop {
   #cancelIdle: (() => void) | undefined;
   #endSleep: (() => void) | undefined;
   #idleSinceMs = 0;
+  #restSinceMs = 0;
 
   constructor(context: ChatContext, parts: ChatLoopParts) {
     this.#context = context;
@@ -90,6 +91,7 @@ export class ChatLoop {
       .catch(fail)
       .finally(() => {
         this.#running = undefined;
+        this.#restSinceMs = this.#context.clock.monotonicMs();
         if (queue.isClosed) return;
         if (this.#isWoken) this.#start();
         else this.#armIdle();
@@ -129,6 +131,11 @@ export class ChatLoop {
     return (
       isBusy || this.#parts.asides.isAnswering || (wakesInMs !== null && wakesInMs <= ownIdleLimitMs(this.#context))
     );
+  }
+
+  /** How long it has done nothing; 0 while it does something. */
+  get restMs(): number {
+    return this.isRunning ? 0 : this.#context.clock.monotonicMs() - this.#restSinceMs;
   }
 
   /** How long nothing has happened; null while something does, or while its agent is needed. */

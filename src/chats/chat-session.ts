@@ -12,6 +12,7 @@ import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
 import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
+import { isScheduled, noteScheduled } from './schedules/agent-schedules.ts';
 import { agentWrite } from './turn.ts';
 import { assertApart } from './working-directory.ts';
 import { arrive, noteBranch } from './arrival.ts';
@@ -267,6 +268,12 @@ export class ChatSession {
       onMcpServers: (mcpServers) => {
         const { session: phase } = state;
         if (phase.is === 'opening' || phase.is === 'ready') state.moveSession({ ...phase, mcpServers });
+      },
+      onScheduled: (change) => void noteScheduled(this.#context, change).catch(this.#context.fail),
+      isScheduled: async (words, { isSure }) => {
+        const is = await log.ask(() => isScheduled(sql, chatId, words, isSure));
+        if (is) this.#context.onScheduledTold();
+        return is;
       },
       onLost: (cause) => {
         logger.warn({ chatId, cause: cause.message }, 'The agent process was lost.');

@@ -37,7 +37,7 @@ import { acceptPrompt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { QueueHold } from './queue-hold.ts';
 import { rewindChat, type RewindRequest } from './rewind-chat.ts';
-import { giveDue } from './schedules/give-due.ts';
+import { Giving } from './schedules/giving.ts';
 import type { ScheduleEdit } from './schedules/schedule-edits.ts';
 import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
@@ -71,6 +71,7 @@ export class Chat {
   readonly #hold: QueueHold;
   readonly #turns: Turns;
   readonly #asides: Asides;
+  readonly #giving: Giving;
   readonly #loop: ChatLoop;
   readonly #onChanged: () => void;
 
@@ -90,6 +91,7 @@ export class Chat {
       settings: new ChatSettings(row, parts.place),
       cache: new PromptCache(clock),
       onPlaceChanged: onChanged,
+      onScheduledTold: () => this.#giving.noteTold(),
       state: new ChatStateMachine(onChanged),
       queue: new WorkQueue(() => log.ask(() => nextPrompt(sql, row.id))),
       waits: new Waits({
@@ -108,6 +110,7 @@ export class Chat {
     const decisions = (this.#decisions = new OpenDecisions(context, { session, continued, ids }));
     const asides = (this.#asides = new Asides(context, { session, decisions }));
     this.#loop = new ChatLoop(context, { session, hold, turns, decisions, asides, onRest });
+    this.#giving = new Giving(context, { restMs: () => this.#loop.restMs });
     decisions.takeOver(parts.openDecisions);
     if (row.continuation) new ContinuedTurn(context, session, turns).add(row.continuation);
   }
@@ -202,11 +205,8 @@ export class Chat {
   }
 
   /** Gives the prompts of schedules that are due. */
-  async giveDue(): Promise<void> {
-    const { queue } = this.#context;
-    queue.assertOpen();
-    await queue.addPrompt(() => giveDue(this.#context));
-    queue.wake();
+  giveDue(): Promise<void> {
+    return this.#giving.give();
   }
 
   /** Resumes a held queue. */
@@ -222,6 +222,7 @@ export class Chat {
     this.#decisions.noted(event);
     waits.noted(event);
     cache.noted(event);
+    this.#giving.noted(event);
     this.#session.place.noted(event, settings.row);
     if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') queue.promptsEdited();
     const returned = 'requeuedPromptIds' in event && event.requeuedPromptIds !== undefined;

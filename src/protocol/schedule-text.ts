@@ -16,6 +16,12 @@ export function momentText(at: string): string {
 /** The times of a pattern, in words. */
 export const patternText = (cron: string, timeZone: string): string => `${cron} (${timeZone})`;
 
+const skippedWords = {
+  missed: 'no host was there at the time',
+  waiting: 'its previous prompt was still waiting',
+  told: 'the agent’s program has told it already',
+};
+
 /** What has happened to a schedule, in one line, without its words and without who did it. */
 export function scheduleText(event: ScheduleEvent): string {
   switch (event.type) {
@@ -31,7 +37,7 @@ export function scheduleText(event: ScheduleEvent): string {
     case 'schedule_removed':
       return 'a schedule was removed';
     case 'schedule_skipped': {
-      const why = event.reason === 'missed' ? 'no host was there at the time' : 'its previous prompt was still waiting';
+      const why = skippedWords[event.reason];
       const next = event.nextAt === null ? '' : `; next at ${momentText(event.nextAt)}`;
       return `a schedule was skipped, due at ${momentText(event.dueAt)}: ${why}${next}`;
     }

@@ -102,8 +102,8 @@ export const scheduleBodies = [
     type: z.literal('schedule_skipped'),
     scheduleId,
     content: z.string(),
-    /** `missed`: no host was there. `waiting`: its previous prompt still waited. */
-    reason: z.enum(['missed', 'waiting']),
+    /** `missed`: no host was there. `waiting`: its previous prompt still waited. `told`: the agent's program has told it. */
+    reason: z.enum(['missed', 'waiting', 'told']),
     /** The first time that was skipped. */
     dueAt: z.iso.datetime(),
     /** Null: it is over. */

@@ -109,12 +109,46 @@ export function changeSchedule(db: Sql, lease: Lease, id: string, { isPaused, ne
     where chat_id = ${lease.chatId} and id = ${id}`;
 }
 
-/** Goes with an append that says so. What the agent's program may still know stays, so that it is known to be over. */
-export function endSchedule(db: Sql, lease: Lease, { id, agentKey }: Pick<ScheduleRow, 'id' | 'agentKey'>) {
+/**
+ * Goes with an append that says so. What the agent's program may still know stays, so that it is known to be over. `given`: its
+ * prompt is.
+ */
+export function endSchedule(
+  db: Sql,
+  lease: Lease,
+  { id, agentKey }: Pick<ScheduleRow, 'id' | 'agentKey'>,
+  given?: ScheduleChanges['given'],
+) {
   return agentKey === null
     ? db`delete from boocode.schedules where chat_id = ${lease.chatId} and id = ${id}`
     : db`
-        update boocode.schedules set is_over = true, next_at = null where chat_id = ${lease.chatId} and id = ${id}`;
+        update boocode.schedules set is_over = true, next_at = null
+          ${given ? db`, last_at = ${given.at}, last_prompt = ${given.promptId}` : db``}
+        where chat_id = ${lease.chatId} and id = ${id}`;
+}
+
+/** What the agent has scheduled, also what is over and its program may still know. */
+export async function findAgentSchedules(db: Sql, chatId: string): Promise<ScheduleRow[]> {
+  const rows = await db<Stored[]>`
+    select ${columns(db)} from boocode.schedules where chat_id = ${chatId} and agent_key is not null`;
+  return rows.map(toRow);
+}
+
+/** Goes with an append: forgets what is over for so long that no program that knows it is running. */
+export function sweepSchedules(db: Sql, lease: Lease) {
+  return db`
+    delete from boocode.schedules where chat_id = ${lease.chatId} and is_over and cron is null
+      and created_at < clock_timestamp() - interval '31 days'
+      and coalesce(last_at, created_at) < clock_timestamp() - interval '2 days'`;
+}
+
+/** Whether the agent has scheduled something with these words; `orNow`: or something else that is due within two minutes. */
+export async function findByWords(db: Sql, chatId: string, words: string, orNow: boolean): Promise<boolean> {
+  const near = (column: string) => db`abs(extract(epoch from ${db(column)} - clock_timestamp())) < 120`;
+  const rows = await db<{ content: string; isNear: boolean }[]>`
+    select content, coalesce(${near('next_at')} or ${near('last_at')}, false) as "isNear" from boocode.schedules
+    where chat_id = ${chatId} and agent_key is not null`;
+  return rows.some(({ content, isNear }) => (orNow && isNear) || (JSON.parse(content) as string).trim() === words);
 }
 
 /** It is due, and its previous prompt does not wait any more. */

@@ -12,23 +12,11 @@ import { eventsOf, followUntil, nextEvent, readLog, runTurn } from '../support/t
 import { until } from '../support/until.ts';
 
 let server: TestServer;
-/** Chats whose agents have scheduled a prompt for the next minute, the shortest delay of `CronCreate`. */
-let left: { chat: Chat; head: number }[];
 /** The chat whose agent sends messages to the others. */
 let sender: Chat;
 
 beforeAll(async () => {
   server = await openServer();
-  // Scheduled first, so that the other tests run while these wait.
-  const later = JSON.stringify({ cron: '* * * * *', prompt: 'stream 4 tokens', recurring: false });
-  left = await Promise.all(
-    backendNames.map(async (backend) => {
-      const { id } = await openChat({ backend });
-      await runTurn(server.client, id, `call CronCreate: ${later}`);
-      const chat = await server.client.getChat(id);
-      return { chat, head: chat.head };
-    }),
-  );
   sender = await openChat();
 });
 afterAll(() => server.close());
@@ -223,14 +211,3 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(JSON.stringify(refused)).toContain('was refused');
   });
 });
-
-test(
-  'TURN-6: a prompt that the agent scheduled for later starts a turn, on both engines',
-  { timeout: 150_000 },
-  async () => {
-    for (const { chat, head } of left) {
-      const woken = await nextUnasked(chat, head, 100_000);
-      expect(woken).toMatchObject({ origin: { kind: 'wake_up' }, ...text('stream 4 tokens') });
-    }
-  },
-);

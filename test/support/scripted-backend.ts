@@ -78,6 +78,8 @@ export class ScriptedBackend implements AgentBackend {
   readonly busy = new Set<string>();
   /** When what its agents have scheduled is due. */
   wakesInMs: number | null = null;
+  /** Its agents' processes must be kept from telling what those have scheduled, first. */
+  tellsFirst = false;
   readonly sessions = new Map<string, ScriptedSession>();
   /** How many sessions were opened and closed so far, and the spec of each. */
   readonly opened: AgentSessionSpec[] = [];
@@ -193,6 +195,7 @@ export class ScriptedBackend implements AgentBackend {
     const { capabilities } = this;
     const isBusy = (): boolean => isOpen() && this.isBusy(session);
     const wakesInMs = (): number | null => this.wakesInMs;
+    const tellsFirst = (): boolean => this.tellsFirst;
     const isOpen = (): boolean => this.sessions.get(session.spec.chatId) === session;
     return {
       prompt: (prompt) => this.prompt(session, prompt),
@@ -214,6 +217,9 @@ export class ScriptedBackend implements AgentBackend {
       },
       get wakesInMs() {
         return wakesInMs();
+      },
+      get tellsFirst() {
+        return tellsFirst();
       },
       // The same one as long as the session is open; it shows nothing.
       ...(capabilities.terminal ? { terminal: session.terminal } : {}),

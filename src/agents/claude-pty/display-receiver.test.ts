@@ -36,6 +36,20 @@ test('PTY-14: what the program shows is heard, and changes nothing of it', async
   expect(heard).toEqual([{ messageId: 'm', index: 0, text: 'text' }]);
 });
 
+test('SCHEDULE-12: the program is kept from giving its agent what the chat gives', async () => {
+  const asked: string[] = [];
+  hook = receiver.register(
+    () => {},
+    async (words) => (asked.push(words), words === 'Look.' ? 'Not you.' : undefined),
+  );
+  expect(Object.keys(hook.hooks)).toEqual(['MessageDisplay', 'UserPromptSubmit']);
+  const submit = async (prompt: unknown): Promise<unknown> =>
+    (await call({ hook_event_name: 'UserPromptSubmit', prompt })).json();
+  expect(await submit('Look.')).toEqual({ decision: 'block', reason: 'Not you.' });
+  for (const other of ['Another.', 7, undefined]) expect(await submit(other)).toEqual({});
+  expect(asked).toEqual(['Look.', 'Another.']);
+});
+
 test('PTY-16: nothing is heard without the key, which is not among the program’s arguments', async () => {
   expect(JSON.stringify(hook.hooks)).not.toContain(Object.values(hook.env)[0]);
   for (const key of ['', 'another']) expect((await call(input, { key })).status).toBe(404);

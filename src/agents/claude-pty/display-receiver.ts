@@ -1,6 +1,6 @@
 /**
- * Hears what the program shows of an answer while it streams: its `MessageDisplay` hook, as a request to a loopback port of
- * this process, because a hook that is a process of its own costs more than it saves. A program without the hook, or one
+ * Hears what the program shows of an answer while it streams, and what it is about to give its agent: its hooks
+ * `MessageDisplay` and `UserPromptSubmit`, as requests to a loopback port of this process, because a hook that is a process of its own costs more than it saves. A program without the hook, or one
  * whose settings forbid it, sends nothing.
  */
 import { randomBytes } from 'node:crypto';
@@ -26,7 +26,11 @@ export interface DisplayHook {
 }
 
 export interface DisplayReceiver {
-  register(onText: (text: DisplayedText) => void): DisplayHook;
+  /** `onPrompt` says why the program is not to give its agent these words; undefined if it is. */
+  register(
+    onText: (text: DisplayedText) => void,
+    onPrompt?: (words: string) => Promise<string | undefined>,
+  ): DisplayHook;
   /** Idempotent. */
   close(): Promise<void>;
 }
@@ -36,6 +40,8 @@ const jsonBounds = { nodes: 1_000, depth: 20 };
 const keyName = 'MESSAGE_DISPLAY_KEY';
 /** The program shows the text once it is answered. */
 const timeoutSeconds = 5;
+/** The database may have to be asked. */
+const promptSeconds = 30;
 
 export async function openDisplayReceiver(): Promise<DisplayReceiver> {
   const { port, listeners, close } = await openLoopbackReceiver({
@@ -43,11 +49,13 @@ export async function openDisplayReceiver(): Promise<DisplayReceiver> {
     jsonBounds,
   });
   return {
-    register(onText) {
+    register(onText, onPrompt) {
       const key = randomBytes(24).toString('base64url');
       listeners.set(`Bearer ${key}`, (input) => {
         const text = readDisplayedText(input);
+        const words = readPrompt(input);
         if (text) onText(text);
+        return words === undefined ? undefined : onPrompt?.(words).then(blocking);
       });
       const hook = {
         type: 'http',
@@ -57,13 +65,22 @@ export async function openDisplayReceiver(): Promise<DisplayReceiver> {
         timeout: timeoutSeconds,
       };
       return {
-        hooks: { MessageDisplay: [{ matcher: '', hooks: [hook] }] },
+        hooks: {
+          MessageDisplay: [{ matcher: '', hooks: [hook] }],
+          ...(onPrompt && { UserPromptSubmit: [{ matcher: '', hooks: [{ ...hook, timeout: promptSeconds }] }] }),
+        },
         env: { [keyName]: key },
         forget: () => void listeners.delete(`Bearer ${key}`),
       };
     },
     close,
   };
+}
+
+const blocking = (reason: string | undefined) => (reason === undefined ? {} : { decision: 'block', reason });
+
+function readPrompt(input: unknown): string | undefined {
+  return isRecord(input) && input['hook_event_name'] === 'UserPromptSubmit' ? asText(input['prompt']) : undefined;
 }
 
 export function readDisplayedText(input: unknown): DisplayedText | undefined {

@@ -3,10 +3,13 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createJsonScan } from '../../lib/json-scan.ts';
 
+/** What it returns is the answer. */
+export type Listener = (input: unknown) => Promise<object> | void;
+
 export interface LoopbackReceiver {
   readonly port: number;
   /** By what identifies a request. Whoever is removed hears nothing more. */
-  readonly listeners: Map<string, (input: unknown) => void>;
+  readonly listeners: Map<string, Listener>;
   /** Idempotent. */
   readonly close: () => Promise<void>;
 }
@@ -21,7 +24,7 @@ export interface LoopbackReceiverOptions {
 const maxBodyBytes = 8 * 1024 * 1024;
 
 export async function openLoopbackReceiver({ keyOf, jsonBounds }: LoopbackReceiverOptions): Promise<LoopbackReceiver> {
-  const listeners = new Map<string, (input: unknown) => void>();
+  const listeners = new Map<string, Listener>();
   const server = createServer((request, response) => {
     const key = keyOf(request) ?? '';
     if (!listeners.has(key) || request.method !== 'POST') {
@@ -29,12 +32,12 @@ export async function openLoopbackReceiver({ keyOf, jsonBounds }: LoopbackReceiv
       return;
     }
     readBody(request)
-      .then((body) => {
+      .then(async (body) => {
         if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('The input is too large.');
         const input: unknown = JSON.parse(body);
         // The session may have been forgotten meanwhile.
-        listeners.get(key)?.(input);
-        response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+        const answer = JSON.stringify((await listeners.get(key)?.(input)) ?? {});
+        response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
       })
       .catch(() => response.writeHead(400).end());
   });

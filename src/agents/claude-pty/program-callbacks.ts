@@ -21,6 +21,8 @@ export interface ProgramCallbacksParts {
   turns: PtyTurns;
   questions: TerminalQuestions;
   earlyKeys: EarlyKeys;
+  /** Why the program is not to give its agent these words; undefined if it is. */
+  readonly onPrompt: (words: string) => Promise<string | undefined>;
   readonly onProblem: (error: unknown, message: string) => void;
 }
 
@@ -35,10 +37,10 @@ export class ProgramCallbacks {
   }
 
   async open(): Promise<void> {
-    const { receiver, costs, display, displayed, env, settingsDirectories } = this.#parts;
+    const { receiver, costs, display, displayed, env, settingsDirectories, onPrompt } = this.#parts;
     this.#costs = receiver.register((cost) => costs.add(cost));
     if (!(await mayUseProxy(env, settingsDirectories))) {
-      this.#display = display.register((text) => displayed.take(text));
+      this.#display = display.register((text) => displayed.take(text), onPrompt);
     }
     this.#hooks = await openHookServer((call) => this.#take(call));
   }

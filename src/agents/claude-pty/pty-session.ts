@@ -43,6 +43,8 @@ export class PtySession implements AgentSession {
     return this.#wired.terminal;
   }
 
+  readonly tellsFirst = true;
+
   get isBusy(): boolean {
     const { life, turn, tasks, program, transcript, terminal } = this.#wired;
     if (life.phase.is === 'over') return false;

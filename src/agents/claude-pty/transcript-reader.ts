@@ -2,8 +2,10 @@
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { McpServer } from '../../protocol/chat.ts';
 import type { CurrentDirectory } from '../claude/current-directory.ts';
+import { asRecord, asText } from '../claude/mapping/loose-json.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
 import { readMcpServers } from '../claude/mcp-servers.ts';
+import { givenByHost } from '../claude/wake-ups.ts';
 import type { BackgroundTasks } from './background-tasks.ts';
 import { heardMore } from './own-prompt.ts';
 import type { PtyTurns } from './pty-turns.ts';
@@ -142,6 +144,8 @@ export class TranscriptReader {
 
   #takeFrame(line: Extract<TranscriptLine, { is: 'frame' }>, entry: SessionStoreEntry): void {
     const { turn, turns, costs, inputLine } = this.#parts;
+    // Only that it was blocked is left of it, and perhaps its words in the input line.
+    if (asText(asRecord(line.frame)['content'])?.includes(givenByHost)) return inputLine.noteKeys();
     if (line.requestId !== undefined || line.isAborted) turns.requests.note(entry, line.isAborted === true);
     if (line.requestId !== undefined) {
       turns.beginSession();

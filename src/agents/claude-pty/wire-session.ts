@@ -21,7 +21,7 @@ import { PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import { SessionLife } from '../claude/session-life.ts';
 import { SideFiles } from '../claude/side-files.ts';
-import { WakeUps } from '../claude/wake-ups.ts';
+import { givenByHost, WakeUps } from '../claude/wake-ups.ts';
 import type { SessionLimits } from './session-limits.ts';
 import { SessionProgram } from './session-program.ts';
 import { SessionTranscript } from './session-transcript.ts';
@@ -72,7 +72,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
   const tasks = new BackgroundTasks();
   const costs = new SessionCosts();
   const changes = new TypedChanges();
-  const wakeUps = new WakeUps();
+  const wakeUps = new WakeUps(Date.now, (change) => spec.onScheduled?.(change));
   const directory = new CurrentDirectory(spec);
   const earlyKeys = new EarlyKeys(limits.unseenMs);
   const transcript = new SessionTranscript({
@@ -148,6 +148,10 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     turns,
     questions,
     earlyKeys,
+    async onPrompt(words) {
+      if (turn.expected?.is([{ type: 'text', text: words }])) return undefined;
+      return (await spec.isScheduled?.(words, { isSure: false })) ? givenByHost : undefined;
+    },
     onProblem,
   });
   const program: SessionProgram = new SessionProgram({

@@ -10,6 +10,7 @@ import type { ContentBlock } from '../../protocol/content.ts';
 import { textOf } from '../../protocol/text-of.ts';
 import { type IncomingMessage, incomingOfHook } from '../claude/mapping/incoming-message.ts';
 import { visiblePart } from '../claude/mapping/prompt-words.ts';
+import { givenByHost } from '../claude/wake-ups.ts';
 import { heldBack } from './continued-call.ts';
 
 /** What the program says to its agent once it has the result of a call that it continues. */
@@ -34,6 +35,7 @@ interface SentPrompt {
 export class IncomingWords {
   readonly #onWords: () => void;
   readonly #isContinued: boolean;
+  readonly #isScheduled: (words: string) => Promise<boolean>;
   #messages: IncomingMessage[] = [];
   #isWakeUp = false;
   #isHoldingBack = false;
@@ -43,10 +45,20 @@ export class IncomingWords {
   readonly #closed: Promise<false>;
   #close: () => void = () => undefined;
 
-  /** `isContinued`: the process continues a call of an earlier one. */
-  constructor(onWords: () => void, { isContinued = false } = {}) {
+  /**
+   * `isContinued`: the process continues a call of an earlier one. `isScheduled`: what the agent has scheduled with these
+   * words is given by the chat.
+   */
+  constructor(
+    onWords: () => void,
+    {
+      isContinued = false,
+      isScheduled,
+    }: { isContinued?: boolean; isScheduled?: (words: string) => Promise<boolean> } = {},
+  ) {
     this.#onWords = onWords;
     this.#isContinued = isContinued;
+    this.#isScheduled = isScheduled ?? (() => Promise.resolve(false));
     this.#closed = new Promise((resolve) => (this.#close = () => resolve(false)));
   }
 
@@ -114,6 +126,10 @@ export class IncomingWords {
     if (this.#isHoldingBack && input.prompt === goOn) {
       this.#isHoldingBack = false;
       return { decision: 'block', reason: heldBack };
+    }
+    if (this.#isWakeUp && (await this.#isScheduled(input.prompt))) {
+      this.#isWakeUp = false;
+      return { decision: 'block', reason: givenByHost };
     }
     const isOurs = this.#note(input.prompt);
     this.#isAsking ||= isOurs;

@@ -39,6 +39,7 @@ import {
 import type { RunningTotals } from '../claude/mapping/model-costs.ts';
 import { readHookStop } from '../claude/mapping/transcript-line.ts';
 import type { PermissionRequests } from '../claude/permission-requests.ts';
+import { isAboutGiven } from '../claude/wake-ups.ts';
 import type { ProcessWatch } from '../process-watch.ts';
 import { asHeldBack, modeToStart } from './continued-call.ts';
 import { CountedMessages } from './counted-messages.ts';
@@ -227,7 +228,10 @@ export class SdkTurns {
     const windows = planWindows(message);
     if (windows.length > 0) this.#parts.onPlanUsage(windows);
     if (mirrorFailed) transcript.noteGap();
-    for (const event of events) this.route(asHeldBack(event));
+    for (const event of events) {
+      if (!isAboutGiven(event)) this.route(asHeldBack(event));
+      else if (event.type === 'turn_finished') this.#endUntold();
+    }
     if (message.type === 'result') changes.noteResult();
     this.tellIncoming();
     if (this.#interrupting) void this.#sendInterrupt();
@@ -245,6 +249,12 @@ export class SdkTurns {
     this.#mapping = { ...this.#mapping, turn: newTurn };
     if (this.#turn) this.#turn.isInterrupted = false;
     this.#turn = undefined;
+  }
+
+  /** The program has not told its agent what that had scheduled. A prompt of the chat may already wait behind that. */
+  #endUntold(): void {
+    if (this.#turn && this.#turn === this.#untold) this.#finish(this.#turn, endWithoutResult('completed'));
+    else this.#endOther();
   }
 
   #beginWaiting(): void {

@@ -65,7 +65,10 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     isGone: () => process.isGone,
     continued: spec.continues && { ...spec.continues, onAsked },
   });
-  const incoming = new IncomingWords(() => turns.tellIncoming(), { isContinued: spec.continues !== undefined });
+  const incoming = new IncomingWords(() => turns.tellIncoming(), {
+    isContinued: spec.continues !== undefined,
+    isScheduled: (words) => spec.isScheduled?.(words, { isSure: true }) ?? Promise.resolve(false),
+  });
   const changes = new TypedChanges({
     model: spec.model,
     settings: () => settingsOf(query()),
@@ -74,7 +77,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   });
   const place = () => ({ configDir: configDirOf(env), cwd: spec.cwd, sessionId: turns.sessionId });
   const sideFiles = new SideFiles({ spec, logger, place });
-  const wakeUps = new WakeUps();
+  const wakeUps = new WakeUps(Date.now, (change) => spec.onScheduled?.(change));
   const transcript = new SdkTranscript({
     spec,
     logger,

@@ -1,5 +1,6 @@
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { ScheduledChange } from '../agent-backend.ts';
 import { WakeUps } from './wake-ups.ts';
 
 const minute = 60_000;
@@ -8,9 +9,14 @@ const hour = 60 * minute;
 const noon = new Date(2030, 0, 1, 12, 0, 30).getTime();
 let now: number;
 let wakeUps: WakeUps;
+let changes: ScheduledChange[];
 beforeEach(() => {
   now = noon;
-  wakeUps = new WakeUps(() => now);
+  changes = [];
+  wakeUps = new WakeUps(
+    () => now,
+    (change) => changes.push(change),
+  );
 });
 
 let calls = 0;
@@ -98,4 +104,34 @@ describe('AGENT-50: what the agent has scheduled', () => {
     wakeUps.note([{ type: 'user' }, { type: 'assistant', message: { content: 'text' } }, { type: 'summary' }]);
     expect(wakeUps.nextMs).toBeNull();
   });
+});
+
+test('SCHEDULE-11: what the agent schedules and cancels is told, without what only its program can say', () => {
+  const first = new Date(2030, 0, 1, 12, 5, 20).getTime();
+  wakeUps.note(cron('*/5 * * * *', 'often', first));
+  wakeUps.note(cron('30 14 * * *', 'once', now + 3 * hour, false));
+  wakeUps.note(called('ScheduleWakeup', { delaySeconds: 90, prompt: 'Look.' }, { scheduledFor: now + 2 * minute }));
+  for (const prompt of ['<<autonomous-loop-dynamic>>', ' ', undefined])
+    wakeUps.note(called('ScheduleWakeup', { delaySeconds: 90, prompt }, { scheduledFor: now + 2 * minute }));
+  wakeUps.note(called('CronDelete', { id: 'often' }, { id: 'often' }));
+  wakeUps.note(called('TaskStop', { id: 'once' }, { id: 'once' }));
+  const until = new Date(now + 30 * 24 * hour);
+  expect(changes).toEqual([
+    {
+      is: 'added',
+      key: 'often',
+      prompt: 'Look.',
+      nextAt: new Date(first),
+      recurs: { cron: '*/5 * * * *', laterMs: 20_000, until },
+    },
+    { is: 'added', key: 'once', prompt: 'Look.', nextAt: new Date(now + 3 * hour), recurs: undefined },
+    {
+      is: 'added',
+      key: expect.stringMatching(/^ScheduleWakeup:call-/),
+      prompt: 'Look.',
+      nextAt: new Date(now + 2 * minute),
+      replaces: 'ScheduleWakeup',
+    },
+    { is: 'removed', key: 'often' },
+  ]);
 });

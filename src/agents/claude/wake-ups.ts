@@ -1,17 +1,32 @@
 /**
  * What the agent has the program tell it later: `CronCreate`, `ScheduleWakeup`, and `/loop`, which calls them. It is in the
- * program's memory and ends with its process. The tools' results in the transcript say when each is due. The program also tells
+ * program's memory and ends with its process, so the chat stores it and gives it instead. The tools' results in the transcript say when each is due. The program also tells
  * a `Stop` hook, which would cost every turn three milliseconds at its end.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { Cron } from 'croner';
+import type { AgentEvent, ScheduledChange } from '../agent-backend.ts';
 import { asCount, asList, asRecord, asText, type LooseRecord } from './mapping/loose-json.ts';
 
 /** The program looks once a second, and tells nothing while a turn runs. One that is overdue for longer was told. */
 const overdueMs = 60_000;
 
+const tools: readonly string[] = ['CronCreate', 'CronDelete', 'ScheduleWakeup'];
+
 /** Its own id in the map; there is one at a time. */
 const wakeUp = 'ScheduleWakeup';
+
+/** Words that the program replaces when it tells them, by what only it knows. */
+const placeholder = /^<<[\w-]+>>$/;
+
+/** Why the program does not tell its agent what that has scheduled. */
+export const givenByHost = 'BooCode gives what the agent has scheduled, as a prompt of the chat.';
+
+/** What the agent was to be told is not told by the program: that it has blocked it is no news. */
+export function isAboutGiven(event: AgentEvent): boolean {
+  if (event.type === 'notice') return event.message.includes(givenByHost);
+  return event.type === 'turn_finished' && event.error?.message.includes(givenByHost) === true;
+}
 
 interface WakeUp {
   /** When it is due next, as the program said. */
@@ -22,12 +37,14 @@ interface WakeUp {
 
 export class WakeUps {
   readonly #now: () => number;
+  readonly #onChange: (change: ScheduledChange) => void;
   readonly #due = new Map<string, WakeUp>();
-  /** Times of the calls without a result yet, by call. */
-  readonly #asked = new Map<string, string>();
+  /** The calls without a result yet. */
+  readonly #asked = new Map<string, { tool: string; cron?: string | undefined; prompt: string }>();
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, onChange: (change: ScheduledChange) => void = () => {}) {
     this.#now = now;
+    this.#onChange = onChange;
   }
 
   note(entries: readonly SessionStoreEntry[]): void {
@@ -51,24 +68,45 @@ export class WakeUps {
   }
 
   #noteCall(block: LooseRecord): void {
-    const [id, cron] = [asText(block['id']), asText(asRecord(block['input'])['cron'])];
-    if (block['type'] === 'tool_use' && block['name'] === 'CronCreate' && id !== undefined && cron !== undefined)
-      this.#asked.set(id, cron);
+    const [id, tool] = [asText(block['id']), asText(block['name'])];
+    if (block['type'] !== 'tool_use' || id === undefined || tool === undefined || !tools.includes(tool)) return;
+    const { cron, prompt } = asRecord(block['input']);
+    this.#asked.set(id, { tool, cron: asText(cron), prompt: asText(prompt) ?? '' });
   }
 
   #noteResult(block: LooseRecord, result: LooseRecord): void {
     const callId = asText(block['tool_use_id']) ?? '';
-    const cron = this.#asked.get(callId);
+    const asked = this.#asked.get(callId);
     this.#asked.delete(callId);
     const id = asText(result['id']);
     const [nextMs, scheduledMs] = [asCount(result['nextFireAt']), asCount(result['scheduledFor'])];
-    if (scheduledMs !== undefined) this.#due.set(wakeUp, { firstMs: scheduledMs });
-    else if (id !== undefined && nextMs !== undefined && cron !== undefined) {
+    if (scheduledMs !== undefined) {
+      this.#due.set(wakeUp, { firstMs: scheduledMs });
+      // Its calls are told apart by their ids, because an earlier one may have been given already.
+      const key = `${wakeUp}:${callId}`;
+      this.#tell({ is: 'added', key, prompt: asked?.prompt ?? '', nextAt: new Date(scheduledMs), replaces: wakeUp });
+    } else if (id !== undefined && nextMs !== undefined && asked?.cron !== undefined) {
+      const { cron, prompt } = asked;
       const recurs = result['recurring'] === true ? this.#recurring(cron, nextMs, result) : undefined;
       this.#due.set(id, { firstMs: nextMs, ...(recurs && { recurs }) });
+      const until = recurs && (Number.isFinite(recurs.untilMs) ? new Date(recurs.untilMs) : null);
+      this.#tell({
+        is: 'added',
+        key: id,
+        prompt,
+        nextAt: new Date(nextMs),
+        recurs: recurs && { cron, laterMs: recurs.laterMs, until: until ?? null },
+      });
     }
     // The result of CronDelete is the id alone.
-    else if (id !== undefined && Object.keys(result).length === 1) this.#due.delete(id);
+    else if (id !== undefined && Object.keys(result).length === 1) {
+      this.#due.delete(id);
+      if (asked?.tool === 'CronDelete') this.#onChange({ is: 'removed', key: id });
+    }
+  }
+
+  #tell(change: Extract<ScheduledChange, { is: 'added' }>): void {
+    if (change.prompt.trim() !== '' && !placeholder.test(change.prompt.trim())) this.#onChange(change);
   }
 
   #recurring(pattern: string, firstMs: number, { maxAgeMs }: LooseRecord): WakeUp['recurs'] {

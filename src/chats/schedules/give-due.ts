@@ -13,8 +13,8 @@ import { judge } from './schedule-times.ts';
 
 type Parts = Pick<ChatContext, 'sql' | 'log' | 'settings'>;
 
-/** `isLeft` says which are left to somebody else for now. */
-export async function giveDue(parts: Parts, isLeft: (row: DueRow) => boolean = () => false): Promise<void> {
+/** `isLeft` says which are left to somebody else for now. True if anything was due. */
+export async function giveDue(parts: Parts, isLeft: (row: DueRow) => boolean = () => false): Promise<boolean> {
   const { sql, log, settings } = parts;
   const giveNext = (name: NameAfter) =>
     log.appendIf(async () => {
@@ -22,7 +22,9 @@ export async function giveDue(parts: Parts, isLeft: (row: DueRow) => boolean = (
       const next = due.find((row) => !isLeft(row));
       return next ? passage(parts, next, name) : null;
     });
-  while (await naming(settings, giveNext));
+  let wasDue = false;
+  while (await naming(settings, giveNext)) wasDue = true;
+  return wasDue;
 }
 
 /** What is written when it is due. */
@@ -49,7 +51,7 @@ async function passage({ sql, log }: Parts, row: DueRow, name: NameAfter): Promi
     ...write,
     side: (db) => [
       ...(write.side?.(db) ?? []),
-      nextAt ? changeSchedule(db, lease, scheduleId, { nextAt, given }) : endSchedule(db, lease, row),
+      nextAt ? changeSchedule(db, lease, scheduleId, { nextAt, given }) : endSchedule(db, lease, row, given),
     ],
   };
 }
