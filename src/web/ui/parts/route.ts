@@ -4,10 +4,12 @@ export type Route =
   | { name: 'home' }
   | { name: 'inbox' }
   | { name: 'worktrees' }
+  | { name: 'usage' }
   | { name: 'attempts'; group: string }
   | { name: 'chat'; chatId: string; showsChanges: boolean };
 
 export const worktreesHref = '#/worktrees';
+export const usageHref = '#/usage';
 
 /** The route is in the address's fragment, which is never sent to a server. */
 export function parseRoute(hash: string): Route {
@@ -16,6 +18,7 @@ export function parseRoute(hash: string): Route {
   const [, group] = /^#\/attempts\/([0-9a-f-]{36})$/.exec(hash) ?? [];
   if (group !== undefined) return { name: 'attempts', group };
   if (hash === worktreesHref) return { name: 'worktrees' };
+  if (hash === usageHref) return { name: 'usage' };
   return hash === '#/inbox' ? { name: 'inbox' } : { name: 'home' };
 }
 

@@ -15,6 +15,7 @@ import { shortcuts, useShortcuts } from './shortcuts.ts';
 import { Toasts } from './toasts.tsx';
 
 const AttemptsPage = lazy(() => import('../worktrees/attempts-page.tsx'));
+const UsagePage = lazy(() => import('../usage/usage-page.tsx'));
 const WorktreesPage = lazy(() => import('../worktrees/worktrees-page.tsx'));
 
 export function Shell() {
@@ -70,10 +71,12 @@ export function Shell() {
           </ErrorBoundary>
         ) : route.name === 'inbox' ? (
           <Inbox />
-        ) : route.name === 'worktrees' || route.name === 'attempts' ? (
+        ) : route.name === 'worktrees' || route.name === 'attempts' || route.name === 'usage' ? (
           <ErrorBoundary of={route} instead={(error) => <Broken error={error} />}>
             <Suspense fallback={<p className="quiet-page">Loading …</p>}>
-              {route.name === 'worktrees' ? <WorktreesPage /> : <AttemptsPage key={route.group} group={route.group} />}
+              {route.name === 'worktrees' && <WorktreesPage />}
+              {route.name === 'usage' && <UsagePage />}
+              {route.name === 'attempts' && <AttemptsPage key={route.group} group={route.group} />}
             </Suspense>
           </ErrorBoundary>
         ) : (
