@@ -182,10 +182,10 @@ export interface AgentSessionSpec {
   /** What the agent has scheduled for itself, or cancelled, once the transcript that says so is stored. */
   onScheduled?(change: ScheduledChange): void;
   /**
-   * The agent's process is about to tell its agent what that has scheduled. With true it does not: the chat gives it as a
-   * prompt. Not `isSure`: a person may have typed the same words.
+   * The agent's process is about to give its agent these words, which nobody here has sent. With true it does not: the agent
+   * has scheduled them, and the chat gives them as a prompt.
    */
-  isScheduled?(words: string, about: { isSure: boolean }): Promise<boolean>;
+  isScheduled?(words: string): Promise<boolean>;
   /** The session's process ended without `close`. A new session must be opened. */
   onLost(cause: BooError): void;
 }

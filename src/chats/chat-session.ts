@@ -270,8 +270,8 @@ export class ChatSession {
         if (phase.is === 'opening' || phase.is === 'ready') state.moveSession({ ...phase, mcpServers });
       },
       onScheduled: (change) => void noteScheduled(this.#context, change).catch(this.#context.fail),
-      isScheduled: async (words, { isSure }) => {
-        const is = await log.ask(() => isScheduled(sql, chatId, words, isSure));
+      isScheduled: async (words) => {
+        const is = await log.ask(() => isScheduled(sql, chatId, words));
         if (is) this.#context.onScheduledTold();
         return is;
       },

@@ -142,15 +142,6 @@ export function sweepSchedules(db: Sql, lease: Lease) {
       and coalesce(last_at, created_at) < clock_timestamp() - interval '2 days'`;
 }
 
-/** Whether the agent has scheduled something with these words; `orNow`: or something else that is due within two minutes. */
-export async function findByWords(db: Sql, chatId: string, words: string, orNow: boolean): Promise<boolean> {
-  const near = (column: string) => db`abs(extract(epoch from ${db(column)} - clock_timestamp())) < 120`;
-  const rows = await db<{ content: string; isNear: boolean }[]>`
-    select content, coalesce(${near('next_at')} or ${near('last_at')}, false) as "isNear" from boocode.schedules
-    where chat_id = ${chatId} and agent_key is not null`;
-  return rows.some(({ content, isNear }) => (orNow && isNear) || (JSON.parse(content) as string).trim() === words);
-}
-
 /** It is due, and its previous prompt does not wait any more. */
 const isDue = (db: Sql) => db`
   not is_paused and not is_over and next_at <= clock_timestamp()

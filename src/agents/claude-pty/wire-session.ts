@@ -150,7 +150,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     earlyKeys,
     async onPrompt(words) {
       if (turn.expected?.is([{ type: 'text', text: words }])) return undefined;
-      return (await spec.isScheduled?.(words, { isSure: false })) ? givenByHost : undefined;
+      return (await spec.isScheduled?.(words)) ? givenByHost : undefined;
     },
     onProblem,
   });

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { textOf } from '../../protocol/text-of.ts';
 import { IncomingWords } from './incoming-words.ts';
 
-function open() {
+function open(isScheduled?: (words: string) => Promise<boolean>) {
   let told = 0;
-  const words = new IncomingWords(() => (told += 1));
+  const words = new IncomingWords(() => (told += 1), isScheduled && { isScheduled });
   const [hook] = words.hooks.UserPromptSubmit![0]!.hooks;
   const base = { session_id: 's', transcript_path: '', cwd: '/', hook_event_name: 'UserPromptSubmit' as const };
   return {
@@ -74,6 +74,18 @@ test('TURN-6: a frame that arrives together with the hook is read before it', as
 });
 
 const blocked = { decision: 'block' };
+
+test('SCHEDULE-12: what the chat gives the program does not tell, even while the same words of ours wait', async () => {
+  const { words, say, frame, taken } = open((text) => Promise.resolve(text === 'Look.'));
+  const announce = (): void => frame({ type: 'command_lifecycle', state: 'started', wakeup_source: 'schedule_wakeup' });
+  words.expect(text('Look.'));
+  announce();
+  expect(await say('Look.')).toMatchObject(blocked);
+  expect(await say('Look.')).toEqual({});
+  announce();
+  expect(await say('Other.')).toEqual({});
+  expect(taken()).toEqual([['wake_up', 'Other.']]);
+});
 
 test('TURN-27: a prompt waits until it is stored, and is blocked if it is not; the next one is not held', async () => {
   const { words, say } = open();

@@ -67,7 +67,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   });
   const incoming = new IncomingWords(() => turns.tellIncoming(), {
     isContinued: spec.continues !== undefined,
-    isScheduled: (words) => spec.isScheduled?.(words, { isSure: true }) ?? Promise.resolve(false),
+    isScheduled: (words) => spec.isScheduled?.(words) ?? Promise.resolve(false),
   });
   const changes = new TypedChanges({
     model: spec.model,

@@ -2,6 +2,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { openSession, runTurn } from '../../../test/contract/agent-backend.ts';
 import { openPtyHarness } from '../../../test/support/pty-harness.ts';
+import { until } from '../../../test/support/until.ts';
+import type { ScheduledChange } from '../agent-backend.ts';
 import { openSdkHarness } from '../../../test/support/sdk-harness.ts';
 
 const minute = 60_000;
@@ -13,10 +15,12 @@ afterEach(async () => {
 });
 
 describe.each(Object.entries(engines))('on %s', (_name, open) => {
-  test('AGENT-50: the program says when it will tell its agent what that has scheduled', async () => {
+  test('AGENT-50, SCHEDULE-11: the program says what its agent has scheduled and cancelled, and when it will tell it', async () => {
     const harness = await open();
     close = () => harness.close();
-    const session = await openSession(harness, { permissionMode: 'bypassPermissions' });
+    const changes: ScheduledChange[] = [];
+    const onScheduled = (change: ScheduledChange): void => void changes.push(change);
+    const session = await openSession(harness, { permissionMode: 'bypassPermissions', onScheduled });
     const { handle } = session;
     expect(handle.wakesInMs).toBeNull();
     await runTurn(session, 'call CronCreate: {"cron":"0 0 1 1 *","prompt":"Happy new year.","recurring":true}');
@@ -25,5 +29,10 @@ describe.each(Object.entries(engines))('on %s', (_name, open) => {
     // It has whole minutes, and a minute is the least.
     expect(handle.wakesInMs).toBeLessThanOrEqual(3 * minute);
     expect(handle.wakesInMs).toBeGreaterThan(0);
+    const [newYear, look] = await until(() => changes.length === 2 && changes);
+    expect(newYear).toMatchObject({ is: 'added', prompt: 'Happy new year.', recurs: { cron: '0 0 1 1 *' } });
+    expect(look).toMatchObject({ is: 'added', prompt: 'Look.', replaces: 'ScheduleWakeup' });
+    await runTurn(session, `call CronDelete: ${JSON.stringify({ id: newYear!.key })}`);
+    expect((await until(() => changes[2])).is).toBe('removed');
   });
 });

@@ -11,7 +11,6 @@ import {
   countSchedules,
   endSchedule,
   findAgentSchedules,
-  findByWords,
   type NewSchedule,
   type ScheduleRow,
   sweepSchedules,
@@ -80,12 +79,10 @@ function ending({ lease }: ChatContext['log'], rows: readonly ScheduleRow[]): Wr
   };
 }
 
-/**
- * Whether the chat gives what the program is about to tell its agent, has given it, or is not to. Sure that it was scheduled,
- * it need not have the same words: the program may have replaced some.
- */
-export async function isScheduled(sql: Sql, chatId: string, words: string, isSure: boolean): Promise<boolean> {
-  return findByWords(sql, chatId, words.trim(), isSure);
+/** Whether the chat gives what the program is about to tell its agent, has given it, or is not to. */
+export async function isScheduled(sql: Sql, chatId: string, words: string): Promise<boolean> {
+  const known = await findAgentSchedules(sql, chatId);
+  return known.some(({ content }) => content.trim() === words.trim());
 }
 
 /** The agent's process has told its agent what was due with these words: it is not given again. */
