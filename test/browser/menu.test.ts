@@ -36,6 +36,7 @@ describeInBrowser('WEB-29: the menu of a chat', (opened) => {
     await expect.poll(focused).toBe('Rename');
     for (const [key, item] of [
       ['ArrowDown', 'Fork'],
+      ['ArrowDown', 'Schedules'],
       ['ArrowDown', 'Archive'],
       ['End', 'Delete'],
       ['ArrowDown', 'Rename'],

@@ -25,6 +25,8 @@ const rewoundText = (count: number): string =>
 const effortText = (effort: string | null): string => `Effort: ${effort ?? 'the agent’s choice'}`;
 const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
 
+const hostPromptText = 'The usage limit has reset: the server asks the agent to go on.';
+
 const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
 
 const partial = ({ isPartial }: { isPartial?: true | undefined }) => (isPartial ? { isPartial } : {});
@@ -88,6 +90,8 @@ export function toItems(event: Event): Item[] {
       if (event.effort !== undefined) return notice('info', 'effort', effortText(event.effort));
       return [];
     case 'prompt_accepted':
+      // A person's prompts are shown when their turn starts.
+      if (event.by === 'host' && !event.principal) return notice('info', 'host_prompt', hostPromptText);
       return event.schedule ? notice('info', 'scheduled', sentence(scheduledText(event)!)) : [];
     case 'schedule_created':
     case 'schedule_paused':

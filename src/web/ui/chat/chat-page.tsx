@@ -3,6 +3,7 @@ import type { Chat } from '../../../protocol/chat.ts';
 import { worksIn } from '../../../protocol/works-in.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
+import type { ChatLog, Item } from '../../state/chat-log.ts';
 import { asCold, isTooLong, knownPlan, knownUsage } from '../../state/fold.ts';
 import { largeContextTokens } from '../../../protocol/large-context.ts';
 import { useStore } from '../parts/use-store.ts';
@@ -20,6 +21,7 @@ import { DecisionCard } from '../decisions/decision-card.tsx';
 import { isDirectoryMissing, MissingDirectory } from './missing-directory.tsx';
 import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { LateDialog } from '../parts/late-dialog.tsx';
 import { usePending } from '../decisions/inbox.tsx';
 import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { HeldQueue } from './held-queue.tsx';
@@ -36,6 +38,8 @@ import { shortPath } from '../parts/format.ts';
 
 const Aside = lazy(() => import('./aside.tsx'));
 const WakeLine = lazy(() => import('../limits/wake-line.tsx'));
+const ScheduleMark = lazy(() => import('../schedules/schedule-mark.tsx'));
+const SchedulesDialog = lazy(() => import('../schedules/schedules-dialog.tsx'));
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 
 /** The chat from the list, or fetched if the list does not hold it. */
@@ -117,6 +121,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const [showsTerminal, setTerminalOpen] = useState(false);
   const isTerminalOpen = showsTerminal && !showsChanges;
   const [isChanging, setChanging] = useState(false);
+  const [isScheduling, setScheduling] = useState(false);
   const [aside, setAside] = useState<{ question: string }>();
   const dock = useRef<HTMLDivElement>(null);
   useKeptFocus(dock, promptFocusTarget);
@@ -191,6 +196,9 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 <RunsOn chat={chat} />
                 <Spent chat={chat} />
                 <ContextBar usage={knownUsage(log)} />
+                <Suspense>
+                  <ScheduleMark chatId={chatId} news={scheduleNews(log)} onOpen={() => setScheduling(true)} />
+                </Suspense>
               </p>
             )}
           </div>
@@ -310,6 +318,11 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
         </ErrorBoundary>
       )}
       {showsChanges && <Changes chatId={chatId} log={log} onCount={setCounted} />}
+      {isScheduling && (
+        <LateDialog onClose={() => setScheduling(false)}>
+          <SchedulesDialog chatId={chatId} onClose={() => setScheduling(false)} />
+        </LateDialog>
+      )}
       {isChanging && chat && (
         <ChatSettings
           chat={chat}
@@ -321,6 +334,13 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
       )}
     </div>
   );
+}
+
+/** The newest thing that the log says of schedules; it is looked for among the last things only. */
+function scheduleNews({ items }: ChatLog): string {
+  const isNews = (item: Item): boolean =>
+    item.kind === 'notice' && (item.code === 'schedule' || item.code === 'scheduled');
+  return items.slice(-20).findLast(isNews)?.key ?? '';
 }
 
 /** The way forward for a chat that can no longer answer. */

@@ -12,6 +12,7 @@ import { costText, lastPart, whenText } from '../parts/format.ts';
 import { shownState } from '../parts/shown-state.ts';
 
 const ForkDialog = lazy(() => import('../worktrees/fork-dialog.tsx'));
+const SchedulesDialog = lazy(() => import('../schedules/schedules-dialog.tsx'));
 const WorktreeDialog = lazy(() => import('./worktree-dialog.tsx'));
 
 export function StateMark({ chat }: { chat: Chat }) {
@@ -50,6 +51,7 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
   const [isRenaming, setRenaming] = useState(false);
   const [isBranching, setBranching] = useState(false);
   const [isForking, setForking] = useState(false);
+  const [isScheduling, setScheduling] = useState(false);
   const archive = async (archived: boolean): Promise<void> => {
     const changed = await session.attempt(() => session.api.patchChat(chat.id, { archived }));
     if (!changed) return;
@@ -76,6 +78,7 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
           ...itemIf(isInRepository(chat), 'Fork with its own branch', () => setForking(true)),
           ...itemIf(chat.worktree !== null, 'Branch', () => setBranching(true)),
           ...itemIf(chat.group !== null, 'Attempts', () => (location.hash = attemptsHref(chat.group ?? ''))),
+          { icon: 'plan', label: 'Schedules', run: () => setScheduling(true) },
           {
             icon: 'archive',
             label: chat.archived ? 'Unarchive' : 'Archive',
@@ -98,6 +101,11 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
       {isBranching && (
         <LateDialog onClose={() => setBranching(false)}>
           <WorktreeDialog chat={chat} onClose={() => setBranching(false)} />
+        </LateDialog>
+      )}
+      {isScheduling && (
+        <LateDialog onClose={() => setScheduling(false)}>
+          <SchedulesDialog chatId={chat.id} onClose={() => setScheduling(false)} />
         </LateDialog>
       )}
       {isForking && (

@@ -5,9 +5,11 @@ export type Route =
   | { name: 'inbox' }
   | { name: 'worktrees' }
   | { name: 'usage' }
+  | { name: 'schedules' }
   | { name: 'attempts'; group: string }
   | { name: 'chat'; chatId: string; showsChanges: boolean };
 
+export const schedulesHref = '#/schedules';
 export const worktreesHref = '#/worktrees';
 export const usageHref = '#/usage';
 
@@ -19,6 +21,7 @@ export function parseRoute(hash: string): Route {
   if (group !== undefined) return { name: 'attempts', group };
   if (hash === worktreesHref) return { name: 'worktrees' };
   if (hash === usageHref) return { name: 'usage' };
+  if (hash === schedulesHref) return { name: 'schedules' };
   return hash === '#/inbox' ? { name: 'inbox' } : { name: 'home' };
 }
 

@@ -3,7 +3,7 @@ import { type NotificationWish, notificationWish, wishNotifications } from '../.
 import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icon.tsx';
-import { usageHref, worktreesHref } from '../parts/route.ts';
+import { schedulesHref, usageHref, worktreesHref } from '../parts/route.ts';
 import { useSession } from '../parts/session-context.ts';
 import { AddDevice } from './add-device.tsx';
 import { ClaudeAccount } from './claude-account.tsx';
@@ -109,6 +109,10 @@ function Settings({ onClose }: { onClose: () => void }) {
       <p>
         <a href={worktreesHref} onClick={onClose}>
           Worktrees of all chats
+        </a>
+        {' · '}
+        <a href={schedulesHref} onClick={onClose}>
+          Schedules of all chats
         </a>
       </p>
       <p>

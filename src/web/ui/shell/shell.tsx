@@ -16,6 +16,7 @@ import { Toasts } from './toasts.tsx';
 
 const AttemptsPage = lazy(() => import('../worktrees/attempts-page.tsx'));
 const UsagePage = lazy(() => import('../usage/usage-page.tsx'));
+const SchedulesPage = lazy(() => import('../schedules/schedules-page.tsx'));
 const WorktreesPage = lazy(() => import('../worktrees/worktrees-page.tsx'));
 
 export function Shell() {
@@ -71,11 +72,15 @@ export function Shell() {
           </ErrorBoundary>
         ) : route.name === 'inbox' ? (
           <Inbox />
-        ) : route.name === 'worktrees' || route.name === 'attempts' || route.name === 'usage' ? (
+        ) : route.name === 'worktrees' ||
+          route.name === 'attempts' ||
+          route.name === 'usage' ||
+          route.name === 'schedules' ? (
           <ErrorBoundary of={route} instead={(error) => <Broken error={error} />}>
             <Suspense fallback={<p className="quiet-page">Loading …</p>}>
               {route.name === 'worktrees' && <WorktreesPage />}
               {route.name === 'usage' && <UsagePage />}
+              {route.name === 'schedules' && <SchedulesPage />}
               {route.name === 'attempts' && <AttemptsPage key={route.group} group={route.group} />}
             </Suspense>
           </ErrorBoundary>
