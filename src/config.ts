@@ -57,6 +57,12 @@ export interface Config {
   readonly modelSilenceMs: number;
   /** Whether new chats resume automatically when a usage limit resets. */
   readonly resumeAtReset: boolean;
+  /** What a new chat may cost, in US dollars; null: any amount. */
+  readonly budgetChatUsd: number | null;
+  /** What all chats together may cost on a day. */
+  readonly budgetDayUsd: number | null;
+  /** What all chats together may ever cost. */
+  readonly budgetServerUsd: number | null;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly sdkByDefault: boolean;
@@ -85,6 +91,14 @@ const whole = (least: number, most: number) =>
       `must be a whole number from ${least} to ${most}`,
     )
     .transform(Number);
+const dollars = z
+  .string()
+  .trim()
+  .refine(
+    (text) => /^\d{1,7}(?:\.\d{1,6})?$/.test(text) && Number(text) > 0 && Number(text) <= 1_000_000,
+    'must be an amount in US dollars, such as 5 or 2.50',
+  )
+  .transform(Number);
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -156,6 +170,9 @@ const schemas = {
   'agent-start-seconds': whole(0, 24 * 3600),
   'model-silence-seconds': whole(0, 7 * 24 * 3600),
   'resume-at-reset': z.enum(['on', 'off'], 'must be on or off'),
+  'budget-chat-usd': dollars,
+  'budget-day-usd': dollars,
+  'budget-server-usd': dollars,
   'log-level': z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }),
   'log-format': z.enum(logFormats, { error: `must be one of ${logFormats.join(', ')}` }),
   'agent-env': names,
@@ -235,6 +252,9 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     agentStartMs: (read('agent-start-seconds') as number) * 1000,
     modelSilenceMs: (read('model-silence-seconds') as number) * 1000,
     resumeAtReset: read('resume-at-reset') === 'on',
+    budgetChatUsd: read('budget-chat-usd'),
+    budgetDayUsd: read('budget-day-usd'),
+    budgetServerUsd: read('budget-server-usd'),
     logLevel: read('log-level') as LogLevel,
     logFormat: read('log-format') as LogFormat,
     sdkByDefault: gate,

@@ -14,6 +14,7 @@ import { registerHost } from './chats/register-host.ts';
 import { Host } from './chats/host.ts';
 import { SearchIndexer } from './chats/search-indexer.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
+import { SharedBudgets } from './chats/shared-budgets.ts';
 import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
 import { openAgents } from './agents/agents.ts';
@@ -110,6 +111,14 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   const doorbell = new Doorbell({ sql, hostId, clock: systemClock, logger, openListener });
   closers.push(() => doorbell.stop());
   doorbell.start();
+  const budgets = new SharedBudgets({
+    sql,
+    clock: systemClock,
+    logger,
+    defaults: { day: config.budgetDayUsd, server: config.budgetServerUsd },
+  });
+  await budgets.start();
+  closers.push(() => Promise.resolve(budgets.stop()));
   const readMemory = memoryReader();
   const host = new Host({
     hostId,
@@ -128,6 +137,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     readMemory: config.agentMemoryBytes === 0 ? () => null : readMemory,
     readerBacklogBytes: 4 * 1024 * 1024,
     agents,
+    budgets,
     onRenewed: () => watcher.beat(),
     followHolder: (holder, from, gone) => followHolder(peers, holder, from, gone),
     doorbell,
@@ -166,6 +176,8 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     dataDir: config.dataDir,
     workspaces,
     resumeAtReset: config.resumeAtReset,
+    budgetUsd: config.budgetChatUsd,
+    budgets,
     logger,
     agents,
     describe: () => ({

@@ -146,6 +146,27 @@ export const settings = [
     fallback: 'off',
   },
   {
+    flag: 'budget-chat-usd',
+    env: 'BOOCODE_BUDGET_CHAT_USD',
+    value: '<dollars>',
+    about: 'what each new chat may cost, unless it gets a budget of its own',
+    fallback: null,
+  },
+  {
+    flag: 'budget-day-usd',
+    env: 'BOOCODE_BUDGET_DAY_USD',
+    value: '<dollars>',
+    about: 'what all chats together may cost on a day, unless `boocode budget` sets it',
+    fallback: null,
+  },
+  {
+    flag: 'budget-server-usd',
+    env: 'BOOCODE_BUDGET_SERVER_USD',
+    value: '<dollars>',
+    about: 'what all chats together may ever cost, unless `boocode budget` sets it',
+    fallback: null,
+  },
+  {
     flag: 'log-level',
     env: 'BOOCODE_LOG_LEVEL',
     value: '<level>',

@@ -16,10 +16,10 @@ import type { SideFileStore } from '../protocol/side-files.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { AgentBody, AgentDirectory, DeltaBody, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
-import type { CountedRequests, ModelCost, SessionCost } from './agent-usage.ts';
+import type { CountedRequests, ModelCost, SessionCost, SpendingLimit } from './agent-usage.ts';
 
 export type { DecisionAnswer };
-export type { CountedRequests, ModelCost, SessionCost, TurnTraces } from './agent-usage.ts';
+export type { CountedRequests, ModelCost, SessionCost, SpendingLimit, TurnTraces } from './agent-usage.ts';
 
 export type AgentEvent =
   | AgentBody
@@ -186,6 +186,8 @@ export interface AgentSessionSpec {
    * has scheduled them, and the chat gives them as a prompt.
    */
   isScheduled?(words: string): Promise<boolean>;
+  /** Without it there is no limit to what the agent may spend. */
+  spending?: SpendingLimit | undefined;
   /** The session's process ended without `close`. A new session must be opened. */
   onLost(cause: BooError): void;
 }

@@ -24,3 +24,14 @@ export interface TurnTraces {
   /** Ids of the tool calls that have a result. */
   readonly finishedCalls: ReadonlySet<string>;
 }
+
+/** What an agent may spend. It is asked while a turn runs, and about work in the background. */
+export interface SpendingLimit {
+  /** There is a limit now. Without one the agent need not ask. */
+  readonly isLimited: boolean;
+  /**
+   * To be asked before each request to the model that the agent makes by itself, in dollars that the session has spent beyond
+   * what it has reported. Resolves with why it must make none, as a sentence; null if it may.
+   */
+  readonly mayAsk: (unreportedUsd: number) => Promise<string | null>;
+}

@@ -70,6 +70,7 @@ async function fillWithEverything(sql: Sql): Promise<Lease> {
     insert into boocode.worktrees (chat_id, place, state) values ('${id}', '{"path": "/w"}', 'making');
     insert into boocode.schedules (id, chat_id, content, cron, time_zone, missed, is_paused, next_at)
       values (gen_random_uuid(), '${id}', '"\\u0000"', '0 9 * * *', 'UTC', 'skip', true, now());
+    insert into boocode.budgets (name, is_set, limit_usd) values ('day', true, 20);
     insert into boocode.directory_trusts (path, digest, files) values ('/tmp', 'd', '[]');
     insert into boocode.claude_session_entries (project_key, session_id, uuid, entry)
       select '${id}', 's', n, '{"n": 1}' from generate_series(1, 3) n;

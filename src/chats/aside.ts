@@ -55,7 +55,8 @@ export class Asides {
 
   async #ask(question: string, signal: AbortSignal): Promise<string> {
     signal.throwIfAborted();
-    const { state } = this.#context;
+    const { state, budget } = this.#context;
+    await budget.assertLeft();
     const { session, decisions } = this.#parts;
     const { answersAsides } = this.#backend;
     const isOpen = session.handle !== undefined && (session.isReady || state.turn !== null);

@@ -3,9 +3,11 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Sql } from '../store/database.ts';
 import type { Admission } from './admission.ts';
+import type { ChatBudget } from './chat-budget.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 import type { ChatStateMachine } from './chat-state-machine.ts';
+import type { SharedBudgets } from './shared-budgets.ts';
 import type { PromptCache } from './prompt-cache.ts';
 import type { Waits } from './waits.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -28,6 +30,7 @@ export interface ChatEnvironment {
   /** Resolves when the session that this host released earlier has ended. */
   readonly before: Promise<void> | undefined;
   readonly agents: AgentDirectory;
+  readonly budgets: SharedBudgets;
 }
 
 /** What all parts of one chat share. */
@@ -37,6 +40,7 @@ export interface ChatContext extends ChatEnvironment {
   readonly queue: WorkQueue;
   readonly waits: Waits;
   readonly cache: PromptCache;
+  readonly budget: ChatBudget;
   /** What the start of its agent waits for may be something else now. */
   readonly onPlaceChanged: () => void;
   /** The agent's process was about to tell its agent what that has scheduled. */

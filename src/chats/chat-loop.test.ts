@@ -56,6 +56,7 @@ beforeEach(() => {
       place: { leave() {}, stopWaiting() {} },
     },
     hold,
+    budgetHold: { look: () => undefined, isHolding: false },
     asides,
     decisions: { isWaiting: false },
     turns: {

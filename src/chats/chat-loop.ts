@@ -3,6 +3,7 @@
  * the session and releases the chat.
  */
 import type { Asides } from './aside.ts';
+import type { BudgetHold } from './budget-hold.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 import { idleLimitMs, ownIdleLimitMs } from './idle-limit.ts';
@@ -14,6 +15,7 @@ import type { Pauses, WorkItem } from './work-queue.ts';
 export interface ChatLoopParts {
   session: ChatSession;
   hold: QueueHold;
+  budgetHold: Pick<BudgetHold, 'look' | 'isHolding'>;
   decisions: Pick<OpenDecisions, 'isWaiting'>;
   turns: Turns;
   asides: Pick<Asides, 'isAnswering'>;
@@ -38,6 +40,7 @@ export class ChatLoop {
     this.#parts = parts;
     this.#pauses = {
       isHeld: () => parts.hold.isHeld,
+      isSpent: () => parts.budgetHold.isHolding,
       isSuspended: () => parts.decisions.isWaiting,
       isAway: () => context.settings.missing !== undefined,
     };
@@ -99,12 +102,17 @@ export class ChatLoop {
   }
 
   async #run(first?: () => Promise<void>): Promise<void> {
-    const { queue } = this.#context;
     await first?.();
     while (this.#isWoken) {
       this.#isWoken = false;
-      for (let item; (item = await queue.next(this.#pauses));) await this.#do(item);
+      for (let item; (item = await this.#next());) await this.#do(item);
     }
+  }
+
+  async #next(): Promise<WorkItem | null> {
+    const looking = this.#parts.budgetHold.look();
+    if (looking) await looking;
+    return this.#context.queue.next(this.#pauses);
   }
 
   #do(item: WorkItem): Promise<void> {

@@ -263,6 +263,7 @@ export class ChatSession {
         await log.appendIf(() => costAdded(log, settings.row.agent, cost)).catch(this.#context.fail);
       },
       isStoring: () => log.isBusy,
+      spending: this.#context.budget,
       onSign: () => waits.sign(),
       onRequest: () => this.place.leave(),
       onMcpServers: (mcpServers) => {
@@ -289,8 +290,9 @@ export class ChatSession {
 
   /** The agent's process is gone. Not every agent says what has ended with it. */
   #end(failure?: BooError): void {
-    const { state, waits } = this.#context;
+    const { state, waits, budget } = this.#context;
     state.moveSession({ is: 'cold', failure });
+    budget.noteEnd();
     this.place.leave();
     const hadBackground = waits.hasBackground;
     waits.forget();

@@ -45,7 +45,9 @@ export class ChatSettings {
   }
 
   /** Changes were stored. */
-  stored(changes: ChatChanges & { workspace?: StoredWorkspace | null; worktree?: null }): void {
+  stored(
+    changes: ChatChanges & { workspace?: StoredWorkspace | null; worktree?: null; budgetWarnedUsd?: number },
+  ): void {
     // A chat is moved to a directory of this host.
     if (changes.cwd !== undefined) this.#place = { directory: changes.cwd };
     this.#row = { ...this.#row, ...dropUndefined(changes) };

@@ -33,6 +33,7 @@ describe('a chat as clients see it', () => {
       isAsking: _4,
       hasAnswer: _5,
       continuation: _6,
+      budgetWarnedUsd: _7,
       ...fields
     } = row;
     expect(chatView(row, atRest(row))).toEqual({

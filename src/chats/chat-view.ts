@@ -27,6 +27,7 @@ export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
     isAsking: _isAsking,
     hasAnswer: _hasAnswer,
     continuation: _continuation,
+    budgetWarnedUsd: _budgetWarnedUsd,
     workspace,
     worktree,
     ...rest
@@ -37,7 +38,7 @@ export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
     workspace: workspace && pickShown(workspace),
     worktree: worktree && shownWorktree(worktree),
     waiting: waitingPrompts,
-    hold: hold && { ...hold, resumesAt: row.resumeAtReset ? hold.resetsAt : null },
+    hold: hold && { ...hold, resumesAt: resumesByItself(hold, row) ? hold.resetsAt : null },
     currentDirectory: currentDirectory(agentDirectory, live.state) ?? directory,
     title: row.title ?? (basename(row.cwd) || row.cwd),
     ...state,
@@ -49,6 +50,10 @@ export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
 export function shownWorktree({ path, branch, base, baseCommit, repository }: Worktree): Worktree {
   return { path, branch, base, baseCommit, repository };
 }
+
+/** Whether a held queue resumes when its limit resets. */
+export const resumesByItself = ({ reason }: Pick<StoredHold, 'reason'>, row: Pick<ChatRow, 'resumeAtReset'>): boolean =>
+  row.resumeAtReset || reason === 'budget_spent';
 
 function pickShown({ remote, branch, path }: Workspace): Workspace {
   return { remote, branch, path };
@@ -93,8 +98,8 @@ function waitingChange(event: Event): number {
 function holdAfter(before: StoredHold | null, event: Event): StoredHold | null {
   if (event.type === 'queue_resumed') return null;
   if (event.type !== 'queue_held') return before;
-  const { reason, message, resetsAt, promptId, sendsAgain, continues } = event;
-  return { reason, message, resetsAt, promptId, sendsAgain, ...(continues && { continues }), since: event.at };
+  const { type: _type, chatId: _chatId, seq: _seq, at, turnId: _turnId, resumesAt: _resumesAt, ...facts } = event;
+  return { ...facts, since: at };
 }
 
 function agentDirectoryAfter(before: AgentDirectory | null, event: Event): AgentDirectory | null {
@@ -113,7 +118,7 @@ function usageOf(event: Event): Usage[] {
 }
 
 /** The cost that was added to the agent session with the event. */
-function costOf(event: Event): number {
+export function costOf(event: Event): number {
   if (event.type === 'turn_finished') return event.costUsd;
   const cost = event.type === 'notice' && event.code === 'session_cost' ? event.data?.['costUsd'] : undefined;
   return typeof cost === 'number' ? cost : 0;

@@ -17,6 +17,8 @@ import type { Lease } from '../store/events.ts';
 import { type NewPrompt, nextPrompt } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
 import { changeSettings } from './change-settings.ts';
+import { BudgetHold } from './budget-hold.ts';
+import { ChatBudget } from './chat-budget.ts';
 import type { ChatContext, ChatEnvironment } from './chat-context.ts';
 import { ChatLoop } from './chat-loop.ts';
 import { ChatSession } from './chat-session.ts';
@@ -69,6 +71,7 @@ export class Chat {
   readonly #session: ChatSession;
   readonly #decisions: OpenDecisions;
   readonly #hold: QueueHold;
+  readonly #budgetHold: BudgetHold;
   readonly #turns: Turns;
   readonly #asides: Asides;
   readonly #giving: Giving;
@@ -85,10 +88,12 @@ export class Chat {
       }
       onGivenUp(error);
     };
+    const settings = new ChatSettings(row, parts.place);
     const context: ChatContext = {
       ...parts,
       fail,
-      settings: new ChatSettings(row, parts.place),
+      settings,
+      budget: new ChatBudget({ ...parts, settings }),
       cache: new PromptCache(clock),
       onPlaceChanged: onChanged,
       onScheduledTold: () => this.#giving.noteTold(),
@@ -104,12 +109,13 @@ export class Chat {
     this.#context = context;
     const session = (this.#session = new ChatSession(context));
     const hold = (this.#hold = new QueueHold(context));
+    const budgetHold = (this.#budgetHold = new BudgetHold(context, hold));
     const ids: DecisionIds = { pending: new Set(), kept: new Set(), unheard: new Set(), denied: new Map() };
-    const turns = (this.#turns = new Turns(context, { session, hold, decisions: ids }));
+    const turns = (this.#turns = new Turns(context, { session, hold, budgetHold, decisions: ids }));
     const continued = new ContinuedCalls(context, { session, turns, ids });
     const decisions = (this.#decisions = new OpenDecisions(context, { session, continued, ids }));
     const asides = (this.#asides = new Asides(context, { session, decisions }));
-    this.#loop = new ChatLoop(context, { session, hold, turns, decisions, asides, onRest });
+    this.#loop = new ChatLoop(context, { session, hold, budgetHold, turns, decisions, asides, onRest });
     this.#giving = new Giving(context, { restMs: () => this.#loop.restMs });
     decisions.takeOver(parts.openDecisions);
     if (row.continuation) new ContinuedTurn(context, session, turns).add(row.continuation);
@@ -186,7 +192,8 @@ export class Chat {
 
   /** Nothing is under way and nothing waits, so that a prompt can be stored together with the start of its turn. */
   get #canBegin(): boolean {
-    const isFree = !this.#hold.isHeld && !this.#decisions.isWaiting;
+    // What is spent is looked at first, which takes a query.
+    const isFree = !this.#hold.isHeld && !this.#decisions.isWaiting && !this.#context.budget.isLimited;
     return isFree && !this.#loop.isRunning && this.#session.isReady && this.#context.queue.hasNoPrompt;
   }
 
@@ -212,13 +219,15 @@ export class Chat {
   /** Resumes a held queue. */
   async resumeQueue(choice: ResumeQueue, actor: Actor): Promise<void> {
     this.#context.queue.assertOpen();
+    await this.#budgetHold.assertResumable();
     await this.#hold.resume(choice, doneByActor(actor));
   }
 
   /** An event was stored. */
   noted(event: Event): void {
-    const { settings, queue, waits, cache } = this.#context;
+    const { settings, queue, waits, cache, budget } = this.#context;
     settings.noted(event);
+    budget.noted(event);
     this.#decisions.noted(event);
     waits.noted(event);
     cache.noted(event);
@@ -227,7 +236,8 @@ export class Chat {
     if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') queue.promptsEdited();
     const returned = 'requeuedPromptIds' in event && event.requeuedPromptIds !== undefined;
     // The host may have added a prompt that goes before all others.
-    if (returned || event.type === 'queue_resumed') queue.promptsReturned();
+    const isOfHost = event.type === 'prompt_accepted' && event.principal === undefined;
+    if (returned || isOfHost) queue.promptsReturned();
     if (event.type === 'queue_held' || event.type === 'queue_resumed') this.#hold.arm();
     this.#onChanged();
   }
@@ -235,6 +245,11 @@ export class Chat {
   /** Starts what waits. Safe to call at any time. */
   wake(): void {
     this.#context.queue.wake();
+  }
+
+  /** There are other budgets now. */
+  noteBudgets(): void {
+    if (this.#budgetHold.isHolding) this.#context.queue.wake();
   }
 
   /** Starts the agent, if nothing is under way, for a prompt that is likely to come. Does not wait for it. Idempotent. */
@@ -316,6 +331,7 @@ export class Chat {
     else await flipChat(chat, { backend, cwd, running, changes, actor, signal });
     if (changes.idleSeconds !== undefined) this.#loop.setIdleLimit();
     await this.#hold.noteChanges({ ...changes, cwd });
+    if (changes.budgetUsd !== undefined) this.noteBudgets();
   }
 
   /**
@@ -368,6 +384,7 @@ export class Chat {
     this.#context.queue.close();
     this.#context.waits.stop();
     this.#hold.stop();
+    this.#context.budget.stop();
     this.#decisions.stop();
   }
 

@@ -13,6 +13,7 @@ import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '..
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
+import type { SharedBudgets } from './shared-budgets.ts';
 import type { Backlog } from './backlog.ts';
 import type { ChatChanges } from './changes/chat-changes.ts';
 import type { ChatSchedules } from './schedules/chat-schedules.ts';
@@ -244,6 +245,8 @@ export interface Chats {
   /** The hosts that share the database. */
   listHosts(): Promise<HostInfo[]>;
   readonly draining: Draining;
+  /** What all chats together may spend. */
+  readonly budgets: Pick<SharedBudgets, 'read' | 'patch'>;
   info(): Info;
   /** Whether the database answers. */
   health(): Promise<HealthReason | null>;

@@ -212,6 +212,7 @@ test('a host whose start is aborted drains, and one that has started does not', 
       dataDir: '/nonexistent',
       workspaces: new Workspaces({ dataDir: '/nonexistent', env: {} }),
       agents: { agentFor: () => here.agent } as never,
+      budgets: { observe() {} } as never,
     });
   const { id } = await here.createChat();
   for (const [isEarly, answer] of [

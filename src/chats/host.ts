@@ -36,6 +36,7 @@ import { ChatNotifier } from './chat-notifier.ts';
 import { OrphanedWork } from './orphaned-work.ts';
 import { storeSessions } from './kept-sessions.ts';
 import { ask, databaseLost, draining, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
+import type { SharedBudgets } from './shared-budgets.ts';
 import { takeOver } from './take-over.ts';
 import type { WaitLimits } from './waits.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
@@ -62,6 +63,7 @@ export interface HostParts
   startLimits: StartLimits;
   readonly readMemory: ReadMemory;
   readonly agents: AgentDirectory;
+  readonly budgets: SharedBudgets;
 }
 
 interface Held {
@@ -110,9 +112,11 @@ export class Host {
     this.#orphanedWork = new OrphanedWork({
       ...parts,
       isTaking: () => !this.draining.isOn,
+      budgets: () => parts.budgets.limits,
       dropped: () => [...this.#leftFor.keys()],
       take: (chatId) => this.use(chatId, (chat) => chat.giveDue(), { needsDirectory: true }),
     });
+    parts.budgets.observe(() => this.#chats.forEach((chat) => chat.noteBudgets()));
     this.#health = new Health({
       clock: parts.clock,
       probe: () => probeWrites(parts.sql, parts.hostId),

@@ -63,6 +63,7 @@ import { ask, elsewhere, unknownChat } from './storage.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { rewindHosted } from './rewind-hosted.ts';
 import { Schedules } from './schedules/schedules.ts';
+import type { SharedBudgets } from './shared-budgets.ts';
 import { submitPrompt } from './submit-prompt.ts';
 import { UsageReports } from './usage/usage-reports.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
@@ -83,6 +84,9 @@ export interface HostedChatsParts {
   logger: Log;
   /** Whether a new chat resumes by itself when a limit resets, unless it says otherwise. */
   resumeAtReset: boolean;
+  /** What a new chat may cost, unless it says otherwise. */
+  budgetUsd: number | null;
+  budgets: SharedBudgets;
   describe(): Omit<Info, 'hostId' | keyof Host['counts'] | keyof ReturnType<AgentDirectory['describe']>>;
 }
 
@@ -92,6 +96,7 @@ const removalWaitMs = 1_000;
 /** The chats of one host and its database, for all callers. */
 export class HostedChats implements Chats {
   readonly changes: ChatChanges;
+  readonly budgets: SharedBudgets;
   readonly worktrees: Worktrees;
   readonly schedules: Schedules;
   readonly usage: UsageReports;
@@ -103,6 +108,7 @@ export class HostedChats implements Chats {
   readonly #workspaces: Workspaces;
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
+  readonly #budgetUsd: number | null;
   readonly #views: ChatViews;
   readonly #holders: Holders;
   readonly #hostMoves: HostMoves;
@@ -128,6 +134,8 @@ export class HostedChats implements Chats {
     this.#workspaces = parts.workspaces;
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
+    this.#budgetUsd = parts.budgetUsd;
+    this.budgets = parts.budgets;
     this.#views = new ChatViews(parts);
     this.#holders = new Holders(parts);
     this.#hostMoves = new HostMoves(parts);
@@ -156,7 +164,7 @@ export class HostedChats implements Chats {
     const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
     await assertOffered(this.#agents.agentFor(agent), input);
     if (input.host !== undefined) await this.#hostMoves.assertKnown(input.host);
-    const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset };
+    const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset, budgetUsd: this.#budgetUsd };
     const workspace = (await this.#workspaces.look(cwd))?.workspace ?? null;
     return { ...defaults, ...dropUndefined(input), id: randomUUID(), cwd, workspace, agent, backend };
   }

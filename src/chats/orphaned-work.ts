@@ -11,6 +11,7 @@ import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
+import type { SharedLimits } from './shared-budgets.ts';
 import { findNextLeaseEnd, findOrphanedWork } from '../store/leases.ts';
 import { findDueChats, findNextDue } from '../store/schedules.ts';
 
@@ -29,6 +30,8 @@ export interface OrphanedWorkParts {
   logger: Log;
   /** Whether this host takes chats now. */
   readonly isTaking: () => boolean;
+  /** What all chats may spend. */
+  readonly budgets?: () => SharedLimits;
   /** The chats that this host dropped, and nobody is known to have taken. */
   readonly dropped: () => readonly string[];
   /** Takes the chat. Throws a BooError if it cannot be taken here and now. */
@@ -105,7 +108,7 @@ export class OrphanedWork {
     const { sql, hostId } = this.#parts;
     const leftOut = this.#leftOut();
     const [work, due] = await Promise.all([
-      inTime(findOrphanedWork(sql, hostId, 100, leftOut)),
+      inTime(findOrphanedWork(sql, hostId, 100, leftOut, this.#parts.budgets?.())),
       inTime(findDueChats(sql, hostId, 100, leftOut)),
     ]);
     return [...work, ...due];

@@ -7,12 +7,14 @@ import { randomUUID } from 'node:crypto';
 import type { Obstacle } from '../agents/agent-backend.ts';
 import type { BooError, ErrorCode } from '../protocol/error.ts';
 import type { HoldReason, ResumeQueue } from '../protocol/hold.ts';
+import type { SpentBudget } from '../protocol/budget.ts';
 import type { DoneBy } from '../protocol/principal.ts';
 import type { ChatChanges, StoredHold } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
 import { forgetStarts, insertHostPrompt, requeuePrompts, setStarts } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
+import { resumesByItself } from './chat-view.ts';
 
 /** How many hosts may die or be killed while they start a prompt's turn, before its queue is held. */
 export const maxStarts = 3;
@@ -33,6 +35,7 @@ export interface NewHold {
   promptId?: string;
   sendsAgain?: boolean;
   continues?: boolean;
+  budget?: SpentBudget;
 }
 
 /** The failed turn: its prompt, if it had one, and whether its agent had started to work. */
@@ -54,10 +57,14 @@ export class QueueHold {
     return this.#context.settings.row.hold !== null;
   }
 
-  /** The part of a write that holds the queue; null if it is already held. Call it when it is the write's turn. */
-  holding({ reason, message, resetsAt, promptId, sendsAgain = false, continues = false }: NewHold) {
+  /**
+   * The part of a write that holds the queue; null if it is already held, unless both are for a budget. Call it when it is the
+   * write's turn.
+   */
+  holding({ reason, message, resetsAt, promptId, sendsAgain = false, continues = false, budget }: NewHold) {
     const { row } = this.#context.settings;
-    if (row.hold) return null;
+    const isSame = reason === 'budget_spent' && row.hold?.reason === reason;
+    if (row.hold && !isSame) return null;
     const now = this.#context.clock.now();
     const isPast = resetsAt !== undefined && Date.parse(resetsAt) <= now.getTime();
     const until = isPast ? new Date(now.getTime() + soonestMs).toISOString() : (resetsAt ?? null);
@@ -68,8 +75,9 @@ export class QueueHold {
       promptId: promptId ?? null,
       sendsAgain,
       ...(continues && { continues }),
+      ...(budget && { budget }),
     };
-    const resumesAt = row.resumeAtReset ? until : null;
+    const resumesAt = resumesByItself(facts, row) ? until : null;
     const hold: StoredHold = { ...facts, since: now.toISOString() };
     const event: NewEvent = { body: { type: 'queue_held', ...facts, resumesAt } };
     return { event, chat: { hold } };
@@ -161,7 +169,7 @@ export class QueueHold {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const { hold, resumeAtReset } = this.#context.settings.row;
-    if (!hold?.resetsAt || !resumeAtReset) return;
+    if (!hold?.resetsAt || !resumesByItself(hold, { resumeAtReset })) return;
     const leftMs = Date.parse(hold.resetsAt) - this.#context.clock.now().getTime();
     const delayMs = Math.min(Math.max(leftMs, 0), longestDelayMs);
     this.#cancelTimer = this.#context.clock.after(delayMs, () => {

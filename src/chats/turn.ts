@@ -9,7 +9,7 @@ import { continuesWhenAnswered } from '../protocol/suspended-text.ts';
 import { bookUsage, setAgentSession } from '../store/agent-sessions.ts';
 import type { Sql } from '../store/database.ts';
 import { closeDecision, insertDecision, settleDecision } from '../store/decisions.ts';
-import { requeuePrompts } from '../store/prompts.ts';
+import { insertHostPrompt, type HostPrompt, requeuePrompts } from '../store/prompts.ts';
 import { finishTurn, insertTurn, isSignOfNothing, takePrompt } from '../store/turns.ts';
 import { deleteUnfinished } from '../store/unfinished-messages.ts';
 import type { Continuation, RowChanges } from '../store/chats.ts';
@@ -69,6 +69,8 @@ export interface TurnAftermath {
   requeued?: { id: string; starts: number } | undefined;
   /** The turn continues by itself; null if it was such a turn and does not any more. */
   continuation?: Continuation | null | undefined;
+  /** Continues it, once the queue is not held any more. */
+  followUp?: HostPrompt | undefined;
   /** Holds the queue. Called when it is the write's turn. */
   hold?: (() => { event: NewEvent; chat: RowChanges } | null) | undefined;
 }
@@ -285,7 +287,7 @@ function andContinues({ code, message }: TurnError): TurnError {
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
   const { log, turnId, settings, decisions } = parts;
   const { outcome, usage, costUsd, models } = end;
-  const { events: before = [], interruptedBy, requeued, hold, continuation, unpriced } = aftermath;
+  const { events: before = [], interruptedBy, requeued, hold, continuation, unpriced, followUp } = aftermath;
   const by = outcome === 'interrupted' ? interruptedBy : undefined;
   await log.appendIf(() => {
     const kept = (end.keptDecisionIds ?? []).filter((id) => decisions.pending.delete(id));
@@ -305,27 +307,30 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
     const cutOff = outcome === 'completed' ? [] : log.unfinished.asEvents();
     const isStored = log.unfinished.isStored;
     const requeuedPromptIds = requeued && [requeued.id];
-    return {
-      events: [
-        ...cutOff.map((body) => ({ turnId, body })),
-        ...open.flatMap((write) => write.events),
-        ...before,
-        {
+    const events: NewEvent[] = [
+      ...cutOff.map((body) => ({ turnId, body })),
+      ...open.flatMap((write) => write.events),
+      ...before,
+      {
+        turnId,
+        body: {
+          type: 'turn_finished',
           turnId,
-          body: {
-            type: 'turn_finished',
-            turnId,
-            outcome,
-            error,
-            usage,
-            costUsd,
-            requeuedPromptIds,
-            openDecisionIds,
-            ...by,
-          },
+          outcome,
+          error,
+          usage,
+          costUsd,
+          requeuedPromptIds,
+          openDecisionIds,
+          ...by,
         },
-        ...(held ? [held.event] : []),
-      ],
+      },
+    ];
+    const followsAt = events.length;
+    if (followUp) events.push({ body: { type: 'prompt_accepted', ...followUp, by: 'host' } });
+    if (held) events.push(held.event);
+    return {
+      events,
       side: (db) => [
         ...open.flatMap((write) => write.side?.(db) ?? []),
         ...(isLost ? [] : denied.map(({ decision }) => closeDecision(db, decision.id))),
@@ -333,6 +338,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
         ...(isStored ? [deleteUnfinished(db, log.lease)] : []),
         ...bookUsage(db, log.lease, settings.row.agent, { costUsd, models, unpriced }),
         ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
+        ...(followUp ? [insertHostPrompt(db, log.lease, followUp, followsAt)] : []),
       ],
       chat: { ...held?.chat, ...(continuation === undefined ? {} : { continuation }) },
     };

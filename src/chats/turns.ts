@@ -9,6 +9,7 @@ import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { NewPrompt, PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
 import { callsWithoutResult } from './left-turn.ts';
+import type { BudgetHold } from './budget-hold.ts';
 import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
 import { type AfterInterruption, afterInterruption } from './after-interruption.ts';
@@ -35,6 +36,7 @@ import { readTraces, withTraces } from './uncounted.ts';
 export interface TurnsParts {
   session: ChatSession;
   hold: QueueHold;
+  budgetHold: BudgetHold;
   decisions: DecisionIds;
 }
 
@@ -166,6 +168,8 @@ export class Turns {
       if (starts < triesOf(failure)) return;
       return hold.hold({ reason: obstacleOf(failure), message: failure.message }, isNext);
     }
+    // The session may have told what it had spent before.
+    if (!interruption && (await this.#parts.budgetHold.holds(isNext))) return hold.countStart(prompt.id, prompt.starts);
     await this.#run({
       start: this.#startFor({ prompt: { id: prompt.id, starts, isWaiting: true } }),
       begin: (turnId) => this.#ask(turnId, prompt),
@@ -258,7 +262,8 @@ export class Turns {
       if (!(await stored)) return;
       hasBegun = true;
       const begun = (isAsked ? ahead : undefined) ?? attempt(() => begin(turnId));
-      const end = withCause('type' in begun ? begun : await this.#record(parts, begun), state.turn?.failure);
+      const said = withCause('type' in begun ? begun : await this.#record(parts, begun), state.turn?.failure);
+      const { end, ...stopped } = this.#parts.budgetHold.afterTurn(said);
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
       else {
         const counted = await this.#count(turnId, end);
@@ -268,6 +273,7 @@ export class Turns {
           { ...counted.end, error },
           {
             ...this.#aftermath(parts, end, prompt),
+            ...stopped,
             continuation,
             events: counted.events,
             unpriced: counted.unpriced,

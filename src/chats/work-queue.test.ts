@@ -100,8 +100,8 @@ test('LOG-8: after a write whose answer was lost, the queue is not known to be e
 });
 
 describe('what is next', () => {
-  const free = { isHeld: () => false, isSuspended: () => false, isAway: () => false };
-  const held = { isHeld: () => true, isSuspended: () => false, isAway: () => false };
+  const free = { isHeld: () => false, isSpent: () => false, isSuspended: () => false, isAway: () => false };
+  const held = { isHeld: () => true, isSpent: () => false, isSuspended: () => false, isAway: () => false };
   const turn = async function* () {};
   const row: PromptRow = { id: 'p', seq: 1, content, starts: 0 };
 

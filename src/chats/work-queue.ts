@@ -58,6 +58,8 @@ export type WorkItem =
 export interface Pauses {
   /** The queue is held: prompts wait. */
   readonly isHeld: () => boolean;
+  /** A budget is spent: nothing is continued either. */
+  readonly isSpent: () => boolean;
   /** A turn is suspended until a decision is answered. */
   readonly isSuspended: () => boolean;
   /** This host does not have the chat's directory: only what needs none happens here. */
@@ -228,9 +230,11 @@ export class WorkQueue {
     return this.#answer.isNext;
   }
 
-  #takeTask(isSuspended: boolean, isAway: boolean): Task | undefined {
+  #takeTask({ isSpent, isSuspended, isAway }: Pauses): Task | undefined {
+    const [spent, suspended, away] = [isSpent(), isSuspended(), isAway()];
     const index = this.#tasks.findIndex(
-      ({ kind, runsSuspended }) => (!isSuspended || runsSuspended) && !(isAway && needsDirectory[kind]),
+      ({ kind, runsSuspended }) =>
+        (!suspended || runsSuspended) && !(away && needsDirectory[kind]) && !(spent && kind === 'continuation'),
     );
     return index < 0 ? undefined : this.#tasks.splice(index, 1)[0];
   }
@@ -243,12 +247,13 @@ export class WorkQueue {
   }
 
   /** Takes the next item; null when there is nothing to do. */
-  async next({ isHeld, isSuspended, isAway }: Pauses): Promise<WorkItem | null> {
+  async next(pauses: Pauses): Promise<WorkItem | null> {
+    const { isHeld, isSuspended, isAway } = pauses;
     for (;;) {
       const events = this.isUrgent && !this.#isClosed ? undefined : this.takeUnprompted();
       if (events) return { is: 'unprompted', events };
       if (this.#isClosed) return null;
-      const task = this.#takeTask(isSuspended(), isAway());
+      const task = this.#takeTask(pauses);
       if (task) {
         task.begin();
         this.#runningTask = task;

@@ -14,6 +14,7 @@ export interface ChatOptions {
   onInterrupted?: CreateChat['onInterrupted'];
   pin?: string;
   idleSeconds?: number | 'default';
+  budget?: number | 'none';
 }
 
 // Written out, because commands that only talk to a server do not load the schemas.
@@ -35,6 +36,15 @@ function readIdleSeconds(text: string): number | 'default' {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of seconds, or default.');
   return Number(text);
 }
+
+/** The server says which amounts are too large. */
+export function readDollars(text: string): number {
+  const dollars = Number(text.replace('$', ''));
+  if (/^\$?\d{1,7}(\.\d{1,6})?$/.test(text) && dollars > 0) return dollars;
+  throw new InvalidArgumentError('It must be an amount in US dollars, such as 5 or 2.50.');
+}
+
+const readBudget = (text: string): number | 'none' => (text === 'none' ? text : readDollars(text));
 
 export function addChatOptions(command: Command): Command {
   return command
@@ -61,6 +71,9 @@ export function addChatOptions(command: Command): Command {
         'how long its agent is kept warm without work; default for the limit of the server',
       ).argParser(readIdleSeconds),
     )
+    .addOption(
+      new Option('--budget <dollars>', 'what the chat may cost in all; none for any amount').argParser(readBudget),
+    )
     .option('--pin <host>', 'run it only on the host of this name: see `boocode hosts`, and `boocode unpin`');
 }
 
@@ -68,7 +81,8 @@ export function addChatOptions(command: Command): Command {
 export function chatSettings(options: ChatOptions) {
   const { title, model, effort, permissionMode, resumeAtReset, onInterrupted, pin: host } = options;
   const idleSeconds = options.idleSeconds === 'default' ? null : options.idleSeconds;
+  const budgetUsd = options.budget === 'none' ? null : options.budget;
   const { trust: trusted, acceptAgentMessages: acceptsAgentMessages } = options;
-  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host, idleSeconds };
+  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host, idleSeconds, budgetUsd };
   return { title, model, effort, permissionMode, trusted, ...others } satisfies PatchChat;
 }

@@ -514,6 +514,32 @@ describe('ls, show, interrupt', () => {
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
 
+  it('BUDGET-12: shows and sets budgets, and says what is wrong before a server is asked', async () => {
+    const shared = (await run(['budget'])).out.split('\n');
+    expect(shared[1]).toMatch(/^all chats, today +\$1\.25 +any amount +-/);
+    expect(shared[2]).toMatch(/^all chats, ever +\$42\.00 +\$40\.00 +\$0\.00 +by the settings of the server/);
+    expect((await run(['budget', 'set', '20', '--day'])).out).toMatch(/today +\$1\.25 +\$20\.00 +\$18\.75/);
+    expect(JSON.parse((await run(['budget', 'clear', '--server', '--json'])).out)).toMatchObject({
+      day: { limitUsd: 20 },
+      server: { limitUsd: null },
+    });
+    const chat = stub.addChat({ costUsd: 0.5, budgetUsd: null });
+    expect((await run(['budget', 'set', '2.50', '--chat', chat.id])).out).toMatch(/\$0\.50 +\$2\.50 +\$2\.00/);
+    expect((await run(['budget', chat.id, '--json'])).out).toContain('2.5');
+    const before = stub.requests.length;
+    for (const words of [
+      ['set', '0', '--day'],
+      ['set', 'much', '--day'],
+      ['set', '5'],
+      ['set', '5', '--day', '--server'],
+      ['clear'],
+    ]) {
+      expect((await run(['budget', ...words])).err).toMatch(/amount in US dollars|Say which budget/);
+    }
+    expect((await run(['chat', '--budget', 'all', 'hi'])).err).toMatch(/amount in US dollars, such as 5 or 2.50/);
+    expect(stub.requests.length).toBe(before);
+  });
+
   it('HOST-1: lists the hosts with their load, as plain lines and as JSON', async () => {
     const { out } = await run(['hosts']);
     const [head, first, second] = out.split('\n');

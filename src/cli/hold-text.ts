@@ -4,11 +4,17 @@ import { plainText } from './plain-text.ts';
 
 /** Why a queue is held, and until when, in lines. */
 export function holdText(
-  hold: Pick<NonNullable<Chat['hold']>, 'reason' | 'message' | 'resetsAt' | 'resumesAt' | 'continues'>,
+  hold: Pick<NonNullable<Chat['hold']>, 'reason' | 'message' | 'resetsAt' | 'resumesAt' | 'continues' | 'budget'>,
   chatId: string,
 ): string {
-  const { reason, message, resetsAt, resumesAt, continues } = hold;
+  const { reason, message, resetsAt, resumesAt, continues, budget } = hold;
   const id = chatId.slice(0, 8);
+  if (budget) {
+    const which = budget.of === 'chat' ? `--chat ${id}` : `--${budget.of}`;
+    const anew = resetsAt === null ? '' : ` It begins anew at ${localTime(resetsAt)}.`;
+    const raise = `Raise it with: boocode budget set <dollars> ${which}, and they go on.`;
+    return `The waiting prompts are held. ${plainText(message)}${anew}\n${raise}`;
+  }
   const parked = isParked({ reason, resetsAt });
   const what = parked ? 'The chat is parked, and prompts wait.' : 'The waiting prompts are held.';
   const reset = resetsAt === null ? '' : ` The limit resets at ${localTime(resetsAt)}.`;

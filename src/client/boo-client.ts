@@ -34,6 +34,7 @@ import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
+import type { Budgets, PatchBudgets } from '../protocol/budget.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
 import type { Health, Info, SignInLink } from '../protocol/info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
@@ -73,6 +74,10 @@ export interface BooClient {
   info(): Promise<Info>;
   /** The hosts that share the server's database, oldest first. */
   listHosts(): Promise<HostInfo[]>;
+  /** What all chats together may spend, and have spent. */
+  getBudgets(): Promise<Budgets>;
+  /** Sets that for all hosts; null allows any amount. */
+  patchBudgets(patch: PatchBudgets): Promise<Budgets>;
   /**
    * Moves the chat to another host, between turns. With `"running": "finish"` it waits as long as the turn takes. Throws
    * `host_unavailable`.

@@ -61,6 +61,7 @@ export type { LogCursor } from '../protocol/log-cursor.ts';
 export type { Hold, HoldReason, ResumeQueue } from '../protocol/hold.ts';
 export type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 export type { Principal } from '../protocol/principal.ts';
+export type { Budgets, PatchBudgets } from '../protocol/budget.ts';
 export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from '../protocol/prompt.ts';
@@ -158,6 +159,8 @@ export function createClient(options: ClientOptions): BooClient {
   const client: BooClient = {
     info: () => wire.request('/v1/info'),
     listHosts: async () => (await wire.request<HostList>('/v1/hosts')).items,
+    getBudgets: () => wire.request('/v1/budgets'),
+    patchBudgets: (patch) => wire.request('/v1/budgets', { method: 'PATCH', body: patch }),
     async health() {
       try {
         return await wire.request<Health>('/healthz');

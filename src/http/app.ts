@@ -13,6 +13,7 @@ import { createAccess, type AccessOptions } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { changeRoutes } from './change-routes.ts';
 import { asideRoutes } from './aside-routes.ts';
+import { budgetRoutes } from './budget-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
@@ -110,6 +111,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...scheduleRoutes(options.chats),
     ...usageRoutes(options.chats),
     ...limitRoutes(options.chats),
+    ...budgetRoutes(options.chats),
     ...asideRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),

@@ -41,6 +41,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   model_error: { status: 502, title: 'The model failed' },
   hook_stopped: { status: 409, title: 'A hook stopped the turn' },
   context_exceeded: { status: 409, title: 'The conversation is too long for the model' },
+  budget_spent: { status: 402, title: 'The budget is spent' },
   host_restarted: { status: 503, title: 'The host restarted' },
   query_timeout: { status: 503, title: 'The database took too long' },
   storage_unavailable: { status: 503, title: 'The database is unavailable' },

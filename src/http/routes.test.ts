@@ -423,6 +423,7 @@ describe('answers', () => {
       '/v1/chats/{chatId}/prompts': { id: 'p', content: 'x' },
       '/v1/chats/{chatId}/prompts/{promptId}': { before: null },
       '/v1/decisions/{decisionId}': { outcome: 'allow' },
+      '/v1/budgets': { dayUsd: 5 },
       '/v1/drain': {},
       '/v1/imports': { cwd: '/', sessionId: chat.id },
       '/v1/imports/{importId}/lines': { lines: ['{"type":"user"}'] },

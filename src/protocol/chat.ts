@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budgetUsd } from './budget.ts';
 import { forkedFrom } from './fork.ts';
 import { hold } from './hold.ts';
 import { workspace } from './workspace.ts';
@@ -148,6 +149,11 @@ const chatSettings = {
     shown: z.int().nullable(),
     initial: null,
   },
+  /**
+   * What the chat may cost in US dollars, all of its turns, sub-agents and side questions together; null for any amount. Once
+   * that is spent its model is not asked any more, and prompts wait until there is more. A new chat has the server's setting.
+   */
+  budgetUsd: { create: budgetUsd.nullable(), patch: budgetUsd.nullable(), shown: z.number().nullable(), initial: null },
   /** Archived: lists show it only on request. No new chat is. */
   archived: setting(z.boolean(), false),
 };

@@ -40,6 +40,7 @@ export const errorCodes = [
   'model_error', // the model API refused or aborted; `reason` says how
   'hook_stopped', // a hook in the agent's settings refused the prompt, or stopped the turn
   'context_exceeded', // a prompt, or the conversation, is longer than the model accepts and cannot be compacted; rewind to continue
+  'budget_spent', // a budget of the chat or the server is spent; `budget` says which
   'host_restarted', // the host ended while a turn was running
   'query_timeout', // the database responds, but the query took too long and was cancelled
   'storage_unavailable', // the database is unreachable or accepts no writes

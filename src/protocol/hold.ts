@@ -1,9 +1,10 @@
 /**
  * Why a chat's queue is held: a failure that was not the prompt's fault and would also fail the next one. Prompts keep
  * waiting until a person resumes the queue, or, if the chat is set to, until a limit resets. A usage limit that says when it
- * resets holds the queue even if nothing waits: the chat is parked.
+ * resets holds the queue even if nothing waits: the chat is parked. A spent budget holds it until the budget allows more.
  */
 import { z } from 'zod';
+import { spentBudget } from './budget.ts';
 
 export const holdReasons = [
   'usage_limit', // a rate or usage limit of the account
@@ -16,6 +17,7 @@ export const holdReasons = [
   'storage', // a disk or the database accepts no writes
   'context', // the last input is larger than the model accepts, and so is everything after it, until it is rewound
   'crashes', // the host died each time this prompt was starting
+  'budget_spent', // a budget is spent; `budget` says which
 ] as const;
 export type HoldReason = (typeof holdReasons)[number];
 
@@ -23,7 +25,7 @@ const facts = {
   reason: z.enum(holdReasons),
   /** One sentence for people, with what to do. */
   message: z.string(),
-  /** When the limit resets, if the failure said so. */
+  /** When the limit resets, if that is known. */
   resetsAt: z.iso.datetime().nullable(),
   /** When the queue resumes automatically; null if only a person can resume it. */
   resumesAt: z.iso.datetime().nullable(),
@@ -36,6 +38,8 @@ const facts = {
    * prompt is sent again instead, or neither is wanted.
    */
   continues: z.literal(true).optional(),
+  /** With `budget_spent`. When it allows again, for whatever reason, the queue resumes automatically. */
+  budget: spentBudget.optional(),
 };
 
 /** The body of `queue_held`. */

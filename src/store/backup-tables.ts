@@ -3,6 +3,7 @@
 /** In an order in which they can be filled: a table comes after those that it refers to. */
 export const backupTables = [
   'chats',
+  'budgets',
   'turns',
   'events',
   'prompts',

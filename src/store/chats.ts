@@ -63,6 +63,8 @@ export interface ChatRow extends StoredSettings {
   worktree: StoredWorktree | null;
   /** Chats that were given the same prompt. */
   group: string | null;
+  /** The budget that the chat was warned about. */
+  budgetWarnedUsd: number | null;
   costUsd: number;
   tokensIn: number;
   tokensOut: number;
@@ -85,6 +87,7 @@ const settingColumns: Record<SettingName, string> = {
   onInterrupted: 'on_interrupted',
   host: 'pinned_host',
   idleSeconds: 'idle_seconds',
+  budgetUsd: 'budget_usd',
   archived: 'archived',
 };
 const settings = Object.entries(settingColumns) as [SettingName, string][];
@@ -109,6 +112,7 @@ export const holderJson = (db: Sql) => db`
 export const chatColumns = (db: Sql) => db`
   ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold, continuation, workspace,
   agent_directory as "agentDirectory", forked_from as "forkedFrom", attempt_group as "group",
+  budget_warned_usd as "budgetWarnedUsd",
   (select place from boocode.worktrees where chat_id = chats.id) as worktree, next_seq - 1 as head, ${holderJson(db)} as holder,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
   exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
@@ -240,12 +244,13 @@ export type RowChanges = ChatChanges & {
   /** The id of the host that is to take the chat next. */
   nextHost?: string;
   workspace?: StoredWorkspace | null;
+  budgetWarnedUsd?: number;
 };
 
 /** What an update of the chat's row sets. */
 export function chatChanges(
   db: Sql,
-  { hold, agentDirectory, continuation, nextHost, workspace, ...changes }: RowChanges,
+  { hold, agentDirectory, continuation, nextHost, workspace, budgetWarnedUsd, ...changes }: RowChanges,
 ) {
   const columns = {
     ...bySettingColumn(changes),
@@ -254,6 +259,7 @@ export function chatChanges(
     // A pin has the last word.
     ...(nextHost === undefined && !changes.host ? {} : { next_host: nextHost ?? null }),
     ...(workspace === undefined ? {} : { workspace: workspace && json(db, workspace) }),
+    ...(budgetWarnedUsd === undefined ? {} : { budget_warned_usd: budgetWarnedUsd }),
     // In another directory the agent has not been anywhere yet.
     ...(changes.cwd === undefined ? {} : { agent_directory: null }),
     ...(agentDirectory ? { agent_directory: json(db, agentDirectory) } : {}),

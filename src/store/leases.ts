@@ -1,3 +1,4 @@
+import type { SharedBudgetName } from './budgets.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 import { isTaking } from './hosts.ts';
@@ -62,13 +63,15 @@ export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
 /**
  * Chats that nobody holds, that this host may run, and that have work left: a turn that was running or is to continue by
  * itself, an answer that the agent has yet to get, a waiting prompt that neither a hold nor a decision keeps back, or a
- * held queue that is due to resume automatically. Without those of `except`.
+ * held queue that is due to resume automatically. or that a budget of all
+ * chats holds which has another limit now. Without those of `except`.
  */
 export async function findOrphanedWork(
   db: Sql,
   hostId: string,
   limit: number,
   except: readonly string[] = [],
+  budgets: Readonly<Record<SharedBudgetName, number | null>> = { day: null, server: null },
 ): Promise<string[]> {
   // Each sign of work has an index of its own: there may be a million chats without any.
   const rows = await db<{ id: string }[]>`
@@ -77,7 +80,8 @@ export async function findOrphanedWork(
       union select id from boocode.chats where continuation is not null
       union select chat_id from boocode.decisions where is_open
       union select chat_id from boocode.prompts where turn_id is null
-      union select id from boocode.chats where hold is not null and resume_at_reset)
+      union select id from boocode.chats where hold is not null and resume_at_reset
+      union select id from boocode.chats where hold ->> 'reason' = 'budget_spent')
     select id from boocode.chats
     where id in (select id from signs)
       and (owner_host is null or lease_until < clock_timestamp()) and ${isFor(db, hostId)}
@@ -87,7 +91,12 @@ export async function findOrphanedWork(
         or exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is not null)
         or (hold is null and exists (select from boocode.prompts where chat_id = chats.id and turn_id is null)
           and not exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null))
-        or (resume_at_reset and (hold ->> 'resetsAt')::timestamptz < clock_timestamp()))
+        or ((resume_at_reset or hold ->> 'reason' = 'budget_spent')
+          and (hold ->> 'resetsAt')::timestamptz < clock_timestamp())
+        or (hold ->> 'reason' = 'budget_spent' and hold -> 'budget' ->> 'of' <> 'chat'
+          and (hold -> 'budget' ->> 'limitUsd')::double precision is distinct from
+            case hold -> 'budget' ->> 'of' when 'day' then ${budgets.day}::double precision
+              else ${budgets.server}::double precision end))
     order by updated_at limit ${limit}`;
   return rows.map((row) => row.id);
 }

@@ -19,6 +19,11 @@ export interface NewPrompt {
   actor: Actor | null;
 }
 
+export interface HostPrompt {
+  promptId: string;
+  content: ContentBlock[];
+}
+
 /** The hash that identifies a repeated prompt. */
 export function hashContent(content: readonly ContentBlock[]): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
@@ -36,15 +41,11 @@ export function insertPrompt(db: Sql, lease: Lease, prompt: NewPrompt & { turnId
       ${prompt.actor && JSON.stringify(prompt.actor)}::text::json)`;
 }
 
-/** Goes with an append whose first event is its `prompt_accepted`: a prompt of the host itself, ahead of all others. */
-export function insertHostPrompt(
-  db: Sql,
-  lease: Lease,
-  { promptId, content }: { promptId: string; content: readonly ContentBlock[] },
-) {
+/** Goes with an append whose event with this index is its `prompt_accepted`: a prompt of the host, ahead of all others. */
+export function insertHostPrompt(db: Sql, lease: Lease, { promptId, content }: HostPrompt, index = 0) {
   return db`
     insert into boocode.prompts (chat_id, id, seq, place, content, content_hash, starts)
-    values (${lease.chatId}, ${promptId}, ${lease.nextSeq}, 0, ${JSON.stringify(content)}::text::json,
+    values (${lease.chatId}, ${promptId}, ${lease.nextSeq + index}, 0, ${JSON.stringify(content)}::text::json,
       ${hashContent(content)}, 0)`;
 }
 

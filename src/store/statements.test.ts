@@ -111,6 +111,7 @@ test('stores every setting as given, with a new chat and by a patch', async () =
     onInterrupted: 'continue',
     host: 'attic',
     idleSeconds: 90,
+    budgetUsd: 2.5,
     archived: true,
   } satisfies StoredSettings;
   const { chatId } = await openChat(settings);

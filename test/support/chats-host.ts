@@ -13,6 +13,7 @@ import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
 import type { LogCursor } from '../../src/protocol/log-cursor.ts';
 import { openDatabase, type Sql } from '../../src/store/database.ts';
+import { SharedBudgets, type SharedLimits } from '../../src/chats/shared-budgets.ts';
 import { Workspaces } from '../../src/chats/workspaces/workspaces.ts';
 import { readEvents } from '../../src/store/events.ts';
 import { insertHost, stopHost } from '../../src/store/hosts.ts';
@@ -51,7 +52,9 @@ export interface ChatsHost {
   kill(): Promise<void>;
 }
 
-export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'leaseSql' | 'slow' | 'hostId' | 'agents'>> {
+export interface ChatsHostOptions extends Partial<
+  Omit<HostParts, 'sql' | 'leaseSql' | 'slow' | 'hostId' | 'agents' | 'budgets'>
+> {
   backend?: ScriptedBackend;
   /** Another backend, to which chats can be flipped. */
   other?: ScriptedBackend;
@@ -64,6 +67,9 @@ export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'lease
   address?: string;
   /** The server's own setting for new chats. */
   resumeAtReset?: boolean;
+  budgetUsd?: number | null;
+  /** The server's own budgets of all chats. */
+  budgets?: Partial<SharedLimits>;
 }
 
 /** A host on a test database, with a scripted backend. */
@@ -76,6 +82,8 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     resumeAtReset = false,
     name,
     address = null,
+    budgets: defaults,
+    budgetUsd = null,
     workspaces = new Workspaces({ dataDir, env: process.env }),
     ...parts
   } = options;
@@ -95,6 +103,9 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   });
   const agent = scriptedAgent(other ? [backend, other] : [backend]);
   const agents = new Agents([agent]);
+  const { clock = systemClock, logger = silentLog } = parts;
+  const budgets = new SharedBudgets({ sql, clock, logger, defaults: { day: null, server: null, ...defaults } });
+  await budgets.start();
   const host = new Host({
     clock: systemClock,
     logger: silentLog,
@@ -113,8 +124,8 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     leaseSql,
     slow,
     agents,
+    budgets,
   });
-  const { clock = systemClock, logger = silentLog } = parts;
   const isHeld = (chatId: string): boolean => host.find(chatId) !== undefined;
   const changesElsewhere = new ChangesElsewhere({ sql, hostId: id, clock, logger, notifier: host.notifier, isHeld });
   const chats = new HostedChats({
@@ -125,6 +136,8 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     dataDir,
     workspaces,
     resumeAtReset,
+    budgetUsd,
+    budgets,
     logger: parts.logger ?? silentLog,
     agents,
     describe: () => ({
@@ -161,6 +174,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     },
     follow: async (chatId, after = 0) => new Following(await chats.follow(chatId, { after })),
     async close() {
+      budgets.stop();
       await host.drain();
       await changesElsewhere.stop();
       await backend.dispose();
@@ -171,6 +185,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
       await rm(cwd, { recursive: true, force: true });
     },
     async kill() {
+      budgets.stop();
       void changesElsewhere.stop();
       await Promise.all([sql, leaseSql, slow.sql].map((each) => each.end({ timeout: 0 })));
       await rm(cwd, { recursive: true, force: true });

@@ -50,6 +50,11 @@ interface Entry {
 
 const time = '2026-01-01T00:00:00.000Z';
 
+const noBudgets = {
+  day: { limitUsd: null, spentUsd: 0, isSet: false, resetsAt: new Date(0).toISOString() },
+  server: { limitUsd: null, spentUsd: 0, isSet: false },
+};
+
 export function createMemoryChats(): MemoryChats {
   const entries = new Map<string, Entry>();
   const decisions = new Map<string, Decision>();
@@ -477,6 +482,16 @@ export function createMemoryChats(): MemoryChats {
       start: async () => check(),
       status: { state: 'off', until: null, left: 0, running: [] },
       cancel: async () => check(),
+    },
+    budgets: {
+      async read() {
+        check();
+        return noBudgets;
+      },
+      async patch() {
+        check();
+        return noBudgets;
+      },
     },
     async listHosts() {
       check();

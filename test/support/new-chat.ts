@@ -33,6 +33,7 @@ export function chatRow(rest: Partial<ChatRow> = {}): ChatRow {
     forkedFrom: null,
     worktree: null,
     group: null,
+    budgetWarnedUsd: null,
     createdAt: new Date(0),
     updatedAt: new Date(1),
     ordinal: 1,

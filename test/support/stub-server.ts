@@ -103,6 +103,7 @@ export interface StubServer {
   readonly filesRewind: FilesRewind;
   /** `METHOD /path` of every request. */
   readonly requests: string[];
+  budgets: { dayUsd: number | null; serverUsd: number | null };
   /** What was asked about changes. */
   readonly queries: URLSearchParams[];
   planUsage: PlanUsage;
@@ -169,6 +170,14 @@ export async function openStubServer(): Promise<StubServer> {
     if (url.pathname === '/healthz') return json(200, { name: 'boocode', status: 'ok' });
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
     if (url.pathname === '/v1/hosts') return json(200, { items: hosts });
+    if (url.pathname === '/v1/budgets') {
+      const { dayUsd = stub.budgets.dayUsd, serverUsd = stub.budgets.serverUsd } = body as Partial<
+        StubServer['budgets']
+      >;
+      stub.budgets = { dayUsd, serverUsd };
+      const day = { limitUsd: dayUsd, spentUsd: 1.25, isSet: dayUsd !== null, resetsAt: '2026-01-02T00:00:00.000Z' };
+      return json(200, { day, server: { limitUsd: serverUsd, spentUsd: 42, isSet: false } });
+    }
     if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false, hostId: hosts[0]?.id, backends });
     if (url.pathname === '/v1/plan-usage') return json(200, stub.planUsage);
     if (url.pathname === '/v1/sign-in-links') return json(201, stub.signInLink);
@@ -303,6 +312,7 @@ export async function openStubServer(): Promise<StubServer> {
     trusts: new Map(),
     changes: new Map(),
     requests: [],
+    budgets: { dayUsd: null, serverUsd: 40 },
     queries: [],
     inBackground(work) {
       void work.catch((error: unknown) => {

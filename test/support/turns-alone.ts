@@ -91,6 +91,7 @@ export class TurnsAlone {
     const parts = {
       session,
       hold,
+      budgetHold: { holds: () => Promise.resolve(false), afterTurn: (end: object) => ({ end }) },
       decisions: { pending: new Set<string>(), kept: new Set<string>(), unheard: new Set<string>(), denied: new Map() },
     };
     // Its directory is in no repository.

@@ -36,18 +36,26 @@ test('PTY-14: what the program shows is heard, and changes nothing of it', async
   expect(heard).toEqual([{ messageId: 'm', index: 0, text: 'text' }]);
 });
 
-test('SCHEDULE-12: the program is kept from giving its agent what the chat gives', async () => {
+test('SCHEDULE-12 BUDGET-4 BUDGET-5: the program is kept from giving its agent what the chat gives, or what may not be spent', async () => {
   const asked: string[] = [];
-  hook = receiver.register(
-    () => {},
-    async (words) => (asked.push(words), words === 'Look.' ? 'Not you.' : undefined),
-  );
-  expect(Object.keys(hook.hooks)).toEqual(['MessageDisplay', 'UserPromptSubmit']);
-  const submit = async (prompt: unknown): Promise<unknown> =>
-    (await call({ hook_event_name: 'UserPromptSubmit', prompt })).json();
+  let stop: string | null = null;
+  hook = receiver.register(() => {}, {
+    onPrompt: (words) => Promise.resolve((asked.push(words), words === 'Look.' ? 'Not you.' : undefined)),
+    whyStop: (before) => Promise.resolve((asked.push(before), stop)),
+  });
+  expect(Object.keys(hook.hooks)).toEqual(['MessageDisplay', 'PostToolBatch', 'UserPromptSubmit']);
+  const answered = async (about: object): Promise<unknown> => (await call(about)).json();
+  const submit = (prompt: unknown): Promise<unknown> => answered({ hook_event_name: 'UserPromptSubmit', prompt });
   expect(await submit('Look.')).toEqual({ decision: 'block', reason: 'Not you.' });
   for (const other of ['Another.', 7, undefined]) expect(await submit(other)).toEqual({});
-  expect(asked).toEqual(['Look.', 'Another.']);
+  expect(asked).toEqual(['Look.', 'Another.', ...Array<string>(3).fill('UserPromptSubmit')]);
+  stop = 'Spent.';
+  expect(await submit('Another.')).toEqual({ continue: false, stopReason: 'Spent.' });
+  expect(await answered({ hook_event_name: 'PostToolBatch', tool_calls: [] })).toEqual({
+    continue: false,
+    stopReason: 'Spent.',
+  });
+  expect(await answered({ hook_event_name: 'Stop' })).toEqual({});
 });
 
 test('PTY-16: nothing is heard without the key, which is not among the program’s arguments', async () => {

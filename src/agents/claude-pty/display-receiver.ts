@@ -1,12 +1,13 @@
 /**
  * Hears what the program shows of an answer while it streams, and what it is about to give its agent: its hooks
- * `MessageDisplay` and `UserPromptSubmit`, as requests to a loopback port of this process, because a hook that is a process of its own costs more than it saves. A program without the hook, or one
- * whose settings forbid it, sends nothing.
+ * `MessageDisplay` and `UserPromptSubmit`, as requests to a loopback port of this process, because a hook that is a process of
+ * its own costs more than it saves. In the same way it is asked whether the program may go on after its tools have run. A
+ * program without the hooks, or one whose settings forbid them, sends nothing.
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asText, isRecord } from '../claude/mapping/loose-json.ts';
+import { asText, isRecord, oneOf } from '../claude/mapping/loose-json.ts';
 import { openLoopbackReceiver } from './loopback-receiver.ts';
 
 /** What the program shows next of a message: whole lines, and the rest with the last piece. */
@@ -25,12 +26,21 @@ export interface DisplayHook {
   forget(): void;
 }
 
+/** After the tools of a message, also of a sub-agent's, or of something that the program is about to take up. */
+export type WhyStop = (before: (typeof askedBefore)[number]) => Promise<string | null>;
+
+const askedBefore = ['PostToolBatch', 'UserPromptSubmit'] as const;
+
+/** What the program's hooks ask. */
+export interface Asking {
+  /** Why the program is not to give its agent these words; undefined if it is. */
+  readonly onPrompt: (words: string) => Promise<string | undefined>;
+  /** Why it must not ask its model; null if it may. */
+  readonly whyStop: WhyStop;
+}
+
 export interface DisplayReceiver {
-  /** `onPrompt` says why the program is not to give its agent these words; undefined if it is. */
-  register(
-    onText: (text: DisplayedText) => void,
-    onPrompt?: (words: string) => Promise<string | undefined>,
-  ): DisplayHook;
+  register(onText: (text: DisplayedText) => void, asking?: Asking): DisplayHook;
   /** Idempotent. */
   close(): Promise<void>;
 }
@@ -40,8 +50,8 @@ const jsonBounds = { nodes: 1_000, depth: 20 };
 const keyName = 'MESSAGE_DISPLAY_KEY';
 /** The program shows the text once it is answered. */
 const timeoutSeconds = 5;
-/** The database may have to be asked. */
-const promptSeconds = 30;
+/** The database may have to be asked. The program goes on without an answer. */
+const askedSeconds = 30;
 
 export async function openDisplayReceiver(): Promise<DisplayReceiver> {
   const { port, listeners, close } = await openLoopbackReceiver({
@@ -49,13 +59,13 @@ export async function openDisplayReceiver(): Promise<DisplayReceiver> {
     jsonBounds,
   });
   return {
-    register(onText, onPrompt) {
+    register(onText, asking) {
       const key = randomBytes(24).toString('base64url');
-      listeners.set(`Bearer ${key}`, (input) => {
+      listeners.set(`Bearer ${key}`, async (input) => {
         const text = readDisplayedText(input);
         const words = readPrompt(input);
         if (text) onText(text);
-        return words === undefined ? undefined : onPrompt?.(words).then(blocking);
+        return asking && answerTo(asking, input, words);
       });
       const hook = {
         type: 'http',
@@ -64,10 +74,11 @@ export async function openDisplayReceiver(): Promise<DisplayReceiver> {
         allowedEnvVars: [keyName],
         timeout: timeoutSeconds,
       };
+      const whenAsked = [{ matcher: '', hooks: [{ ...hook, timeout: askedSeconds }] }];
       return {
         hooks: {
           MessageDisplay: [{ matcher: '', hooks: [hook] }],
-          ...(onPrompt && { UserPromptSubmit: [{ matcher: '', hooks: [{ ...hook, timeout: promptSeconds }] }] }),
+          ...(asking && Object.fromEntries(askedBefore.map((name) => [name, whenAsked]))),
         },
         env: { [keyName]: key },
         forget: () => void listeners.delete(`Bearer ${key}`),
@@ -77,7 +88,14 @@ export async function openDisplayReceiver(): Promise<DisplayReceiver> {
   };
 }
 
-const blocking = (reason: string | undefined) => (reason === undefined ? {} : { decision: 'block', reason });
+async function answerTo({ onPrompt, whyStop }: Asking, input: unknown, words?: string): Promise<object | undefined> {
+  const before = oneOf(askedBefore, isRecord(input) ? input['hook_event_name'] : undefined);
+  if (!before) return undefined;
+  const reason = words === undefined ? undefined : await onPrompt(words);
+  if (reason !== undefined) return { decision: 'block', reason };
+  const stopReason = await whyStop(before);
+  return stopReason === null ? undefined : { continue: false, stopReason };
+}
 
 function readPrompt(input: unknown): string | undefined {
   return isRecord(input) && input['hook_event_name'] === 'UserPromptSubmit' ? asText(input['prompt']) : undefined;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createJsonScan } from '../../lib/json-scan.ts';
 
 /** What it returns is the answer. */
-export type Listener = (input: unknown) => Promise<object> | void;
+export type Listener = (input: unknown) => Promise<object | undefined> | void;
 
 export interface LoopbackReceiver {
   readonly port: number;

@@ -8,6 +8,7 @@ import type { PtyTurns } from './pty-turns.ts';
 import type { SessionCosts } from './session-costs.ts';
 import { formHooks, isFormCall, noticeOf } from './terminal-forms.ts';
 import type { TerminalQuestions } from './terminal-questions.ts';
+import type { TerminalSpending } from './terminal-spending.ts';
 
 export interface ProgramCallbacksParts {
   receiver: CostReceiver;
@@ -23,6 +24,7 @@ export interface ProgramCallbacksParts {
   earlyKeys: EarlyKeys;
   /** Why the program is not to give its agent these words; undefined if it is. */
   readonly onPrompt: (words: string) => Promise<string | undefined>;
+  spending: TerminalSpending;
   readonly onProblem: (error: unknown, message: string) => void;
 }
 
@@ -37,10 +39,14 @@ export class ProgramCallbacks {
   }
 
   async open(): Promise<void> {
-    const { receiver, costs, display, displayed, env, settingsDirectories, onPrompt } = this.#parts;
-    this.#costs = receiver.register((cost) => costs.add(cost));
+    const { receiver, costs, spending, display, displayed, env, settingsDirectories, onPrompt } = this.#parts;
+    const { whyStop } = spending;
+    this.#costs = receiver.register((cost) => {
+      costs.add(cost);
+      spending.look();
+    });
     if (!(await mayUseProxy(env, settingsDirectories))) {
-      this.#display = display.register((text) => displayed.take(text), onPrompt);
+      this.#display = display.register((text) => displayed.take(text), { onPrompt, whyStop });
     }
     this.#hooks = await openHookServer((call) => this.#take(call));
   }

@@ -34,6 +34,7 @@ export class PtySession implements AgentSession {
   constructor(parts: PtySessionParts) {
     this.#parts = parts;
     this.#wired = wireSession(parts, {
+      onSpent: () => this.#interrupt(),
       onTurnEnd: () => this.#onTurnEnd(),
       onExit: (program) => void this.#onExit(program),
     });

@@ -41,6 +41,7 @@ function openTurns() {
     questions,
     displayed: new DisplayedMessages(() => false),
     watch: { start: () => {} },
+    onProgress: () => undefined,
     onEnd: () => {},
     countUnmapped: () => {},
   });

@@ -43,6 +43,8 @@ export interface PtyTurnsParts {
   displayed: Pick<DisplayedMessages, 'stored' | 'noteTurnEnd'>;
   /** Starts with every turn, or when its prompt is about to be typed. */
   watch: { start(): void };
+  /** A turn has begun that nobody here requested, or a call in one has its result. */
+  onProgress(): void;
   /** A turn has ended. */
   onEnd(): void;
   countUnmapped(name: string): void;
@@ -86,6 +88,15 @@ export class PtyTurns {
     return this.#mapping.turn.hookStop;
   }
 
+  /** What its turns have cost, in all. */
+  get reportedUsd(): number {
+    return this.#mapping.totals.costUsd;
+  }
+
+  get hasOpenCalls(): boolean {
+    return this.#mapping.openCalls.size > 0;
+  }
+
   get mapping(): MappingState {
     return this.#mapping;
   }
@@ -110,6 +121,7 @@ export class PtyTurns {
     this.noteHookStop(null);
     this.#parts.watch.start();
     this.#parts.spec.onUnprompted(turn.out.iterable);
+    if (!isForDecisions) this.#parts.onProgress();
     return turn;
   }
 
@@ -154,6 +166,7 @@ export class PtyTurns {
     for (const event of events) {
       this.route(event);
       if (event.type === 'tool_call') this.#parts.questions.onToolCall(event.toolCallId);
+      if (event.type === 'tool_call_update') this.#parts.onProgress();
     }
   }
 

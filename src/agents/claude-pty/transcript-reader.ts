@@ -142,7 +142,7 @@ export class TranscriptReader {
     if (line.endedTask !== undefined) this.#endTask(line.endedTask);
   }
 
-  #takeFrame(line: Extract<TranscriptLine, { is: 'frame' }>, entry: SessionStoreEntry): void {
+  async #takeFrame(line: Extract<TranscriptLine, { is: 'frame' }>, entry: SessionStoreEntry): Promise<void> {
     const { turn, turns, costs, inputLine } = this.#parts;
     // Only that it was blocked is left of it, and perhaps its words in the input line.
     if (asText(asRecord(line.frame)['content'])?.includes(givenByHost)) return inputLine.noteKeys();
@@ -156,8 +156,11 @@ export class TranscriptReader {
     }
     turns.take(line.frame);
     this.#noteResult(entry);
+    if (!turns.hookStop?.isRefusal) return;
     // The program puts a prompt that was refused back into its input line.
-    if (turns.hookStop?.isRefusal) inputLine.noteKeys();
+    inputLine.noteKeys();
+    // It was idle again before its lines came.
+    if (turn.phase.theirs) await turns.finish();
   }
 
   /**

@@ -29,6 +29,7 @@ import { SilentDialog } from './silent-dialog.ts';
 import { StartSettings } from './start-settings.ts';
 import { StatusFollower } from './status-follower.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
+import { TerminalSpending } from './terminal-spending.ts';
 import { TranscriptReader } from './transcript-reader.ts';
 import { TurnState } from './turn-state.ts';
 import { TypedChanges } from './typed-changes.ts';
@@ -52,6 +53,8 @@ export interface PtySessionParts {
 }
 
 export interface SessionEvents {
+  /** No more may be spent. */
+  onSpent(): void;
   /** A turn has ended. */
   onTurnEnd(): void;
   /** The program has ended, and no other one is to replace it. */
@@ -118,6 +121,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     settings,
     questions,
     watch,
+    onProgress: () => spending.look(),
     onEnd: () => events.onTurnEnd(),
     countUnmapped: (name) => parts.countUnmapped(name),
   });
@@ -138,7 +142,16 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     mcpServers,
     inputLine,
   });
+  const spending: TerminalSpending = new TerminalSpending({
+    spec,
+    costs,
+    turns,
+    turn,
+    interrupt: () => events.onSpent(),
+    onProblem,
+  });
   const callbacks = new ProgramCallbacks({
+    spending,
     receiver: parts.costs,
     display: parts.display,
     displayed,

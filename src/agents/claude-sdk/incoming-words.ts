@@ -36,6 +36,7 @@ export class IncomingWords {
   readonly #onWords: () => void;
   readonly #isContinued: boolean;
   readonly #isScheduled: (words: string) => Promise<boolean>;
+  readonly #whyStop: (() => Promise<string | null>) | undefined;
   #messages: IncomingMessage[] = [];
   #isWakeUp = false;
   #isHoldingBack = false;
@@ -47,16 +48,22 @@ export class IncomingWords {
 
   /**
    * `isContinued`: the process continues a call of an earlier one. `isScheduled`: what the agent has scheduled with these
-   * words is given by the chat.
+   * words is given by the chat. `whyStop`: why what nobody here has sent must not be taken up now.
    */
   constructor(
     onWords: () => void,
     {
       isContinued = false,
       isScheduled,
-    }: { isContinued?: boolean; isScheduled?: (words: string) => Promise<boolean> } = {},
+      whyStop,
+    }: {
+      isContinued?: boolean;
+      isScheduled?: (words: string) => Promise<boolean>;
+      whyStop?: () => Promise<string | null>;
+    } = {},
   ) {
     this.#onWords = onWords;
+    this.#whyStop = whyStop;
     this.#isContinued = isContinued;
     this.#isScheduled = isScheduled ?? (() => Promise.resolve(false));
     this.#closed = new Promise((resolve) => (this.#close = () => resolve(false)));
@@ -134,7 +141,8 @@ export class IncomingWords {
     const isOurs = this.#note(input.prompt);
     this.#isAsking ||= isOurs;
     if (!(await this.#mayGoOn(isOurs, input.prompt))) return { decision: 'block', reason: notStored };
-    return {};
+    const stopReason = isOurs ? null : await this.#whyStop?.();
+    return stopReason ? { continue: false, stopReason } : {};
   };
 
   async #mayGoOn(isOurs: boolean, text: string): Promise<boolean> {

@@ -23,6 +23,7 @@ import {
   isBetweenTurns,
   isInit,
   isPreview,
+  isRequest,
   isSign,
   isWork,
   namedBy,
@@ -46,6 +47,7 @@ import { CountedMessages } from './counted-messages.ts';
 import type { IncomingWords } from './incoming-words.ts';
 import type { McpStates } from './mcp-states.ts';
 import type { SdkTranscript } from './sdk-transcript.ts';
+import type { Spending } from './spending.ts';
 import type { TypedChanges } from './typed-changes.ts';
 
 export interface SdkTurnsParts {
@@ -55,6 +57,7 @@ export interface SdkTurnsParts {
   interruptMs: number;
   permissions: PermissionRequests;
   incoming: IncomingWords;
+  spending: Spending;
   changes: TypedChanges;
   mcp: McpStates;
   transcript: SdkTranscript;
@@ -98,6 +101,11 @@ export class SdkTurns {
   /** The session that the program is in: it may start another one. */
   get sessionId(): string {
     return this.#mapping.sessionId ?? this.#parts.spec.sessionId;
+  }
+
+  /** What its turns have cost, in all. */
+  get reportedUsd(): number {
+    return this.#mapping.totals.costUsd;
   }
 
   /** The turn that the chat waits for, or else the one that is running. */
@@ -209,12 +217,14 @@ export class SdkTurns {
   }
 
   take(message: SDKMessage): void {
-    const { spec, watch, mcp, incoming, changes, transcript } = this.#parts;
+    const { spec, watch, mcp, incoming, spending, changes, transcript } = this.#parts;
     watch.hear();
     if (isSign(message)) spec.onSign?.();
     if (isWork(message)) spec.onRequest?.();
     if (isInit(message) && spec.continuesTurn === true) this.#noteTurnContinued();
     if (isInit(message)) mcp.noteInit((message as { mcp_servers?: unknown }).mcp_servers);
+    if (isInit(message)) spending.noteTurn();
+    if (isRequest(message)) void spending.noteRequest();
     incoming.noteFrame(message);
     const named = namedBy(message);
     if (this.#waiting?.id && named.includes(this.#waiting.id)) this.#beginWaiting();

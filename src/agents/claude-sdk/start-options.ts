@@ -10,6 +10,7 @@ import { modeToStart, withQuestion } from './continued-call.ts';
 import { continuesTurn } from './continued-turn.ts';
 import type { IncomingWords } from './incoming-words.ts';
 import type { SdkProcess } from './sdk-process.ts';
+import type { Spending } from './spending.ts';
 import type { SdkTranscript } from './sdk-transcript.ts';
 
 /** Outside the SDK's types: called with the number of running start hooks whenever it changes. */
@@ -38,6 +39,7 @@ export interface StartOptionsParts {
   transcript: SdkTranscript;
   permissions: PermissionRequests;
   incoming: IncomingWords;
+  spending: Spending;
   startWatch: StartWatch;
 }
 
@@ -60,7 +62,7 @@ export function startOptions(parts: StartOptionsParts): StartOptions {
     sessionStore: parts.transcript.mirror,
     sessionStoreFlush: 'eager',
     canUseTool: permissions.canUseTool,
-    hooks: parts.incoming.hooks,
+    hooks: { ...parts.incoming.hooks, ...parts.spending.hooks },
     onElicitation: async (request, { signal }) =>
       elicitationResult(await permissions.ask(elicitationAsked(request), signal)),
     env: {

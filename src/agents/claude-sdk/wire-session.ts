@@ -20,6 +20,7 @@ import { SdkProcess } from './sdk-process.ts';
 import { SdkTranscript } from './sdk-transcript.ts';
 import { SdkTurns } from './sdk-turns.ts';
 import type { SessionLimits } from './session-limits.ts';
+import { Spending } from './spending.ts';
 import { TypedChanges } from './typed-changes.ts';
 
 export interface SdkSessionParts {
@@ -65,9 +66,17 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     isGone: () => process.isGone,
     continued: spec.continues && { ...spec.continues, onAsked },
   });
+  const spending = new Spending({
+    spec,
+    query,
+    reportedUsd: () => turns.reportedUsd,
+    interrupt: () => turns.interrupt(),
+    onProblem: (err) => logger.warn({ chatId, err }, 'What the agent has spent could not be looked at.'),
+  });
   const incoming = new IncomingWords(() => turns.tellIncoming(), {
     isContinued: spec.continues !== undefined,
     isScheduled: (words) => spec.isScheduled?.(words) ?? Promise.resolve(false),
+    whyStop: () => spending.whyStop(),
   });
   const changes = new TypedChanges({
     model: spec.model,
@@ -125,6 +134,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     interruptMs: limits.interruptMs,
     permissions,
     incoming,
+    spending,
     changes,
     mcp,
     transcript,
@@ -158,6 +168,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     process,
     permissions,
     incoming,
+    spending,
     changes,
     transcript,
     sideFiles,

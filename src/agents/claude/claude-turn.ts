@@ -34,8 +34,12 @@ export function isSign(message: SDKMessage): boolean {
 
 /** A request to the model is being made or answered. */
 export function isWork(message: SDKMessage): boolean {
-  if (message.type === 'system' && message.subtype === 'status') return message.status === 'requesting';
-  return isSign(message);
+  return isRequest(message) || isSign(message);
+}
+
+/** A request to the model is being made. */
+export function isRequest(message: SDKMessage): boolean {
+  return message.type === 'system' && message.subtype === 'status' && message.status === 'requesting';
 }
 
 /** The ids of the messages that a frame is about; empty if it names none. */

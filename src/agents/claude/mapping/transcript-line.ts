@@ -100,6 +100,8 @@ function userLine(entry: SessionStoreEntry, parent: string | undefined): Transcr
   // First of all, because the program marks most of these as its own.
   const { origin, turnOrigin } = entry;
   const message = incomingOfLine({ origin, turnOrigin }, text, id);
+  // A hook's word about what came has the same origin.
+  if (message && entry['hookText'] === true) return nothing;
   if (message) return { is: 'incoming', message, isPrompt: true, endedTask: textBetween(text, 'task-id') };
   // The same text typed by a person is a prompt.
   if (entry['rowSource'] === 'hook') return { is: 'frame', frame: { type: 'user', message: said, isSynthetic: true } };
