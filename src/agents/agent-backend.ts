@@ -205,6 +205,7 @@ export type ScheduledChange =
       /** What begins with this is replaced by it. */
       replaces?: string | undefined;
     }
+  /** That, or all whose names begin with it and a colon. */
   | { is: 'removed'; key: string };
 
 /** A question about a session, for a process of its own that has a copy of what is stored of it. */
@@ -347,6 +348,9 @@ export interface AgentSession {
    * process. Missing on engines that do not say.
    */
   readonly wakesInMs?: number | null;
+
+  /** It will tell its agent something that only it can, which ends with the process. */
+  readonly hasOwnSchedule?: boolean;
 
   /**
    * It cannot tell its own words from a person's: what the agent has scheduled is given once the process was about to tell it

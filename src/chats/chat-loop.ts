@@ -135,10 +135,9 @@ export class ChatLoop {
 
   /** Its agent has work that would end with its process, or will soon be told what it has scheduled. */
   get #isNeeded(): boolean {
-    const { isBusy = false, wakesInMs = null } = this.#context.state.handle ?? {};
-    return (
-      isBusy || this.#parts.asides.isAnswering || (wakesInMs !== null && wakesInMs <= ownIdleLimitMs(this.#context))
-    );
+    const { isBusy = false, wakesInMs = null, hasOwnSchedule = false } = this.#context.state.handle ?? {};
+    const wakesSoon = wakesInMs !== null && wakesInMs <= ownIdleLimitMs(this.#context);
+    return isBusy || this.#parts.asides.isAnswering || wakesSoon || hasOwnSchedule;
   }
 
   /** How long it has done nothing; 0 while it does something. */

@@ -272,7 +272,7 @@ export class ChatSession {
       },
       onScheduled: (change) => void noteScheduled(this.#context, change).catch(this.#context.fail),
       isScheduled: async (words) => {
-        const is = await log.ask(() => isScheduled(sql, chatId, words));
+        const is = await log.ask(() => isScheduled(sql, settings.row, words));
         if (is) this.#context.onScheduledTold();
         return is;
       },

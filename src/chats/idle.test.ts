@@ -113,7 +113,12 @@ test('AGENT-50: an agent is kept for what it has scheduled within the idle limit
     clock.advance(idleTimeoutMs);
     expect(warm()).toBe(1);
   }
+  // Later, but only its program can tell it.
   here.backend.wakesInMs = idleTimeoutMs + 1;
+  here.backend.hasOwnSchedule = true;
+  clock.advance(idleTimeoutMs);
+  expect([warm(), here.host.find(id)?.idleAgent]).toEqual([1, null]);
+  here.backend.hasOwnSchedule = false;
   expect(here.host.find(id)?.idleAgent).not.toBeNull();
   clock.advance(idleTimeoutMs);
   await until(() => warm() === 0);

@@ -71,7 +71,7 @@ describe.each(backendNames)('on %s', (backend) => {
     expect((await server.client.listChatSchedules(id)).items).toMatchObject([{ id: made.id, nextAt: made.nextAt }]);
     await runTurn(server.client, id, 'stream 1 tokens');
     expect(given(await readLog(server.client, id))).toHaveLength(1);
-  });
+  }, 120_000);
 
   test('SCHEDULE-12: while its program runs it is given once too, and one that a person has paused is not', async () => {
     const [once, paused] = await Promise.all([

@@ -78,6 +78,7 @@ export class ScriptedBackend implements AgentBackend {
   readonly busy = new Set<string>();
   /** When what its agents have scheduled is due. */
   wakesInMs: number | null = null;
+  hasOwnSchedule = false;
   /** Its agents' processes must be kept from telling what those have scheduled, first. */
   tellsFirst = false;
   readonly sessions = new Map<string, ScriptedSession>();
@@ -195,6 +196,7 @@ export class ScriptedBackend implements AgentBackend {
     const { capabilities } = this;
     const isBusy = (): boolean => isOpen() && this.isBusy(session);
     const wakesInMs = (): number | null => this.wakesInMs;
+    const hasOwnSchedule = (): boolean => this.hasOwnSchedule;
     const tellsFirst = (): boolean => this.tellsFirst;
     const isOpen = (): boolean => this.sessions.get(session.spec.chatId) === session;
     return {
@@ -217,6 +219,9 @@ export class ScriptedBackend implements AgentBackend {
       },
       get wakesInMs() {
         return wakesInMs();
+      },
+      get hasOwnSchedule() {
+        return hasOwnSchedule();
       },
       get tellsFirst() {
         return tellsFirst();

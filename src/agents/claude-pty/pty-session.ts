@@ -58,6 +58,10 @@ export class PtySession implements AgentSession {
     );
   }
 
+  get hasOwnSchedule(): boolean {
+    return this.#wired.wakeUps.hasOwn;
+  }
+
   get wakesInMs(): number | null {
     return this.#wired.wakeUps.nextMs;
   }

@@ -66,6 +66,10 @@ export class SdkSession implements AgentSession {
     );
   }
 
+  get hasOwnSchedule(): boolean {
+    return this.#wired.wakeUps.hasOwn;
+  }
+
   get wakesInMs(): number | null {
     return this.#wired.wakeUps.nextMs;
   }

@@ -132,6 +132,11 @@ test('SCHEDULE-11: what the agent schedules and cancels is told, without what on
       nextAt: new Date(now + 2 * minute),
       replaces: 'ScheduleWakeup',
     },
+    // Each of the others replaces it.
+    ...Array.from({ length: 3 }, () => ({ is: 'removed', key: 'ScheduleWakeup' })),
     { is: 'removed', key: 'often' },
   ]);
+  expect(wakeUps.hasOwn).toBe(true);
+  now += 4 * minute;
+  expect(wakeUps.hasOwn).toBe(false);
 });

@@ -17,7 +17,7 @@ const tools: readonly string[] = ['CronCreate', 'CronDelete', 'ScheduleWakeup'];
 const wakeUp = 'ScheduleWakeup';
 
 /** Words that the program replaces when it tells them, by what only it knows. */
-const placeholder = /^<<[\w-]+>>$/;
+const isOwn = (prompt = ''): boolean => /^(?:<<[\w-]+>>)?$/.test(prompt.trim());
 
 /** Why the program does not tell its agent what that has scheduled. */
 export const givenByHost = 'BooCode gives what the agent has scheduled, as a prompt of the chat.';
@@ -31,6 +31,8 @@ export function isAboutGiven(event: AgentEvent): boolean {
 interface WakeUp {
   /** When it is due next, as the program said. */
   firstMs: number;
+  /** The chat cannot give it: only the program knows its words. */
+  isOwn: boolean;
   /** Of one that recurs: its times, and how much later than those the program tells it, always the same. */
   recurs?: { cron: Cron; laterMs: number; untilMs: number };
 }
@@ -67,6 +69,12 @@ export class WakeUps {
     return next;
   }
 
+  /** Something will be told that only the program can, and that ends with its process. */
+  get hasOwn(): boolean {
+    const now = this.#now();
+    return [...this.#due.values()].some((each) => each.isOwn && dueAfter(each, now - overdueMs) !== null);
+  }
+
   #noteCall(block: LooseRecord): void {
     const [id, tool] = [asText(block['id']), asText(block['name'])];
     if (block['type'] !== 'tool_use' || id === undefined || tool === undefined || !tools.includes(tool)) return;
@@ -81,14 +89,14 @@ export class WakeUps {
     const id = asText(result['id']);
     const [nextMs, scheduledMs] = [asCount(result['nextFireAt']), asCount(result['scheduledFor'])];
     if (scheduledMs !== undefined) {
-      this.#due.set(wakeUp, { firstMs: scheduledMs });
+      this.#due.set(wakeUp, { firstMs: scheduledMs, isOwn: isOwn(asked?.prompt) });
       // Its calls are told apart by their ids, because an earlier one may have been given already.
       const key = `${wakeUp}:${callId}`;
       this.#tell({ is: 'added', key, prompt: asked?.prompt ?? '', nextAt: new Date(scheduledMs), replaces: wakeUp });
     } else if (id !== undefined && nextMs !== undefined && asked?.cron !== undefined) {
       const { cron, prompt } = asked;
       const recurs = result['recurring'] === true ? this.#recurring(cron, nextMs, result) : undefined;
-      this.#due.set(id, { firstMs: nextMs, ...(recurs && { recurs }) });
+      this.#due.set(id, { firstMs: nextMs, isOwn: isOwn(prompt), ...(recurs && { recurs }) });
       const until = recurs && (Number.isFinite(recurs.untilMs) ? new Date(recurs.untilMs) : null);
       this.#tell({
         is: 'added',
@@ -106,7 +114,8 @@ export class WakeUps {
   }
 
   #tell(change: Extract<ScheduledChange, { is: 'added' }>): void {
-    if (change.prompt.trim() !== '' && !placeholder.test(change.prompt.trim())) this.#onChange(change);
+    if (!isOwn(change.prompt)) this.#onChange(change);
+    else if (change.replaces !== undefined) this.#onChange({ is: 'removed', key: change.replaces });
   }
 
   #recurring(pattern: string, firstMs: number, { maxAgeMs }: LooseRecord): WakeUp['recurs'] {

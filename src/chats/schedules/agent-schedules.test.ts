@@ -55,6 +55,7 @@ test('SCHEDULE-11: what the agent schedules, replaces and cancels is in the list
   expect((await list())[1]).toMatchObject({ madeBy: 'agent', by: 'agent', cron: '0 9 * * *', missed: 'run' });
   await told({ is: 'removed', key: 'abc' }, ['Second']);
   await told({ is: 'removed', key: 'unknown' }, ['Second']);
+  await told({ is: 'removed', key: 'ScheduleWakeup' }, []);
   const about = (log: { content: unknown; by?: unknown }[]) => log.map(({ content, by }) => [content, by]);
   expect(about(await here.events(id, 'schedule_created'))).toEqual([
     ['Daily', 'agent'],
@@ -64,6 +65,7 @@ test('SCHEDULE-11: what the agent schedules, replaces and cancels is in the list
   expect(about(await here.events(id, 'schedule_removed'))).toEqual([
     ['First', 'agent'],
     ['Daily', 'agent'],
+    ['Second', 'agent'],
   ]);
 });
 
@@ -76,6 +78,18 @@ test('SCHEDULE-12: its program is kept from telling what is scheduled, given, pa
   expect(await isKnown('Look.')).toBe(true);
   await here.everyones.schedules.remove(anActor, id, made!.id);
   expect([await list(), await isKnown('Look.')]).toEqual([[], true]);
+});
+
+test('SCHEDULE-12: the program of a fork is kept from telling what the other chat gives', async () => {
+  await told(once('ScheduleWakeup:1', 'Look.'), ['Look.']);
+  const fork = await here.createChat();
+  await database.sql`
+    update boocode.chats set forked_from = ${JSON.stringify({ chatId: id, seq: 1 })}::text::json where id = ${fork.id}`;
+  await here.chats.submitPrompt(fork.id, { content: 'hello' });
+  await here.events(fork.id, 'turn_finished');
+  spec = here.backend.opened.at(-1)!;
+  expect([spec.chatId, await isKnown('Look.'), await isKnown('Other.')]).toEqual([fork.id, true, false]);
+  expect(await here.chats.schedules.list(fork.id)).toEqual([]);
 });
 
 test('SCHEDULE-11: it is given once, by the agent, and the program may still know it', async () => {

@@ -15,6 +15,7 @@ import {
   type ScheduleRow,
   sweepSchedules,
 } from '../../store/schedules.ts';
+import type { ChatRow } from '../../store/chats.ts';
 import type { Sql } from '../../store/database.ts';
 import type { ChatContext } from '../chat-context.ts';
 import { creation, recurrenceOf } from './schedule-edits.ts';
@@ -33,7 +34,7 @@ export async function noteScheduled({ sql, log }: Parts, change: ScheduledChange
     const known = await log.ask(() => findAgentSchedules(sql, log.lease.chatId));
     const goes = ({ agentKey }: ScheduleRow): boolean =>
       change.is === 'removed'
-        ? agentKey === change.key
+        ? agentKey === change.key || agentKey!.startsWith(`${change.key}:`)
         : change.replaces !== undefined && agentKey!.startsWith(`${change.replaces}:`);
     const gone = known.filter((row) => !row.isOver && goes(row));
     if (change.is === 'removed') return gone.length === 0 ? null : ending(log, gone);
@@ -79,10 +80,18 @@ function ending({ lease }: ChatContext['log'], rows: readonly ScheduleRow[]): Wr
   };
 }
 
-/** Whether the chat gives what the program is about to tell its agent, has given it, or is not to. */
-export async function isScheduled(sql: Sql, chatId: string, words: string): Promise<boolean> {
-  const known = await findAgentSchedules(sql, chatId);
-  return known.some(({ content }) => content.trim() === words.trim());
+/**
+ * Whether the chat gives what the program is about to tell its agent, has given it, or is not to. The program of a fork knows
+ * what the other chat's agent has scheduled, and that chat gives it.
+ */
+export async function isScheduled(
+  sql: Sql,
+  { id, forkedFrom }: Pick<ChatRow, 'id' | 'forkedFrom'>,
+  words: string,
+): Promise<boolean> {
+  const chats = forkedFrom ? [id, forkedFrom.chatId] : [id];
+  const known = await Promise.all(chats.map((chatId) => findAgentSchedules(sql, chatId)));
+  return known.flat().some(({ content }) => content.trim() === words.trim());
 }
 
 /** The agent's process has told its agent what was due with these words: it is not given again. */
