@@ -8,7 +8,7 @@ import type { HookCallback, Options, Query } from '@anthropic-ai/claude-agent-sd
 import { within } from '../../lib/within.ts';
 import type { AgentSessionSpec } from '../agent-backend.ts';
 
-/** For a plan's account it also asks how much of the plan is used. If that takes longer, what it said before counts. */
+/** For a plan's account it also asks how much of the plan is used. If that takes longer, or fails, what it said before counts. */
 const longestMs = 5_000;
 
 export interface SpendingParts {
@@ -39,8 +39,8 @@ export class Spending {
     const { spec, reportedUsd, onProblem } = this.#parts;
     this.#isAsked = true;
     if (!spec.spending?.isLimited) return null;
+    await within(longestMs, this.#read().catch(onProblem));
     try {
-      await within(longestMs, this.#read());
       return await spec.spending.mayAsk(Math.max(0, this.#totalUsd - reportedUsd()));
     } catch (error) {
       onProblem(error);
