@@ -275,7 +275,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
               />
             </Suspense>
           )}
-          {chat && isCold && (knownUsage(log)?.used ?? 0) >= largeContextTokens && (
+          {chat && !isBusy && (knownUsage(log)?.used ?? 0) >= largeContextTokens && (
             <Suspense>
               <WakeLine chat={chat} />
             </Suspense>
