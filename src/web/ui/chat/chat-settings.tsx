@@ -133,7 +133,7 @@ export function ChatSettings({
           )}
           {isMoveOpen && <DirectoryField value={cwd} onChange={(path) => draft.set({ cwd: path })} />}
           <McpServers servers={chat.mcpServers} />
-          <SettingFields draft={draft} running={running} />
+          <SettingFields draft={draft} running={running} spentUsd={chat.costUsd} />
           {(backend !== chat.backend || isMoving) && isBusy && (
             <fieldset className="choices stacked">
               <legend>The running turn</legend>

@@ -1,8 +1,11 @@
+import { lazy, Suspense } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { isParked } from '../../../protocol/is-parked.ts';
 import type { Hold } from '../../../protocol/hold.ts';
 import { useSession } from '../parts/session-context.ts';
 import { readable } from '../../text/readable.ts';
+
+const BudgetHold = lazy(() => import('../budgets/budget-hold.tsx'));
 
 /** Why the queue is held, and how to resume it. */
 export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
@@ -26,34 +29,40 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
         {resetsAt !== null && !parked && <> The limit resets at {time}.</>}
       </p>
       {(hold.promptId !== null || hold.continues) && <p className="quiet">{nextWords(hold)}</p>}
-      <p className="held-choices">
-        <button type="button" className="primary" onClick={() => resume()}>
-          Resume
-        </button>
-        {hold.continues && (
-          <button type="button" onClick={() => resume(false)}>
-            Resume without it
+      {hold.budget ? (
+        <Suspense>
+          <BudgetHold chat={chat} budget={hold.budget} />
+        </Suspense>
+      ) : (
+        <p className="held-choices">
+          <button type="button" className="primary" onClick={() => resume()}>
+            Resume
           </button>
-        )}
-        {hold.promptId !== null && (
-          <button type="button" onClick={() => resume(!hold.sendsAgain)}>
-            {hold.sendsAgain ? 'Resume without it' : 'Send it again and resume'}
-          </button>
-        )}
-        {resetsAt !== null && (
-          <label>
-            <input
-              type="checkbox"
-              checked={chat.resumeAtReset}
-              onChange={(event) => {
-                const resumeAtReset = event.target.checked;
-                void change(() => session.api.patchChat(chat.id, { resumeAtReset }));
-              }}
-            />{' '}
-            {parked ? 'Go on' : 'Resume'} automatically at the reset
-          </label>
-        )}
-      </p>
+          {hold.continues && (
+            <button type="button" onClick={() => resume(false)}>
+              Resume without it
+            </button>
+          )}
+          {hold.promptId !== null && (
+            <button type="button" onClick={() => resume(!hold.sendsAgain)}>
+              {hold.sendsAgain ? 'Resume without it' : 'Send it again and resume'}
+            </button>
+          )}
+          {resetsAt !== null && (
+            <label>
+              <input
+                type="checkbox"
+                checked={chat.resumeAtReset}
+                onChange={(event) => {
+                  const resumeAtReset = event.target.checked;
+                  void change(() => session.api.patchChat(chat.id, { resumeAtReset }));
+                }}
+              />{' '}
+              {parked ? 'Go on' : 'Resume'} automatically at the reset
+            </label>
+          )}
+        </p>
+      )}
     </section>
   );
 }

@@ -1,3 +1,4 @@
+import { lazy, Suspense } from 'react';
 import type { Chat, SettingName } from '../../../protocol/chat.ts';
 import { EffortField } from './effort-field.tsx';
 import { EngineField } from './engine-field.tsx';
@@ -8,14 +9,19 @@ import { useSession } from './session-context.ts';
 import { useStore } from './use-store.ts';
 import type { SettingsDraft } from './use-settings-draft.ts';
 
+const BudgetField = lazy(async () => ({ default: (await import('../budgets/budget-field.tsx')).BudgetField }));
+
 /** What the agent runs with: for a new chat as for an existing one. */
 export function SettingFields({
   draft: { values, set },
   running,
+  spentUsd,
 }: {
   draft: SettingsDraft;
   /** The model in use. */
   running?: string | null | undefined;
+  /** What the chat has cost. */
+  spentUsd?: number;
 }) {
   const info = useStore(useSession().info);
   return (
@@ -34,6 +40,14 @@ export function SettingFields({
         />
       )}
       <IdleField value={values.idleSeconds ?? null} onChange={(idleSeconds) => set({ idleSeconds })} />
+      <Suspense>
+        <BudgetField
+          label="Budget in US dollars"
+          value={values.budgetUsd ?? null}
+          spentUsd={spentUsd}
+          onChange={(budgetUsd) => set({ budgetUsd })}
+        />
+      </Suspense>
       <PinField value={values.host ?? null} onChange={(host) => set({ host })} />
     </>
   );

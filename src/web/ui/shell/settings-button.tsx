@@ -12,6 +12,8 @@ import { applyTheme, storedTheme, themes, type Theme } from '../../state/theme.t
 
 const PlanUsage = lazy(() => import('../limits/plan-usage.tsx'));
 
+const SharedBudgets = lazy(() => import('../budgets/shared-budgets.tsx'));
+
 const themeWords: Record<Theme, string> = { auto: 'System', light: 'Light', dark: 'Dark' };
 const wishWords: Record<NotificationWish, string> = {
   on: 'You are notified when a chat waits for you, is held or ends its turn, as long as BooCode is open in a tab and you are not looking at that chat.',
@@ -80,6 +82,9 @@ function Settings({ onClose }: { onClose: () => void }) {
         </label>
         <p className="quiet">{wishWords[wish]}</p>
       </fieldset>
+      <Suspense>
+        <SharedBudgets />
+      </Suspense>
       <AddDevice />
       {info && !info.demo && <ClaudeAccount />}
       <Suspense>
