@@ -10,8 +10,10 @@ import { openAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import type { NewEvent } from '../store/events.ts';
 import { finishTurn, insertTurn } from '../store/turns.ts';
+import { sumUsage } from '../store/usage-ledger.ts';
 import type { ChatLog } from './chat-log.ts';
 import { lookAtLeftTurn } from './left-turn.ts';
+import { asideCostAdded, costAdded } from './session-cost.ts';
 
 let database: TestDatabase;
 let log: ChatLog;
@@ -76,6 +78,17 @@ test('TURN-15: what a left turn used is in its end, reported and booked', async 
   expect(left.write.events).toMatchObject([{ turnId, body: { type: 'notice', code: 'turn_cost_unknown' } }]);
   await log.append(left.write);
   expect(await booked()).toEqual({ m: { ...usage, costUsd: 0 } });
+});
+
+test('USAGE-4: what a left turn used has no price until the session’s later notice has its dollars', async () => {
+  const unpriced = async () => (await sumUsage(database.sql, { chatId: log.lease.chatId })).unpricedTokens;
+  await log.append((await look({ m: { ...noUsage, inputTokens: 5, outputTokens: 7 } })).write);
+  expect(await unpriced()).toBe(12);
+  const late = { costUsd: 0.5, models: { m: { ...noUsage, costUsd: 0.5 } } };
+  await log.append(asideCostAdded(log, 'claude', late)!);
+  expect(await unpriced()).toBe(12);
+  await log.append(costAdded(log, 'claude', late)!);
+  expect(await unpriced()).toBe(0);
 });
 
 test('TURN-15: a left turn that used nothing books nothing', async () => {
