@@ -56,7 +56,7 @@ test('BUDGET-4: a program that does not say what it has spent is held to what it
   expect(problems).toEqual([new Error('No answer.')]);
 });
 
-test('BUDGET-4: a request that no hook has allowed is interrupted, and one that it has is not', async () => {
+test('BUDGET-6: a request that no hook has allowed is interrupted, and one that it has is not', async () => {
   const { spending, interrupts } = spendingOf(() => Promise.resolve(1));
   await spending.noteRequest();
   expect(interrupts()).toBe(0);
@@ -64,7 +64,7 @@ test('BUDGET-4: a request that no hook has allowed is interrupted, and one that 
   expect(interrupts()).toBe(1);
 });
 
-test('BUDGET-12: without a budget the program is not asked', async () => {
+test('BUDGET-11: without a budget the program is not asked', async () => {
   const { spending, asked, problems } = spendingOf(() => Promise.reject(new Error('It was asked.')), {
     isLimited: false,
   });
