@@ -104,7 +104,13 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   const agent = scriptedAgent(other ? [backend, other] : [backend]);
   const agents = new Agents([agent]);
   const { clock = systemClock, logger = silentLog } = parts;
-  const budgets = new SharedBudgets({ sql, clock, logger, defaults: { day: null, server: null, ...defaults } });
+  // It looks for other budgets by itself: not by the clock of a test that has none.
+  const budgets = new SharedBudgets({
+    sql,
+    clock: defaults ? clock : systemClock,
+    logger,
+    defaults: { day: null, server: null, ...defaults },
+  });
   await budgets.start();
   const host = new Host({
     clock: systemClock,
