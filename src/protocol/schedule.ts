@@ -31,7 +31,7 @@ export const createSchedule = z
   })
   .refine(({ at, cron }) => (at === undefined) !== (cron === undefined), {
     path: ['at'],
-    message: 'give either at or cron',
+    message: 'must be given, or else cron, and not both',
   })
   .meta({ id: 'CreateSchedule' });
 export type CreateSchedule = z.input<typeof createSchedule>;
