@@ -6,13 +6,14 @@ import type { AgentBody } from '../protocol/event.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import { chatSideFiles } from '../store/chat-side-files.ts';
+import type { Write } from '../store/events.ts';
 import { FencedError } from '../store/storage-error.ts';
 import { StartPlace, type StartPurpose, WaitEnded } from './start-place.ts';
 import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
 import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
-import { isScheduled, noteScheduled } from './schedules/agent-schedules.ts';
+import { fullNotice, isScheduled, noteScheduled } from './schedules/agent-schedules.ts';
 import { agentWrite } from './turn.ts';
 import { assertApart } from './working-directory.ts';
 import { arrive, noteBranch } from './arrival.ts';
@@ -37,6 +38,8 @@ export class ChatSession {
   /** The content that a notice has reported as not trusted. */
   #reportedDigest: string | undefined;
   #gitDirectory: string | undefined;
+  /** A notice has said that the agent has too many schedules. */
+  #isFull = false;
 
   constructor(context: ChatContext) {
     this.#context = context;
@@ -270,9 +273,9 @@ export class ChatSession {
         const { session: phase } = state;
         if (phase.is === 'opening' || phase.is === 'ready') state.moveSession({ ...phase, mcpServers });
       },
-      onScheduled: (change) => void noteScheduled(this.#context, change).catch(this.#context.fail),
+      onScheduled: (change) => void noteScheduled(this.#context, change, () => this.#full()).catch(this.#context.fail),
       isScheduled: async (words) => {
-        const is = await log.ask(() => isScheduled(sql, settings.row, words));
+        const is = await log.ask(() => isScheduled(sql, chatId, words));
         if (is) this.#context.onScheduledTold();
         return is;
       },
@@ -307,6 +310,13 @@ export class ChatSession {
       if (write.chat) settings.stored(write.chat);
     });
     stored.catch(fail);
+  }
+
+  /** Said once, as long as this host holds the chat. */
+  #full(): Write | null {
+    if (this.#isFull) return null;
+    this.#isFull = true;
+    return fullNotice();
   }
 
   /** Once per content, as long as this host holds the chat. */

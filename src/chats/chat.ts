@@ -40,7 +40,7 @@ import type { PromptEdit } from './prompt-edits.ts';
 import { QueueHold } from './queue-hold.ts';
 import { rewindChat, type RewindRequest } from './rewind-chat.ts';
 import { Giving } from './schedules/giving.ts';
-import type { ScheduleEdit } from './schedules/schedule-edits.ts';
+import { passTimes, type ScheduleEdit } from './schedules/schedule-edits.ts';
 import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
 import { type WaitLimits, Waits } from './waits.ts';
@@ -116,7 +116,10 @@ export class Chat {
     const decisions = (this.#decisions = new OpenDecisions(context, { session, continued, ids }));
     const asides = (this.#asides = new Asides(context, { session, decisions }));
     this.#loop = new ChatLoop(context, { session, hold, budgetHold, turns, decisions, asides, onRest });
-    this.#giving = new Giving(context, { restMs: () => this.#loop.restMs });
+    this.#giving = new Giving(context, {
+      restMs: () => this.#loop.restMs,
+      releaseIfReset: () => hold.releaseIfReset(),
+    });
     decisions.takeOver(parts.openDecisions);
     if (row.continuation) new ContinuedTurn(context, session, turns).add(row.continuation);
   }
@@ -325,6 +328,8 @@ export class Chat {
     signal?: AbortSignal,
   ): Promise<void> {
     this.#context.queue.assertOpen();
+    const { sql, log } = this.#context;
+    if (changes.archived === false) await passTimes(sql, log);
     const parts = { session: this.#session, turns: this.#turns, loop: this.#loop, decisions: this.#decisions };
     const chat = { ...this.#context, ...parts };
     if (backend === undefined && cwd === undefined) await changeSettings(chat, changes, actor);

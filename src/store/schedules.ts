@@ -84,10 +84,11 @@ export async function findSchedule(db: Sql, chatId: string, id: string): Promise
   return row ? toRow(row) : null;
 }
 
-/** How many schedules a chat has, and the database's time. */
+/** How many schedules people have made in a chat, and the database's time. */
 export async function countSchedules(db: Sql, chatId: string): Promise<{ count: number; now: Date }> {
   const [row] = await db<{ count: number; now: Date }[]>`
-    select count(*)::int as count, clock_timestamp() as now from boocode.schedules where chat_id = ${chatId} and not is_over`;
+    select count(*)::int as count, clock_timestamp() as now from boocode.schedules
+    where chat_id = ${chatId} and agent_key is null and not is_over`;
   return row!;
 }
 
@@ -107,6 +108,14 @@ export function changeSchedule(db: Sql, lease: Lease, id: string, { isPaused, ne
       ${nextAt === undefined ? db`` : db`, next_at = ${nextAt}`}
       ${given ? db`, last_at = ${given.at}, last_prompt = ${given.promptId}` : db``}
     where chat_id = ${lease.chatId} and id = ${id}`;
+}
+
+/** Of a chat that is archived: its times meanwhile pass. Null: it is over. Not part of an append, so it looks at the epoch. */
+export function passSchedule(db: Sql, lease: Lease, id: string, nextAt: Date | null) {
+  return db`
+    update boocode.schedules set next_at = ${nextAt}, is_over = ${nextAt === null}
+    where chat_id = ${lease.chatId} and id = ${id}
+      and exists (select from boocode.chats where chats.id = chat_id and epoch = ${lease.epoch} and archived)`;
 }
 
 /**
@@ -134,6 +143,22 @@ export async function findAgentSchedules(db: Sql, chatId: string): Promise<Sched
   return rows.map(toRow);
 }
 
+/** How far back the forks of forks are followed. */
+const mostForks = 1_000;
+
+/** The words that the program of a chat's agent may know: what was scheduled there, and in those that it was forked from. */
+export async function findScheduledWords(db: Sql, chatId: string): Promise<string[]> {
+  const rows = await db<{ content: string }[]>`
+    with recursive line (id, forked_from, forks) as (
+      select id, forked_from, 0 from boocode.chats where id = ${chatId}
+      union all
+      select chats.id, chats.forked_from, forks + 1 from line
+        join boocode.chats on chats.id = (line.forked_from ->> 'chatId')::uuid where forks < ${mostForks}
+    )
+    select content from boocode.schedules where agent_key is not null and chat_id in (select id from line)`;
+  return rows.map(({ content }) => JSON.parse(content) as string);
+}
+
 /** Goes with an append: forgets what is over for so long that no program that knows it is running. */
 export function sweepSchedules(db: Sql, lease: Lease) {
   return db`
@@ -142,11 +167,12 @@ export function sweepSchedules(db: Sql, lease: Lease) {
       and coalesce(last_at, created_at) < clock_timestamp() - interval '2 days'`;
 }
 
-/** It is due, and its previous prompt does not wait any more. */
+/** It is due, its previous prompt does not wait any more, and its chat is not archived. */
 const isDue = (db: Sql) => db`
   not is_paused and not is_over and next_at <= clock_timestamp()
   and not exists (
-    select from boocode.prompts where prompts.chat_id = schedules.chat_id and prompts.id = last_prompt and turn_id is null)`;
+    select from boocode.prompts where prompts.chat_id = schedules.chat_id and prompts.id = last_prompt and turn_id is null)
+  and not exists (select from boocode.chats where chats.id = schedules.chat_id and archived)`;
 
 export interface DueRow extends ScheduleRow {
   nextAt: Date;

@@ -89,7 +89,27 @@ test('SCHEDULE-12: the program of a fork is kept from telling what the other cha
   await here.events(fork.id, 'turn_finished');
   spec = here.backend.opened.at(-1)!;
   expect([spec.chatId, await isKnown('Look.'), await isKnown('Other.')]).toEqual([fork.id, true, false]);
+  // And a fork of that one.
+  const next = await here.createChat();
+  await database.sql`
+    update boocode.chats set forked_from = ${JSON.stringify({ chatId: fork.id, seq: 1 })}::text::json where id = ${next.id}`;
+  await here.chats.submitPrompt(next.id, { content: 'hello' });
+  await here.events(next.id, 'turn_finished');
+  spec = here.backend.opened.at(-1)!;
+  expect([spec.chatId, await isKnown('Look.'), await isKnown('Other.')]).toEqual([next.id, true, false]);
   expect(await here.chats.schedules.list(fork.id)).toEqual([]);
+});
+
+test('SCHEDULE-2: beyond a hundred, what the agent schedules is left to its program, and the log says so once', async () => {
+  await database.sql`
+    insert into boocode.schedules (id, chat_id, content, cron, time_zone, missed, next_at, agent_key)
+    select gen_random_uuid(), ${id}, '"x"', '0 9 * * *', 'UTC', 'run', now() + interval '1 day', each::text
+    from generate_series(1, 100) as each`;
+  for (const key of ['one', 'other']) spec.onScheduled!({ is: 'added', key, prompt: key, nextAt: inMs(hour) });
+  spec.onScheduled!({ is: 'removed', key: '1' });
+  await here.events(id, 'schedule_removed');
+  expect(await here.events(id, 'notice')).toMatchObject([{ code: 'schedules_full' }]);
+  expect([await isKnown('one'), (await list()).length]).toEqual([false, 99]);
 });
 
 test('SCHEDULE-11: it is given once, by the agent, and the program may still know it', async () => {

@@ -5,17 +5,18 @@
 import { randomUUID } from 'node:crypto';
 import type { ScheduledChange } from '../../agents/agent-backend.ts';
 import type { EventBody } from '../../protocol/event.ts';
+import { maxSchedules } from '../../protocol/schedule.ts';
 import type { Write } from '../../store/events.ts';
 import {
   changeSchedule,
   countSchedules,
   endSchedule,
   findAgentSchedules,
+  findScheduledWords,
   type NewSchedule,
   type ScheduleRow,
   sweepSchedules,
 } from '../../store/schedules.ts';
-import type { ChatRow } from '../../store/chats.ts';
 import type { Sql } from '../../store/database.ts';
 import type { ChatContext } from '../chat-context.ts';
 import { creation, recurrenceOf } from './schedule-edits.ts';
@@ -23,13 +24,15 @@ import { nextTime, serverTimeZone } from './schedule-times.ts';
 
 type Parts = Pick<ChatContext, 'sql' | 'log'>;
 
-/** More than an agent needs; what is beyond is left to its program. */
-const most = 100;
 /** How early the program may be. */
 const aheadMs = 120_000;
 
-/** Stores what the agent has scheduled or cancelled. */
-export async function noteScheduled({ sql, log }: Parts, change: ScheduledChange): Promise<void> {
+/** Stores what the agent has scheduled or cancelled. What is beyond the most is left to its program; `onFull` is called then. */
+export async function noteScheduled(
+  { sql, log }: Parts,
+  change: ScheduledChange,
+  onFull: () => Write | null = () => null,
+): Promise<void> {
   await log.appendIf(async () => {
     const known = await log.ask(() => findAgentSchedules(sql, log.lease.chatId));
     const goes = ({ agentKey }: ScheduleRow): boolean =>
@@ -40,7 +43,7 @@ export async function noteScheduled({ sql, log }: Parts, change: ScheduledChange
     if (change.is === 'removed') return gone.length === 0 ? null : ending(log, gone);
     // Entries may be stored again.
     if (known.some(({ agentKey }) => agentKey === change.key)) return null;
-    if (known.filter(({ isOver }) => !isOver).length - gone.length >= most) return null;
+    if (known.filter(({ isOver }) => !isOver).length - gone.length >= maxSchedules) return onFull();
     const { events, side } = creation(log, toSchedule(change));
     const ended = ending(log, gone);
     return {
@@ -48,6 +51,12 @@ export async function noteScheduled({ sql, log }: Parts, change: ScheduledChange
       side: (db) => [...(ended.side?.(db) ?? []), ...(side?.(db) ?? []), sweepSchedules(db, log.lease)],
     };
   });
+}
+
+/** The agent has more schedules than are stored. */
+export function fullNotice(): Write {
+  const message = `The agent has more than ${maxSchedules} schedules: those beyond are not stored, and end with its process.`;
+  return { events: [{ body: { type: 'notice', level: 'warning', code: 'schedules_full', message } }] };
 }
 
 function toSchedule({ key, prompt, nextAt, recurs }: Extract<ScheduledChange, { is: 'added' }>): NewSchedule {
@@ -82,16 +91,11 @@ function ending({ lease }: ChatContext['log'], rows: readonly ScheduleRow[]): Wr
 
 /**
  * Whether the chat gives what the program is about to tell its agent, has given it, or is not to. The program of a fork knows
- * what the other chat's agent has scheduled, and that chat gives it.
+ * what the agents of the chats before it have scheduled, and those chats give it.
  */
-export async function isScheduled(
-  sql: Sql,
-  { id, forkedFrom }: Pick<ChatRow, 'id' | 'forkedFrom'>,
-  words: string,
-): Promise<boolean> {
-  const chats = forkedFrom ? [id, forkedFrom.chatId] : [id];
-  const known = await Promise.all(chats.map((chatId) => findAgentSchedules(sql, chatId)));
-  return known.flat().some(({ content }) => content.trim() === words.trim());
+export async function isScheduled(sql: Sql, chatId: string, words: string): Promise<boolean> {
+  const known = await findScheduledWords(sql, chatId);
+  return known.some((content) => content.trim() === words.trim());
 }
 
 /** The agent's process has told its agent what was due with these words: it is not given again. */

@@ -1,7 +1,7 @@
 /** When a chat gives the prompts of its schedules that are due. */
 import type { Event } from '../../protocol/event.ts';
 import { textOf } from '../../protocol/text-of.ts';
-import type { DueRow } from '../../store/schedules.ts';
+import { type DueRow, findDue } from '../../store/schedules.ts';
 import type { ChatContext } from '../chat-context.ts';
 import { noteTold } from './agent-schedules.ts';
 import { giveDue } from './give-due.ts';
@@ -12,6 +12,8 @@ const tellsWithinMs = 10_000;
 export interface GivingParts {
   /** How long the chat has done nothing; 0 while it does something. */
   readonly restMs: () => number;
+  /** Ends what keeps prompts waiting, if it is only a usage limit that has reset. */
+  readonly releaseIfReset: () => Promise<void>;
 }
 
 export class Giving {
@@ -27,6 +29,7 @@ export class Giving {
   async give(): Promise<void> {
     const { queue } = this.#context;
     queue.assertOpen();
+    await this.#releaseIfReset();
     const wasDue = await queue.addPrompt(() => giveDue(this.#context, (row) => this.#isLeft(row)));
     // Otherwise the chat rests as before.
     if (wasDue) queue.wake();
@@ -47,6 +50,14 @@ export class Giving {
     // Nothing kept the process from telling it, as where its settings allow no hooks.
     if (event.type !== 'incoming_message' || event.origin.kind !== 'wake_up') return;
     noteTold(this.#context, textOf(event.content)).catch((error: unknown) => this.#context.fail(error));
+  }
+
+  /** What waits keeps a chat parked, so before anything is given. */
+  async #releaseIfReset(): Promise<void> {
+    const { sql, log, settings } = this.#context;
+    if (settings.row.hold === null) return;
+    const due = await log.ask(() => findDue(sql, log.lease.chatId));
+    if (due.some((row) => !this.#isLeft(row))) await this.#parts.releaseIfReset();
   }
 
   /** It is the agent's, whose process has yet to be kept from telling it. */

@@ -14,7 +14,9 @@ import {
   endSchedule,
   findSchedule,
   insertSchedule,
+  listSchedules,
   type NewSchedule,
+  passSchedule,
   type ScheduleRow,
 } from '../../store/schedules.ts';
 import type { ChatLog } from '../chat-log.ts';
@@ -44,6 +46,8 @@ function timesOf(
     return { at: null, cron, timeZone, nextAt: firstTime({ cron, timeZone }, now) };
   }
   const at = new Date(given!);
+  // Times with more digits are in another format, also in the store.
+  if (!(at.getUTCFullYear() <= 9_999)) throw invalid('at', 'must be before the year 10000');
   if (at <= now) throw invalid('at', `must be in the future, and it is ${now.toISOString()} now`);
   return { at, cron: null, timeZone, nextAt: at };
 }
@@ -103,6 +107,20 @@ export function pausing(actor: Actor, id: string, isPaused: boolean): ScheduleEd
       side: (db) => [changeSchedule(db, log.lease, id, { isPaused, nextAt })],
     };
   };
+}
+
+/**
+ * The chat is about to be no longer archived: its patterns go on with their next times. What is to be given once, and is late
+ * by now, was missed.
+ */
+export async function passTimes(sql: Sql, log: ChatLog): Promise<void> {
+  const { chatId } = log.lease;
+  const { now } = await log.ask(() => countSchedules(sql, chatId));
+  for (const row of await log.ask(() => listSchedules(sql, chatId))) {
+    const recurrence = recurrenceOf(row);
+    if (!recurrence || row.isPaused || !row.nextAt || row.nextAt > now) continue;
+    await log.ask(() => passSchedule(sql, log.lease, row.id, nextTime(recurrence, now)));
+  }
 }
 
 /** Throws `not_found`. */

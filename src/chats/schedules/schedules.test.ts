@@ -85,12 +85,16 @@ test('SCHEDULE-2: what cannot be due is refused, and a chat has at most a hundre
   const refused = (input: CreateSchedule, field: string) =>
     expect(create(id, input)).rejects.toMatchObject({ code: 'invalid_request', details: { field } });
   await refused({ at: new Date(Date.now() - 1_000).toISOString(), content: 'x' }, 'at');
+  await refused({ at: '9999-12-31T23:59:59-01:00', content: 'x' }, 'at');
   await refused({ cron: '0 0 30 2 *', content: 'x' }, 'cron');
   await refused({ ...daily, timeZone: 'Mars/Olympus' }, 'timeZone');
   await database.sql`
     insert into boocode.schedules (id, chat_id, content, cron, time_zone, missed, next_at)
     select gen_random_uuid(), ${id}, '"x"', '0 9 * * *', 'UTC', 'run', now() + interval '1 day' from generate_series(1, 100)`;
   await expect(create(id, daily)).rejects.toThrow(/at most 100 schedules/);
+  // The agent's are counted apart.
+  await database.sql`update boocode.schedules set agent_key = id::text where chat_id = ${id}`;
+  await create(id, daily);
   const other = '00000000-0000-4000-8000-000000000000';
   await expect(create(other, daily)).rejects.toMatchObject({ code: 'not_found' });
   await expect(here.everyones.schedules.remove(anActor, id, other)).rejects.toMatchObject({ code: 'not_found' });
@@ -224,6 +228,46 @@ test('SCHEDULE-8: a held queue keeps the prompt waiting', async () => {
   expect((await here.log(id)).some(({ type }) => type === 'turn_started')).toBe(false);
   await here.chats.resumeQueue(id, {});
   await here.events(id, 'turn_finished');
+});
+
+test('SCHEDULE-8: a chat that a usage limit has parked takes the prompt once that has reset', async () => {
+  const { id } = await here.createChat();
+  const made = await create(id, daily);
+  const hold = {
+    reason: 'usage_limit',
+    message: 'x',
+    since: new Date().toISOString(),
+    resetsAt: new Date(Date.now() - 3_600_000).toISOString(),
+    promptId: null,
+    sendsAgain: false,
+  };
+  await here.close();
+  await database.sql`
+    update boocode.chats set hold = ${JSON.stringify(hold)}::text::json, resume_at_reset = false where id = ${id}`;
+  here = await openChatsHost(database.url);
+  await database.sql`update boocode.chats set cwd = ${here.cwd} where id = ${id}`;
+  await makeDue(made);
+  await here.events(id, 'turn_finished');
+  expect(await here.events(id, 'queue_resumed')).toMatchObject([{ by: 'host' }]);
+  expect(await here.events(id, 'prompt_accepted')).toHaveLength(1);
+});
+
+test('SCHEDULE-13: an archived chat is given nothing, and goes on with the next time when it is no longer archived', async () => {
+  const { id } = await here.createChat();
+  const made = await create(id, daily);
+  const once = await create(id, { at: tomorrow(), content: 'Once' });
+  await here.everyones.patchChat(anActor, id, { archived: true });
+  await makeDue(made);
+  await makeDue(once);
+  const other = await here.createChat();
+  await makeDue(await create(other.id, daily));
+  await here.events(other.id, 'turn_finished');
+  await here.host.find(id)!.giveDue();
+  expect((await here.log(id)).filter(({ type }) => type === 'prompt_accepted')).toEqual([]);
+  await here.everyones.patchChat(anActor, id, { archived: false });
+  await here.host.find(id)!.giveDue();
+  expect(await here.events(id, 'prompt_accepted')).toMatchObject([{ schedule: { scheduleId: once.id } }]);
+  expect(await here.chats.schedules.list(id)).toMatchObject([{ id: made.id, nextAt: made.nextAt, lastAt: null }]);
 });
 
 test('SCHEDULE-9: the schedules of all chats are listed in pages, and a deleted chat takes its own along', async () => {
