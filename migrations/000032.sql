@@ -22,30 +22,38 @@ create table usage_ledger (
 create unique index usage_ledger_key on usage_ledger
   (chat_id, bucket, backend, hashtextextended(model, 0), hashtextextended(cwd, 0));
 create index usage_ledger_time on usage_ledger (bucket);
+-- Neither column is ever changed, so updates need not touch it.
+create index usage_ledger_model on usage_ledger (hashtextextended(model, 0), bucket);
 
 -- What was booked before: each session's totals, distributed over the ends of its turns by what those used. So the sums of
--- a chat and of its models are right. Turns that a fork has copied have no cost, and are left out.
+-- a chat and of its models are right. Turns that a fork has copied have no cost, and are left out. No number is larger than
+-- what is booked from now on: one that the columns cannot take must not keep a server from starting.
 insert into usage_ledger
   (chat_id, bucket, cwd, model, backend, input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens,
     cost_usd)
-with totals as (
-  select chat_id, agent, model.key as model, number.key as name, number.value::double precision as total
+with numbers as (
+  select chat_id, agent, model.key as model, number.key as name,
+    least(greatest(number.value::numeric, case number.key when 'costUsd' then -1e12 else 0 end), 1e12)::double precision as total
   from agent_sessions, jsonb_each(model_usage) as model, jsonb_each_text(model.value) as number
+),
+totals as (
+  select * from numbers
   union all
   -- Dollars that belong to no model.
-  select chat_id, agent, '', 'costUsd', cost_usd - coalesce(
-    (select sum((model.value ->> 'costUsd')::double precision) from jsonb_each(model_usage) as model), 0)
-  from agent_sessions
+  select chat_id, agent, '', 'costUsd', least(greatest(cost_usd, -1e12), 1e12) - coalesce(named.total, 0)
+  from agent_sessions left join (
+    select chat_id, agent, sum(total) as total from numbers where name = 'costUsd' group by 1, 2
+  ) as named using (chat_id, agent)
 ),
 shares as (
   select chat_id, to_timestamp(floor((extract(epoch from finished_at) / 900)::double precision) * 900) as bucket, name,
-    sum(amount) as amount
+    sum(least(amount, 1e12))::double precision as amount
   from turns, lateral (values
-    ('inputTokens', (usage ->> 'inputTokens')::double precision),
-    ('outputTokens', (usage ->> 'outputTokens')::double precision),
-    ('cacheReadInputTokens', (usage ->> 'cacheReadInputTokens')::double precision),
-    ('cacheCreationInputTokens', (usage ->> 'cacheCreationInputTokens')::double precision),
-    ('costUsd', cost_usd)
+    ('inputTokens', (usage ->> 'inputTokens')::numeric),
+    ('outputTokens', (usage ->> 'outputTokens')::numeric),
+    ('cacheReadInputTokens', (usage ->> 'cacheReadInputTokens')::numeric),
+    ('cacheCreationInputTokens', (usage ->> 'cacheCreationInputTokens')::numeric),
+    ('costUsd', least(greatest(cost_usd, 0), 1e12)::numeric)
   ) as counted (name, amount)
   where finished_at is not null and cost_usd is not null and amount > 0
   group by 1, 2, 3

@@ -142,7 +142,8 @@ export const settings = [
     flag: 'resume-at-reset',
     env: 'BOOCODE_RESUME_AT_RESET',
     value: '<on|off>',
-    about: 'whether new chats resume automatically when a usage limit resets',
+    about:
+      'whether new chats go on by themselves when a usage limit resets: held prompts run, and a turn that it stopped continues',
     fallback: 'off',
   },
   {

@@ -288,7 +288,7 @@ export class Chat {
     queue.assertOpen();
     return queue.addTask('rewind', async () => {
       const result = await rewindChat(this.#context, this.#session, request, actor);
-      if (result.promptIds.length > 0) await this.#hold.noteRewind();
+      if (result.promptIds.length > 0) await this.#hold.noteRewind(result.promptIds);
       return result;
     });
   }

@@ -199,6 +199,20 @@ describe('resuming', () => {
     );
   });
 
+  test('USAGE-21: goes on first, before a prompt that comes between the reset and the timer, if the chat is set to', async () => {
+    Object.assign(row, { waitingPrompts: 0, resumeAtReset: true });
+    const events = () => writes.at(-1)!.events.map(({ body }) => body);
+    held({ promptId: 'p1', continues: true, resetsAt: now() });
+    await hold.releaseIfReset();
+    expect(events()).toMatchObject([
+      { type: 'prompt_accepted', by: 'host' },
+      { type: 'queue_resumed', by: 'host' },
+    ]);
+    held({ promptId: 'p1', sendsAgain: true, resetsAt: now() });
+    await hold.releaseIfReset();
+    expect(events()).toEqual([{ type: 'queue_resumed', by: 'host', requeuedPromptIds: ['p1'] }]);
+  });
+
   test('does nothing if the queue is not held', async () => {
     await hold.resume({ sendAgain: true }, by);
     expect([writes, woken]).toEqual([[], 0]);
@@ -226,14 +240,47 @@ describe('resuming', () => {
     await hold.noteChanges({ model: 'third' });
   });
 
+  test('USAGE-22: does not happen with another model if a limit has stopped a turn: a person continues it', async () => {
+    held({ promptId: 'p1', continues: true, resetsAt: inMs(5_000) });
+    await hold.noteChanges({ model: 'other' });
+    expect([writes, hold.isHeld]).toEqual([[], true]);
+  });
+
   test('happens on a rewind if the context was full, without the prompt that was too long', async () => {
-    await hold.noteRewind();
+    await hold.noteRewind(['p1']);
     held({ reason: 'usage_limit' });
-    await hold.noteRewind();
+    await hold.noteRewind(['p1']);
+    held({ reason: 'usage_limit', promptId: 'p0', sendsAgain: true });
+    await hold.noteRewind(['p1']);
     expect(writes).toEqual([]);
     held({ reason: 'context', promptId: 'p1', sendsAgain: true });
-    await hold.noteRewind();
+    await hold.noteRewind(['p1']);
     expect(writes.map(({ events }) => events)).toEqual([[{ body: { type: 'queue_resumed', by: 'host' } }]]);
+  });
+
+  test.each([
+    { promptId: 'p1', sendsAgain: true },
+    { promptId: 'p1', continues: true },
+    { promptId: null, continues: true },
+  ])('USAGE-21: leaves out what a rewind has taken back; the chat stays parked: %o', async (facts) => {
+    row.resumeAtReset = true;
+    held({ ...facts, message: 'Five hours.', resetsAt: inMs(5_000), since: now() });
+    await hold.noteRewind(['p1', 'p2']);
+    const left = {
+      reason: 'usage_limit',
+      message: 'Five hours.',
+      promptId: null,
+      sendsAgain: false,
+      resetsAt: inMs(5_000),
+    };
+    expect(writes).toStrictEqual([
+      {
+        events: [{ body: { type: 'queue_held', ...left, resumesAt: inMs(5_000) } }],
+        chat: { hold: { ...left, since: now() } },
+      },
+    ]);
+    await hold.resume({}, by);
+    expect(writes.at(-1)?.events).toEqual([{ body: { type: 'queue_resumed', ...by } }]);
   });
 });
 
@@ -259,8 +306,9 @@ describe('an edit of the queue', () => {
   test.each([
     ['one still waits', 2, 1, {}, false],
     ['nothing was cancelled', 0, 0, {}, false],
-    ['the reset is waited for', 1, 1, { resetsAt: '2030-01-01T00:00:00.000Z' }, true],
-  ])('PROMPT-6: keeps the hold otherwise: %s', (_, waitingPrompts, count, facts, resumeAtReset) => {
+    ['the reset is waited for', 1, 1, { reason: 'budget_spent', resetsAt: '2030-01-01T00:00:00.000Z' }, true],
+    ['the chat is parked', 1, 1, { resetsAt: '2030-01-01T00:00:00.000Z' }, false],
+  ])('PROMPT-6 USAGE-20: keeps the hold otherwise: %s', (_, waitingPrompts, count, facts, resumeAtReset) => {
     held(facts);
     Object.assign(row, { waitingPrompts, resumeAtReset });
     const write = count > 0 ? cancelled(count) : moved;
@@ -269,7 +317,7 @@ describe('an edit of the queue', () => {
 
   test.each([
     [{}, true],
-    [{ resetsAt: '2030-01-01T00:00:00.000Z' }, false],
+    [{ reason: 'budget_spent', resetsAt: '2030-01-01T00:00:00.000Z' }, false],
   ])('PROMPT-8: ends the hold if the queue would not resume at a reset: %o, %s', (facts, resumeAtReset) => {
     held(facts);
     row.resumeAtReset = resumeAtReset;

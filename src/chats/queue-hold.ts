@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Obstacle } from '../agents/agent-backend.ts';
 import type { BooError, ErrorCode } from '../protocol/error.ts';
 import type { HoldReason, ResumeQueue } from '../protocol/hold.ts';
+import { isParked } from '../protocol/is-parked.ts';
 import type { SpentBudget } from '../protocol/budget.ts';
 import type { DoneBy } from '../protocol/principal.ts';
 import type { ChatChanges, StoredHold } from '../store/chats.ts';
@@ -77,8 +78,13 @@ export class QueueHold {
       ...(continues && { continues }),
       ...(budget && { budget }),
     };
-    const resumesAt = resumesByItself(facts, row) ? until : null;
-    const hold: StoredHold = { ...facts, since: now.toISOString() };
+    return this.#storing(facts);
+  }
+
+  #storing(facts: Omit<StoredHold, 'since'>) {
+    const { settings, clock } = this.#context;
+    const resumesAt = resumesByItself(facts, settings.row) ? facts.resetsAt : null;
+    const hold: StoredHold = { ...facts, since: clock.now().toISOString() };
     const event: NewEvent = { body: { type: 'queue_held', ...facts, resumesAt } };
     return { event, chat: { hold } };
   }
@@ -135,33 +141,46 @@ export class QueueHold {
     if (resumed) this.#context.queue.wake();
   }
 
-  /** Before a person's prompt is stored: a chat that is only parked, by a limit that has reset by now, takes it as usual. */
+  /**
+   * Before a prompt is stored: a chat that is only parked, by a limit that has reset by now, takes it as usual. If the
+   * chat is set to go on, it does so first: its timer may be about to fire.
+   */
   async releaseIfReset(): Promise<void> {
     const { settings, clock } = this.#context;
-    const { hold, waitingPrompts } = settings.row;
+    const { hold, waitingPrompts, resumeAtReset } = settings.row;
     if (hold?.reason !== 'usage_limit' || !hold.resetsAt || waitingPrompts > 0) return;
-    if (Date.parse(hold.resetsAt) <= clock.now().getTime()) await this.resume({ sendAgain: false }, byHost);
+    if (Date.parse(hold.resetsAt) > clock.now().getTime()) return;
+    await this.resume(resumeAtReset ? {} : { sendAgain: false }, byHost);
   }
 
-  /** Adds the end of the hold to an edit after which no prompt waits: the next prompt may try again. */
+  /** Adds the end of the hold to an edit after which no prompt waits: the next prompt may try again, unless it is known when. */
   withEdit(write: Write | null): Write | null {
     const { hold, waitingPrompts, resumeAtReset } = this.#context.settings.row;
     const cancels = write?.events.filter(({ body }) => body.type === 'prompt_cancelled').length ?? 0;
-    if (!write || !hold || cancels === 0 || waitingPrompts > cancels || (resumeAtReset && hold.resetsAt !== null))
-      return write;
+    if (!write || !hold || cancels === 0 || waitingPrompts > cancels) return write;
+    if (isParked(hold) || (resumeAtReset && hold.resetsAt !== null)) return write;
     return { ...write, events: [...write.events, resumption(byHost)], chat: { ...write.chat, hold: null } };
   }
 
-  /** Settings have changed, which may have solved the problem. */
+  /** Settings have changed, which may have solved the problem. Only a person continues a stopped turn before the reset. */
   async noteChanges(changes: ChatChanges): Promise<void> {
     if (changes.resumeAtReset !== undefined) this.arm();
     const { hold } = this.#context.settings.row;
-    if (hold && remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, byHost);
+    if (!hold || hold.continues) return;
+    if (remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, byHost);
   }
 
-  /** The agent has forgotten the prompt that was too long. */
-  async noteRewind(): Promise<void> {
-    if (this.#context.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, byHost);
+  /** The agent has forgotten these prompts: none of them was too long any more, is sent again, or is continued. */
+  async noteRewind(promptIds: readonly string[]): Promise<void> {
+    const { log, settings } = this.#context;
+    if (settings.row.hold?.reason === 'context') return this.resume({ sendAgain: false }, byHost);
+    await log.appendIf(() => {
+      const { hold } = settings.row;
+      if (!hold || !(hold.continues || (hold.promptId !== null && promptIds.includes(hold.promptId)))) return null;
+      const { continues: _continues, since: _since, ...facts } = hold;
+      const { event, chat } = this.#storing({ ...facts, promptId: null, sendsAgain: false });
+      return { events: [event], chat };
+    });
   }
 
   /** Call this whenever the hold or `resumeAtReset` may have changed. */
@@ -187,7 +206,7 @@ export class QueueHold {
 const byHost: DoneBy = { by: 'host' };
 
 /** Asks the agent to continue the turn that the limit has stopped: its transcript has all that was said and done. */
-const goOn = 'The usage limit that stopped you has reset. Continue with what you were doing.';
+const goOn = 'A usage limit stopped you. Continue with what you were doing.';
 
 const goingOn = () => ({ promptId: randomUUID(), content: [{ type: 'text' as const, text: goOn }] });
 

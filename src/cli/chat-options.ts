@@ -56,8 +56,11 @@ export function addChatOptions(command: Command): Command {
     .option('--trust', "load the directory's own settings, hooks and instructions")
     .option('--accept-agent-messages', 'let agents of other chats on the machine start turns in this one')
     .option('--no-accept-agent-messages', 'refuse them (the default for a new chat)')
-    .option('--resume-at-reset', 'let prompts held by a usage limit resume automatically when it resets')
-    .option('--no-resume-at-reset', 'let them wait for a person')
+    .option(
+      '--resume-at-reset',
+      'go on by itself when a usage limit resets: held prompts run, and a turn that it stopped continues',
+    )
+    .option('--no-resume-at-reset', 'wait for a person then')
     .addOption(
       new Option(
         '--on-interrupted <choice>',

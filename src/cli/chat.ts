@@ -14,6 +14,7 @@ import { toBooError } from '../protocol/error.ts';
 import { worksIn } from '../protocol/works-in.ts';
 import { runPrompt } from './run-prompt.ts';
 import { runTurn } from './run-turn.ts';
+import { tellWakeCost } from './wake-remark.ts';
 
 interface ChatFlags extends GlobalFlags, AnswerFlags, ChatOptions {
   cwd?: string;
@@ -81,6 +82,7 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
     const there = worksIn(current);
     const places = [plainLine(current.cwd), ...(there === null ? [] : [`works in ${plainLine(there)}`])].join(' · ');
     terminal.out(`${terminal.outStyle('dim', `chat ${current.id} · ${places} · Ctrl-D leaves`)}\n`);
+    if (flags.resume !== undefined) await tellWakeCost(client, current, terminal);
   }
   const conversation = await openConversation(client, current, terminal, flags);
   try {

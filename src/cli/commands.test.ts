@@ -645,6 +645,18 @@ describe('ls, show, interrupt', () => {
     expect((await run(['resume', chat.id])).out).toBe('The stopped turn continues.\n');
   });
 
+  it('USAGE-20: says after the reset that the limit has reset', async () => {
+    const facts = { reason: 'usage_limit', message: 'Five hours.', promptId: null, sendsAgain: false } as const;
+    const hold = { ...facts, since: '2020-01-01T12:00:00Z', resetsAt: '2020-01-01T15:00:00Z', resumesAt: null };
+    const chat = stub.addChat({ hold });
+    expect((await run(['ls'])).out).toContain('(parked, limit has reset)');
+    expect((await run(['send', chat.id, 'go', '--wait'])).err).toMatch(
+      /^· The chat is parked until it is resumed\. Five hours\. The limit has reset at .*2020.*\.\nResume with: boocode resume \S{8}$/m,
+    );
+    chat.hold = { ...hold, resumesAt: hold.resetsAt };
+    expect((await run(['resume', chat.id, '--at-reset'])).out).toMatch(/resets\. It goes on now\.\n$/);
+  });
+
   it('USAGE-22: lets a chat go on by itself at a reset, or not', async () => {
     const chat = stub.addChat();
     const [on, off] = ['goes on by itself when a usage limit resets', 'waits for a person after a usage limit'];
@@ -669,6 +681,17 @@ describe('ls, show, interrupt', () => {
     };
     expect((await run(['show', chat.id])).out).toBe('· The next prompt sends 120k tokens again, about $0.45.\n');
     expect((await run(['show', chat.id, '--json'])).out).toBe('');
+    const words = '· The next prompt sends 120k tokens again, about $0.45.\n';
+    const talk = () => run(['chat', '--resume', chat.id], { lines: [null], isInteractive: true });
+    expect((await talk()).err).toBe(words);
+    // A chat that is warm, or whose context is small, is not worth a line.
+    chat.state = 'ready';
+    expect((await talk()).err).toBe('');
+    chat.state = 'cold';
+    stub.wakeCost.contextTokens = 19_999;
+    expect((await talk()).err).toBe('');
+    stub.wakeCost.contextTokens = 120_000;
+    expect((await run(['chat', '--resume', chat.id, '/btw', 'why?'])).err).toBe('');
   });
 
   it('USAGE-25: shows how much of the plan is used, where an account tells it', async () => {

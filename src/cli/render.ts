@@ -288,7 +288,7 @@ export function createRenderer(options: RendererOptions): Renderer {
       case 'prompt_cancelled':
         return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was cancelled`)) : undefined;
       case 'queue_held':
-        return complain('yellow', `! ${holdText(event, event.chatId)}`);
+        return complain('yellow', `! ${holdText(event, event.chatId, Date.parse(event.at))}`);
       case 'queue_resumed':
         return line(outStyle('dim', `· the waiting prompts resume (${plainLine(byText(event))})`));
       case 'schedule_created':

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import type { Chat } from '../client/client.ts';
 import { findChat } from './find-chat.ts';
-import { localTime } from './hold-text.ts';
+import { hasReset, localTime } from './hold-text.ts';
 
 interface ResumeFlags extends GlobalFlags {
   sendAgain?: boolean;
@@ -45,7 +45,8 @@ export function addResume(program: Command, cli: Cli): void {
 function setAtReset(cli: Cli, { json }: GlobalFlags, chat: Chat): void {
   if (json) return printJson(cli, chat);
   const { resumeAtReset, hold } = chat;
-  const when = hold?.resumesAt ? ` It goes on at ${localTime(hold.resumesAt)}.` : '';
+  const at = hold?.resumesAt ?? null;
+  const when = at === null ? '' : hasReset(at) ? ' It goes on now.' : ` It goes on at ${localTime(at)}.`;
   const what = resumeAtReset
     ? 'The chat goes on by itself when a usage limit resets.'
     : 'The chat waits for a person after a usage limit.';

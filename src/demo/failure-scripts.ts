@@ -122,7 +122,7 @@ export const failureScripts: readonly Script[] = [
   },
   {
     name: 'after a usage limit',
-    when: (c) => phrase(c, /^The usage limit that stopped you has reset\. Continue with what you were doing$/) !== null,
+    when: (c) => phrase(c, /^A usage limit stopped you\. Continue with what you were doing$/) !== null,
     reply: (): Step[] => [say('I go on where the limit stopped me.')],
   },
   {

@@ -159,6 +159,10 @@ describe('USAGE-5: an older database', () => {
     // A session that cost something beside its turns alone.
     const aside = await made({ a: { ...cost(2, 0.5), inputTokens: 7 } }, 0.5, []);
     await made({}, 0, [[late, 0, 0]]);
+    const absurd = await made({ a: { ...cost(1e300, 1), inputTokens: -5 } }, 1, [
+      [early, 1e300, 0.5],
+      [late, 1e300, 0.5],
+    ]);
     await sql`drop table boocode.usage_ledger`;
     await sql`delete from boocode.migrations where version = 32`;
     await migrate(sql);
@@ -174,11 +178,16 @@ describe('USAGE-5: an older database', () => {
       { at: '01-01 10:30', model: 'b', in: 0, out: 1, usd: 0.75 },
     ]);
     expect(await filled(fork)).toEqual([{ at: '01-01 10:30', model: 'a', in: 0, out: 2, usd: 0.5 }]);
+    // As it would be booked now.
+    expect(await filled(absurd)).toEqual([
+      { at: '01-01 10:15', model: 'a', in: 0, out: 5e11, usd: 0.5 },
+      { at: '01-01 10:30', model: 'a', in: 0, out: 5e11, usd: 0.5 },
+    ]);
     expect(await filled(aside)).toEqual([{ at: '02-03 04:00', model: 'a', in: 7, out: 2, usd: 0.5 }]);
     expect(await sql`select distinct cwd, backend from boocode.usage_ledger`).toEqual([
       { cwd: '/old', backend: 'claude_sdk' },
     ]);
-    expect(await sumUsage(sql)).toMatchObject({ costUsd: 5.5, outputTokens: 14, inputTokens: 7 });
+    expect(await sumUsage(sql)).toMatchObject({ costUsd: 6.5, outputTokens: 1e12 + 14, inputTokens: 7 });
   });
 
   test('names the table by the number of its migration', async () => {

@@ -35,7 +35,7 @@ export function readUsageBy(db: Sql, group: keyof typeof keys, { limit, ...range
   ].map((name) => db`, sum(${db(name)}) as ${db(name)}`);
   const title = db`, (
     select coalesce(title, regexp_replace(cwd, '^.*/', '')) from boocode.chats
-    where id::text = lines.key and importing_session is null) as title`;
+    where id = lines.key::uuid and importing_session is null) as title`;
   return db<UsageLine[]>`
     with grouped as (
       select ${db(keys[group])}::text as key, ${usageSums(db)} from boocode.usage_ledger where true ${within(db, range)} group by 1

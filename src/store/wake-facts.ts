@@ -1,5 +1,5 @@
 /** What is stored about what the agent's next prompt sends again, and what such tokens have cost. */
-import type { Usage } from '../protocol/event.ts';
+import type { EventBody, Usage } from '../protocol/event.ts';
 import type { Sql } from './database.ts';
 
 export interface LastRequest {
@@ -23,8 +23,9 @@ export type SinceRequest =
   { type: 'rewound'; fromSeq: number | null } | { type: 'forgotten' } | { type: 'model'; model: string | null };
 
 export async function findSinceRequest(db: Sql, chatId: string, seq: number): Promise<SinceRequest[]> {
-  const rows = await db<{ type: string; fromSeq: number | null; model: string | null }[]>`
-    select type, payload ->> 'model' as model,
+  // A notice may have words that Postgres does not read as JSON, so payloads are read here.
+  const rows = await db<{ seq: number; type: string; payload: string; fromSeq: number | null }[]>`
+    select seq, type, payload::text as payload,
       case when type = 'session_rewound' then (
         select min(seq) from boocode.events as started
         where started.chat_id = ${chatId} and started.type = 'turn_started'
@@ -32,20 +33,31 @@ export async function findSinceRequest(db: Sql, chatId: string, seq: number): Pr
             select jsonb_array_elements_text(events.payload::jsonb -> 'promptIds'))
       ) end as "fromSeq"
     from boocode.events
-    where chat_id = ${chatId} and seq > ${seq} and (
-      type in ('session_rewound', 'current_model_update')
-      or (type = 'chat_updated' and payload::jsonb ? 'model')
-      or (type = 'notice' and payload ->> 'code' = 'compacted')
-      or (type = 'session_started' and payload ->> 'sessionId' <> (
-        select before.payload ->> 'sessionId' from boocode.events as before
-        where before.chat_id = ${chatId} and before.seq < ${seq} and before.type = 'session_started'
-        order by before.seq desc limit 1)))
+    where chat_id = ${chatId} and (
+      seq > ${seq} and (
+        type in ('session_rewound', 'current_model_update', 'chat_updated', 'session_started')
+        or (type = 'notice' and position('"compacted"' in payload::text) > 0))
+      or seq = (
+        select max(before.seq) from boocode.events as before
+        where before.chat_id = ${chatId} and before.seq < ${seq} and before.type = 'session_started'))
     order by seq`;
-  return rows.map(({ type, fromSeq, model }) => {
-    if (type === 'session_rewound') return { type: 'rewound', fromSeq };
-    return type === 'chat_updated' || type === 'current_model_update'
-      ? { type: 'model', model }
-      : { type: 'forgotten' };
+  let session: string | undefined;
+  return rows.flatMap(({ seq: at, type, payload, fromSeq }): SinceRequest[] => {
+    const event = { ...(JSON.parse(payload) as object), type } as EventBody;
+    switch (event.type) {
+      case 'session_rewound':
+        return [{ type: 'rewound', fromSeq }];
+      case 'session_started':
+        if (at < seq) session = event.sessionId;
+        return session === undefined || event.sessionId === session ? [] : [{ type: 'forgotten' }];
+      case 'notice':
+        return event.code === 'compacted' ? [{ type: 'forgotten' }] : [];
+      case 'chat_updated':
+      case 'current_model_update':
+        return event.model === undefined ? [] : [{ type: 'model', model: event.model }];
+      default:
+        return [];
+    }
   });
 }
 
@@ -64,7 +76,7 @@ export function findPricedUsage(db: Sql, model: string): Promise<(Usage & { cost
       cache_read_input_tokens::float8 as "cacheReadInputTokens",
       cache_creation_input_tokens::float8 as "cacheCreationInputTokens", cost_usd as "costUsd"
     from boocode.usage_ledger
-    where model = ${model} and cost_usd > 0 and unpriced_tokens = 0
+    where hashtextextended(model, 0) = hashtextextended(${model}, 0) and model = ${model} and cost_usd > 0 and unpriced_tokens = 0
       and bucket > statement_timestamp() - interval '90 days'
     order by bucket desc limit 100`;
 }

@@ -66,6 +66,19 @@ describe('USAGE-23: the context that is sent again', () => {
     expect((await costIn(0)).contextTokens).toBe(9_000);
   });
 
+  test('is known whatever a notice says, in words that a database does not read', async () => {
+    const odd: AgentEvent = {
+      type: 'notice',
+      level: 'info',
+      code: 'odd',
+      message: 'compacted "compacted" \u0000\ud800',
+    };
+    await turn(context(70_000), odd);
+    expect((await costIn(0)).contextTokens).toBe(70_000);
+    await turn(context(80_000), { ...odd, code: 'compacted' });
+    expect((await costIn(0)).contextTokens).toBeNull();
+  });
+
   test('is that before the prompts that were rewound', async () => {
     await turn(context(10_000));
     await turn(context(20_000));
