@@ -181,6 +181,8 @@ export interface AgentSessionSpec {
   isStoring?(): boolean;
   /** What the agent has scheduled for itself, or cancelled, once the transcript that says so is stored. */
   onScheduled?(change: ScheduledChange): void;
+  /** When the chat's last turn began. What was scheduled since then may not have been noted. */
+  lastTurnAt?(): Promise<Date | null>;
   /**
    * The agent's process is about to give its agent these words, which nobody here has sent. With true it does not: the agent
    * has scheduled them, and the chat gives them as a prompt.

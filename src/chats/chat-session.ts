@@ -7,6 +7,7 @@ import { openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import { chatSideFiles } from '../store/chat-side-files.ts';
 import type { Write } from '../store/events.ts';
+import { findLastTurnAt } from '../store/turns.ts';
 import { FencedError } from '../store/storage-error.ts';
 import { StartPlace, type StartPurpose, WaitEnded } from './start-place.ts';
 import { changingChat } from './changes/changing-chat.ts';
@@ -274,6 +275,7 @@ export class ChatSession {
         if (phase.is === 'opening' || phase.is === 'ready') state.moveSession({ ...phase, mcpServers });
       },
       onScheduled: (change) => void noteScheduled(this.#context, change, () => this.#full()).catch(this.#context.fail),
+      lastTurnAt: () => log.ask(() => findLastTurnAt(sql, chatId)),
       isScheduled: async (words) => {
         const is = await log.ask(() => isScheduled(sql, chatId, words));
         if (is) this.#context.onScheduledTold();

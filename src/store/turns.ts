@@ -38,6 +38,14 @@ export async function findRunningTurn(db: Sql, chatId: string): Promise<{ id: st
   return row ?? null;
 }
 
+/** When the chat's last turn began: not one that it has copied from another chat. Null without any. */
+export async function findLastTurnAt(db: Sql, chatId: string): Promise<Date | null> {
+  const [row] = await db<{ at: Date | null }[]>`
+    select greatest(max(turns.started_at), chats.created_at) as at from boocode.chats, boocode.turns
+    where chats.id = ${chatId} and turns.chat_id = ${chatId} group by chats.created_at`;
+  return row?.at ?? null;
+}
+
 /** Events that do not prove that the agent received a prompt. */
 const signsOfNothing = [
   'turn_started',

@@ -10,6 +10,7 @@ import type { AgentEvent, AgentPrompt, AgentSession, AnswerCheck, DecisionAnswer
 import type { LeftBehind } from '../agent-process.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
 import { baselineOf } from '../claude/mapping/model-costs.ts';
+import { tellLeftSchedules } from '../claude/transcript-schedules.ts';
 import { endedProcesses } from '../ended-processes.ts';
 import type { PtyProgram } from './pty-program.ts';
 import type { LifePhase } from '../claude/session-life.ts';
@@ -89,6 +90,7 @@ export class PtySession implements AgentSession {
     const { life, transcript, sideFiles, turns, changes, program, callbacks, reader, wakeUps, onProblem } = this.#wired;
     await assertDirectory(spec.cwd);
     const found = await transcript.reconcile();
+    await tellLeftSchedules(spec, found?.schedules);
     await sideFiles.open();
     const baseline = baselineOf(found?.costState);
     if (found) await spec.onResumed?.(baseline.models);

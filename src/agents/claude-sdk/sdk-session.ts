@@ -25,6 +25,7 @@ import { oneOf } from '../claude/mapping/loose-json.ts';
 import { baselineOf } from '../claude/mapping/model-costs.ts';
 import { inboundSetting } from '../claude/program-settings.ts';
 import { loadSdk } from '../claude/sdk.ts';
+import { tellLeftSchedules } from '../claude/transcript-schedules.ts';
 import { type LifePhase, SessionLife } from '../claude/session-life.ts';
 import { endedCall, isForOneCall, isWaiting, mustAsk } from './continued-call.ts';
 import { startOptions, type StartOptionsParts } from './start-options.ts';
@@ -118,6 +119,7 @@ export class SdkSession implements AgentSession {
     await assertDirectory(spec.cwd);
     await this.#dropRest();
     const found = await transcript.reconcile();
+    await tellLeftSchedules(spec, found?.schedules);
     await sideFiles.open();
     const baseline = baselineOf(found?.costState);
     turns.open(baseline);

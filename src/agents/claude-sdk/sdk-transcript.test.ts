@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createGate } from '../../../test/support/gate.ts';
 import { silentLog } from '../../lib/log.ts';
 import { SdkTranscript } from './sdk-transcript.ts';
@@ -22,6 +25,7 @@ test('DATA-23: once a session has ended, nothing more is stored for it, and noth
     place: () => ({ configDir: '/nonexistent', cwd: '/', sessionId: 's' }),
     onEntries: () => undefined,
     onStored: () => undefined,
+    onRepaired: () => undefined,
   });
   const append = (type: string) => transcript.mirror.append({ projectKey: 'p', sessionId: 's' }, [{ type }]);
   const first = append('first');
@@ -35,4 +39,36 @@ test('DATA-23: once a session has ended, nothing more is stored for it, and noth
   gate.open();
   await Promise.all([first, again, over]);
   expect(stored).toEqual([{ type: 'first' }]);
+});
+
+test('SCHEDULE-11: what the mirror has lost is read by who listens to the transcript when it is stored after all', async () => {
+  const configDir = await mkdtemp(join(tmpdir(), 'boocode-repair-'));
+  const folder = join(configDir, 'projects', '-nowhere');
+  const entries = ['a', 'b'].map((uuid) => ({ type: 'user', uuid }));
+  await mkdir(join(folder, 's', 'subagents'), { recursive: true });
+  await writeFile(join(folder, 's.jsonl'), entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+  await writeFile(join(folder, 's', 'subagents', 'agent-x.jsonl'), '{"type":"user","uuid":"c"}\n');
+  const stored: unknown[] = [];
+  const repaired: unknown[] = [];
+  const transcript = new SdkTranscript({
+    spec: {
+      chatId: 'c',
+      sessionStore: {
+        append: (_key, added) => Promise.resolve(void stored.push(...added)),
+        load: ({ subpath }) => Promise.resolve(subpath === undefined ? entries.slice(0, 1) : null),
+      },
+    },
+    logger: silentLog,
+    limits: { repairMs: 10_000 },
+    place: () => ({ configDir, cwd: '/nowhere', sessionId: 's' }),
+    onEntries: () => undefined,
+    onStored: () => undefined,
+    onRepaired: (entry) => repaired.push(entry),
+  });
+  transcript.noteGap();
+  await transcript.repair();
+  await rm(configDir, { recursive: true });
+  expect(transcript.isDirty).toBe(false);
+  expect(stored).toHaveLength(2);
+  expect(repaired).toEqual([entries[1]]);
 });

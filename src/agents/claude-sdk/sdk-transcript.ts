@@ -18,6 +18,8 @@ export interface SdkTranscriptParts {
   readonly place: () => TranscriptPlace;
   /** Entries of the session's own transcript, as they are written. */
   onEntries(entries: readonly SessionStoreEntry[]): void;
+  /** An entry of the session's own transcript that the mirror has lost is being stored. */
+  onRepaired(entry: SessionStoreEntry): void;
   /** Entries of any of the session's transcripts, once they are stored. */
   onStored(entries: readonly SessionStoreEntry[]): void;
 }
@@ -84,7 +86,7 @@ export class SdkTranscript {
     const { spec, logger, limits, place } = this.#parts;
     clearTimeout(this.#nextRepair);
     try {
-      await this.#serial(() => storeSurplus(spec.sessionStore, place()));
+      await this.#serial(() => storeSurplus(spec.sessionStore, place(), (entry) => this.#parts.onRepaired(entry)));
       this.#isDirty = false;
     } catch (error) {
       logger.warn({ chatId: spec.chatId, err: error }, 'The transcript is not whole in the store yet.');

@@ -97,6 +97,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
       wakeUps.note(entries);
       for (const id of entries.flatMap(callIdsIn)) permissions.noteStoredCall(id);
     },
+    onRepaired: (entry) => wakeUps.note([entry]),
     onEntries: (entries) => {
       changes.noteEntries(entries);
       for (const entry of entries) {

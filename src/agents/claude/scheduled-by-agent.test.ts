@@ -1,9 +1,11 @@
 // What the real program schedules, on both engines.
+import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openSession, runTurn } from '../../../test/contract/agent-backend.ts';
 import { openPtyHarness } from '../../../test/support/pty-harness.ts';
 import { until } from '../../../test/support/until.ts';
 import type { ScheduledChange } from '../agent-backend.ts';
+import { projectKey } from './files/transcript-file.ts';
 import { openSdkHarness } from '../../../test/support/sdk-harness.ts';
 
 const minute = 60_000;
@@ -34,5 +36,30 @@ describe.each(Object.entries(engines))('on %s', (_name, open) => {
     expect(look).toMatchObject({ is: 'added', prompt: 'Look.', replaces: 'ScheduleWakeup' });
     await runTurn(session, `call CronDelete: ${JSON.stringify({ id: newYear!.key })}`);
     expect((await until(() => changes[2])).is).toBe('removed');
+  });
+
+  test('SCHEDULE-11: what the store lacked when its host was killed is told when the session is opened again', async () => {
+    const harness = await open();
+    close = () => harness.close();
+    const changes: ScheduledChange[] = [];
+    const whole = new InMemorySessionStore();
+    const session = await openSession(harness, { permissionMode: 'bypassPermissions', sessionStore: whole });
+    await runTurn(session, 'call CronCreate: {"cron":"0 0 1 1 *","prompt":"Happy new year.","recurring":true}');
+    await session.handle.close();
+    const { chatId, sessionId } = session;
+    const key = { projectKey, sessionId };
+    const entries = (await whole.load(key))!;
+    const sessionStore = new InMemorySessionStore();
+    await sessionStore.append(
+      key,
+      entries.slice(
+        0,
+        entries.findIndex(({ type }) => type === 'assistant'),
+      ),
+    );
+    const onScheduled = (change: ScheduledChange): void => void changes.push(change);
+    const again = await openSession(harness, { chatId, sessionId, sessionStore, onScheduled });
+    expect(changes).toMatchObject([{ is: 'added', prompt: 'Happy new year.', recurs: { cron: '0 0 1 1 *' } }]);
+    await again.handle.close();
   });
 });

@@ -14,7 +14,27 @@ const overdueMs = 60_000;
 const tools: readonly string[] = ['CronCreate', 'CronDelete', 'ScheduleWakeup'];
 
 /** Its own id in the map; there is one at a time. */
-const wakeUp = 'ScheduleWakeup';
+export const wakeUp = 'ScheduleWakeup';
+
+/** No pattern is told this much later than it says: then we do not understand it. */
+const mostLaterMs = 3_600_000;
+
+/** When the program wrote it. */
+export function timeOf({ timestamp }: SessionStoreEntry): number | undefined {
+  const ms = typeof timestamp === 'string' ? Date.parse(timestamp) : NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+/** The calls of an agent's message that schedule or cancel something. */
+export function schedulingCalls(entry: SessionStoreEntry) {
+  return asList(asRecord(entry['message'])['content']).flatMap((each) => {
+    const block = asRecord(each);
+    const [id, tool] = [asText(block['id']), asText(block['name'])];
+    if (block['type'] !== 'tool_use' || id === undefined || tool === undefined || !tools.includes(tool)) return [];
+    const { cron, prompt } = asRecord(block['input']);
+    return [{ id, tool, cron: asText(cron), prompt: asText(prompt) ?? '' }];
+  });
+}
 
 /** Words that the program replaces when it tells them, by what only it knows. */
 const isOwn = (prompt = ''): boolean => /^(?:<<[\w-]+>>)?$/.test(prompt.trim());
@@ -40,20 +60,21 @@ interface WakeUp {
 export class WakeUps {
   readonly #now: () => number;
   readonly #onChange: (change: ScheduledChange) => void;
+  readonly #openedMs: number;
   readonly #due = new Map<string, WakeUp>();
   /** The calls without a result yet. */
   readonly #asked = new Map<string, { tool: string; cron?: string | undefined; prompt: string }>();
 
   constructor(now: () => number = Date.now, onChange: (change: ScheduledChange) => void = () => {}) {
     this.#now = now;
+    this.#openedMs = now();
     this.#onChange = onChange;
   }
 
   note(entries: readonly SessionStoreEntry[]): void {
     for (const entry of entries) {
-      const blocks = asList(asRecord(entry['message'])['content']);
-      if (entry.type === 'assistant') for (const block of blocks) this.#noteCall(asRecord(block));
-      else if (entry.type === 'user') this.#noteResult(asRecord(blocks[0]), asRecord(entry['toolUseResult']));
+      if (entry.type === 'assistant') for (const { id, ...call } of schedulingCalls(entry)) this.#asked.set(id, call);
+      else if (entry.type === 'user') this.#noteResult(entry);
     }
   }
 
@@ -75,34 +96,35 @@ export class WakeUps {
     return [...this.#due.values()].some((each) => each.isOwn && dueAfter(each, now - overdueMs) !== null);
   }
 
-  #noteCall(block: LooseRecord): void {
-    const [id, tool] = [asText(block['id']), asText(block['name'])];
-    if (block['type'] !== 'tool_use' || id === undefined || tool === undefined || !tools.includes(tool)) return;
-    const { cron, prompt } = asRecord(block['input']);
-    this.#asked.set(id, { tool, cron: asText(cron), prompt: asText(prompt) ?? '' });
-  }
-
-  #noteResult(block: LooseRecord, result: LooseRecord): void {
+  #noteResult(entry: SessionStoreEntry): void {
+    const block = asRecord(asList(asRecord(entry['message'])['content'])[0]);
+    const result = asRecord(entry['toolUseResult']);
+    const saidMs = timeOf(entry) ?? this.#now();
     const callId = asText(block['tool_use_id']) ?? '';
     const asked = this.#asked.get(callId);
     this.#asked.delete(callId);
     const id = asText(result['id']);
     const [nextMs, scheduledMs] = [asCount(result['nextFireAt']), asCount(result['scheduledFor'])];
     if (scheduledMs !== undefined) {
-      this.#due.set(wakeUp, { firstMs: scheduledMs, isOwn: isOwn(asked?.prompt) });
+      const each = { firstMs: scheduledMs, isOwn: isOwn(asked?.prompt) };
+      this.#due.set(wakeUp, each);
       // Its calls are told apart by their ids, because an earlier one may have been given already.
       const key = `${wakeUp}:${callId}`;
-      this.#tell({ is: 'added', key, prompt: asked?.prompt ?? '', nextAt: new Date(scheduledMs), replaces: wakeUp });
+      const nextAt = this.#firstOf(each, saidMs);
+      if (nextAt) this.#tell({ is: 'added', key, prompt: asked?.prompt ?? '', nextAt, replaces: wakeUp });
     } else if (id !== undefined && nextMs !== undefined && asked?.cron !== undefined) {
       const { cron, prompt } = asked;
-      const recurs = result['recurring'] === true ? this.#recurring(cron, nextMs, result) : undefined;
-      this.#due.set(id, { firstMs: nextMs, isOwn: isOwn(prompt), ...(recurs && { recurs }) });
+      const recurs = result['recurring'] === true ? recurring(cron, { firstMs: nextMs, saidMs }, result) : undefined;
+      const each = { firstMs: nextMs, isOwn: isOwn(prompt), ...(recurs && { recurs }) };
+      this.#due.set(id, each);
+      const nextAt = this.#firstOf(each, saidMs);
+      if (!nextAt) return;
       const until = recurs && (Number.isFinite(recurs.untilMs) ? new Date(recurs.untilMs) : null);
       this.#tell({
         is: 'added',
         key: id,
         prompt,
-        nextAt: new Date(nextMs),
+        nextAt,
         recurs: recurs && { cron, laterMs: recurs.laterMs, until: until ?? null },
       });
     }
@@ -118,16 +140,26 @@ export class WakeUps {
     else if (change.replaces !== undefined) this.#onChange({ is: 'removed', key: change.replaces });
   }
 
-  #recurring(pattern: string, firstMs: number, { maxAgeMs }: LooseRecord): WakeUp['recurs'] {
-    const now = this.#now();
-    try {
-      const cron = new Cron(pattern, { mode: '5-part', paused: true });
-      const nominal = cron.nextRun(new Date(now))?.getTime() ?? firstMs;
-      return { cron, laterMs: firstMs - nominal, untilMs: now + (asCount(maxAgeMs) ?? Infinity) };
-    } catch {
-      // The program understands it and we do not: then it is known once.
-      return undefined;
-    }
+  /** When it is due first; null if it is over. What was said before the session was opened is read again. */
+  #firstOf(each: WakeUp, saidMs: number): Date | null {
+    const first = saidMs >= this.#openedMs ? each.firstMs : dueAfter(each, this.#now());
+    return first === null ? null : new Date(first);
+  }
+}
+
+/** Undefined if the program understands it and we do not: then it is known once. */
+function recurring(
+  pattern: string,
+  { firstMs, saidMs }: { firstMs: number; saidMs: number },
+  { maxAgeMs }: LooseRecord,
+): WakeUp['recurs'] {
+  try {
+    const cron = new Cron(pattern, { mode: '5-part', paused: true });
+    const laterMs = firstMs - (cron.nextRun(new Date(saidMs))?.getTime() ?? firstMs);
+    if (Math.abs(laterMs) > mostLaterMs) return undefined;
+    return { cron, laterMs, untilMs: saidMs + (asCount(maxAgeMs) ?? Infinity) };
+  } catch {
+    return undefined;
   }
 }
 

@@ -100,6 +100,15 @@ test('SCHEDULE-12: the program of a fork is kept from telling what the other cha
   expect(await here.chats.schedules.list(fork.id)).toEqual([]);
 });
 
+test('SCHEDULE-11: what was said since the last turn began may not be noted; a copied turn is not the chat’s', async () => {
+  const [started] = await here.events(id, 'turn_started');
+  const at = await spec.lastTurnAt!();
+  expect(Math.abs(at!.getTime() - Date.parse(started!.at))).toBeLessThan(10);
+  const [chat] = await database.sql<{ at: Date }[]>`
+    update boocode.chats set created_at = clock_timestamp() where id = ${id} returning created_at as at`;
+  expect(await spec.lastTurnAt!()).toEqual(chat!.at);
+});
+
 test('SCHEDULE-2: beyond a hundred, what the agent schedules is left to its program, and the log says so once', async () => {
   await database.sql`
     insert into boocode.schedules (id, chat_id, content, cron, time_zone, missed, next_at, agent_key)

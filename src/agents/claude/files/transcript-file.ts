@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { worktreeOf } from '../current-directory.ts';
 import { titleOf } from '../mapping/session-title.ts';
+import { TranscriptSchedules } from '../transcript-schedules.ts';
 import { FreshFile } from '../native-sessions/fresh-file.ts';
 import { OpenCalls } from './open-calls.ts';
 import { appendEntries, storedEntries } from './stored-entries.ts';
@@ -72,6 +73,8 @@ export interface ReconciledTranscript {
   worktree: string | null;
   /** The calls without a result at its end. */
   calls: OpenCalls;
+  /** What its agent has scheduled for itself. */
+  schedules: TranscriptSchedules;
 }
 
 /**
@@ -95,7 +98,9 @@ async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Prom
   const file = join(directory, `${sessionId}.jsonl`);
   const summary = new Summary();
   const told = new ToldPaths(place.configDir, directory);
-  await reconcileFile(store, { projectKey, sessionId }, { file, told }, (entry) => summary.add(entry));
+  await reconcileFile(store, { projectKey, sessionId }, { file, told }, (entry, isSurplus) =>
+    summary.add(entry, isSurplus),
+  );
   if (!summary.isBegun) {
     await rm(file, { force: true });
     return null;
@@ -103,8 +108,8 @@ async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Prom
   for (const [key, file] of await subTranscripts(store, directory, sessionId)) {
     await reconcileFile(store, key, { file, told });
   }
-  const { costState, title, relocatedTo, worktree, calls } = summary;
-  return { costState, title, relocatedTo, worktree, calls };
+  const { costState, title, relocatedTo, worktree, calls, schedules } = summary;
+  return { costState, title, relocatedTo, worktree, calls, schedules };
 }
 
 class Summary implements ReconciledTranscript {
@@ -114,13 +119,15 @@ class Summary implements ReconciledTranscript {
   title: string | undefined;
   worktree: string | null = null;
   readonly calls = new OpenCalls();
+  readonly schedules = new TranscriptSchedules();
   readonly #relocatedTo = new Set<string>();
 
   get relocatedTo(): string[] {
     return [...this.#relocatedTo];
   }
 
-  add(entry: SessionStoreEntry): void {
+  add(entry: SessionStoreEntry, isSurplus: boolean): void {
+    this.schedules.add(entry, isSurplus);
     this.isBegun ||= entry.type === 'user' || entry.type === 'assistant';
     if (entry.type === 'cost-state') this.costState = entry;
     this.title = titleOf(entry) ?? this.title;
@@ -134,14 +141,19 @@ class Summary implements ReconciledTranscript {
 
 /**
  * Stores the files' surplus over the store. Only for an open session: no one else may write to files that the program
- * is writing.
+ * is writing. `onEntry` is called with what the main transcript had more.
  */
-export async function storeSurplus(store: SessionStore, place: TranscriptPlace): Promise<void> {
+export async function storeSurplus(
+  store: SessionStore,
+  place: TranscriptPlace,
+  onEntry?: (entry: SessionStoreEntry) => void,
+): Promise<void> {
   // The program moves its files when it enters a worktree, so the current ones were written last.
   const [directory] = await sessionFolders(place);
   if (directory === undefined) return;
   for (const [key, file] of await localTranscripts(directory, place.sessionId)) {
-    await appendEntries(store, key, surplusOf(await compareTranscript(store, key, file)));
+    const compared = await compareTranscript(store, key, file);
+    await appendEntries(store, key, surplusOf(compared, key.subpath === undefined ? onEntry : undefined));
   }
 }
 
@@ -263,15 +275,19 @@ async function reconcileFile(
   store: SessionStore,
   key: SessionKey,
   { file, told }: { file: string; told: ToldPaths },
-  onEntry: (entry: SessionStoreEntry) => void = () => {},
+  onEntry: (entry: SessionStoreEntry, isSurplus: boolean) => void = () => {},
 ): Promise<void> {
   const compared = await compareTranscript(store, key, file, (entry) => {
     told.add(entry);
-    onEntry(entry);
+    onEntry(entry, false);
   });
   // A file that lacks stored entries is rewritten; a missing one lacks them all.
   if (!compared.holdsStored) return writeFile(file, toldHere(storedEntries(store, key), told));
-  await appendEntries(store, key, surplusOf(compared, onEntry));
+  await appendEntries(
+    store,
+    key,
+    surplusOf(compared, (entry) => onEntry(entry, true)),
+  );
   if (!compared.isWhole) await writeFile(file, entriesIn(compared));
 }
 
