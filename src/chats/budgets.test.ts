@@ -14,7 +14,9 @@ import { finished, said, ScriptedBackend, type TurnScript } from '../../test/sup
 import { until } from '../../test/support/until.ts';
 import type { AgentEvent } from '../agents/agent-backend.ts';
 import { noUsage } from '../protocol/usage.ts';
-import { SharedBudgets } from './shared-budgets.ts';
+import { isAlreadyWarned, isWarned, noteWarning } from '../store/budgets.ts';
+import { findOrphanedWork } from '../store/leases.ts';
+import { SharedBudgets, type SharedLimits } from './shared-budgets.ts';
 
 let database: TestDatabase;
 const hosts: ChatsHost[] = [];
@@ -167,6 +169,27 @@ describe('a chat’s budget', () => {
     expect(turns[1]).toMatchObject({ outcome: 'completed', costUsd: 0.1 });
   });
 
+  test('BUDGET-8: a host that dies right after the budget was raised leaves it to another one', async () => {
+    const host = await open();
+    const { id } = await host.createChat({ budgetUsd: 0.5 });
+    await send(host, id, '0.6 0.3');
+    await held(host, id);
+    await hosts.pop()!.close();
+    const other = await open(work, { clock: new ManualClock() });
+    const isFound = async () => (await findOrphanedWork(other.sql, other.id, 10)).includes(id);
+    expect(await isFound()).toBe(false);
+    await other.sql`update boocode.chats set budget_usd = 0.55 where id = ${id}`;
+    expect(await isFound()).toBe(true);
+    await other.host.use(id, () => Promise.resolve());
+    await other.events(id, 'queue_held', 2);
+    expect((await other.chats.getChat(id)).hold?.budget).toMatchObject({ limitUsd: 0.55 });
+    await hosts.pop()!.close();
+    const third = await open(work, { clock: new ManualClock() });
+    expect(await findOrphanedWork(third.sql, third.id, 10)).toEqual([]);
+    await third.sql`update boocode.chats set budget_usd = null where id = ${id}`;
+    expect(await findOrphanedWork(third.sql, third.id, 10)).toEqual([id]);
+  });
+
   test('BUDGET-1: what a session tells of an earlier process counts before the prompt is given to it', async () => {
     const host = await open();
     const { id } = await host.createChat({ budgetUsd: 0.5 });
@@ -259,6 +282,38 @@ describe('a budget of all chats', () => {
     });
     expect(await two.events(id, 'turn_finished', 2)).toMatchObject([{}, { outcome: 'completed' }]);
     expect(await two.chats.budgets.read()).toMatchObject({ server: { limitUsd: 3, isSet: true } });
+  });
+
+  test('BUDGET-8: a host takes a held chat only if it allows more than was spent', async () => {
+    const one = await open(work, { budgets: { server: 0.5 } });
+    const { id } = await one.createChat();
+    await send(one, id, '0.6 0.3');
+    await held(one, id);
+    await hosts.pop()!.close();
+    const { sql, id: hostId } = await open(work, { clock: new ManualClock(), budgets: { server: 0.5 } });
+    const found = (limits: Partial<SharedLimits>) =>
+      findOrphanedWork(sql, hostId, 10, [], { day: null, server: null, ...limits });
+    expect(await found({ server: 0.5 })).toEqual([]);
+    expect(await found({ server: 0.4 })).toEqual([]);
+    expect(await found({ server: 0.55 })).toEqual([]);
+    expect(await found({ server: 0.7, day: 0.1 })).toEqual([id]);
+    expect(await found({})).toEqual([id]);
+    await sql`update boocode.chats set hold = jsonb_set(hold::jsonb, '{budget,of}', '"day"')::json`;
+    expect(await found({ day: 0.55 })).toEqual([]);
+    expect(await found({ day: 0.7 })).toEqual([id]);
+  });
+
+  test('BUDGET-2: a warning is given with its notice, or by the host that was faster', async () => {
+    const { sql } = await open();
+    const warning = { name: 'day', limitUsd: 5, since: new Date(0) } as const;
+    const other = { ...warning, since: new Date() };
+    expect(await isWarned(sql, warning)).toBe(false);
+    await noteWarning(sql, warning);
+    const error: unknown = await noteWarning(sql, warning).catch((refusal: unknown) => refusal);
+    expect(isAlreadyWarned(error)).toBe(true);
+    expect([await isWarned(sql, warning), await isWarned(sql, other)]).toEqual([true, false]);
+    await noteWarning(sql, other);
+    expect(await isWarned(sql, other)).toBe(true);
   });
 
   test('BUDGET-2: one chat is warned, once for all hosts', async () => {

@@ -6,7 +6,7 @@ import type { SpendingLimit } from '../agents/agent-backend.ts';
 import { budgetNearText, budgetSpentText } from '../protocol/budget-text.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
-import type { Write } from '../store/events.ts';
+import { isAlreadyWarned, noteWarning } from '../store/budgets.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 import { costOf } from './chat-view.ts';
@@ -23,10 +23,16 @@ export interface ChatBudgetParts {
   readonly budgets: SharedBudgets;
 }
 
-export class ChatBudget implements SpendingLimit {
+export class ChatBudget {
   readonly #parts: ChatBudgetParts;
+  /** What the agent's process was given to ask. */
+  #limit: SpendingLimit | undefined;
+  #hasTurn = false;
+  #isStopped = false;
   /** Of the agent's process, as it was told last. */
   #unreportedUsd = 0;
+  /** Of a process that was lost during the turn: the end of the turn may have it. */
+  #leftInTurnUsd = 0;
   /** Of earlier processes: the next one may tell it. */
   #leftUsd = 0;
   #stoppedBy: BudgetState | undefined;
@@ -41,14 +47,29 @@ export class ChatBudget implements SpendingLimit {
     return settings.row.budgetUsd !== null || budgets.isLimited;
   }
 
-  readonly mayAsk = async (unreportedUsd: number): Promise<string | null> => {
-    this.#unreportedUsd = unreportedUsd;
-    this.#tell();
+  /** For a new process of the agent. What that tells once it has ended does not count. */
+  open(): SpendingLimit {
+    const isLimited = (): boolean => this.isLimited;
+    const limit: SpendingLimit = {
+      get isLimited() {
+        return isLimited();
+      },
+      mayAsk: (unreportedUsd) => this.#mayAsk(limit, unreportedUsd),
+    };
+    this.#limit = limit;
+    return limit;
+  }
+
+  async #mayAsk(limit: SpendingLimit, unreportedUsd: number): Promise<string | null> {
+    if (this.#limit === limit) {
+      this.#unreportedUsd = unreportedUsd;
+      this.#tell();
+    }
     const spent = await this.spent();
     if (!spent) return null;
-    this.#stoppedBy ??= spent;
+    if (this.#limit === limit) this.#stoppedBy ??= spent;
     return budgetSpentText(spent);
-  };
+  }
 
   /** A budget that is spent; null if there is none. Gives the warnings that are due. */
   async spent(): Promise<BudgetState | null> {
@@ -58,7 +79,7 @@ export class ChatBudget implements SpendingLimit {
     const own: BudgetState[] =
       budgetUsd === null ? [] : [{ of: 'chat', limitUsd: budgetUsd, spentUsd: costUsd + this.#unbookedUsd }];
     const all = budgets.isLimited ? [...own, ...(await log.ask(() => budgets.look()))] : own;
-    await (this.#warning = this.#warning.then(() => this.#warn(all)));
+    await (this.#warning = this.#warning.catch(() => undefined).then(() => this.#warn(all)));
     const spent = all.find(({ limitUsd, spentUsd }) => spentUsd >= limitUsd - dust) ?? null;
     if (!spent) this.#stoppedBy = undefined;
     return spent;
@@ -80,50 +101,85 @@ export class ChatBudget implements SpendingLimit {
   /** An event was stored. */
   noted(event: Event): void {
     const booked = costOf(event);
+    if (event.type === 'turn_started') this.#hasTurn = true;
+    if (event.type === 'turn_finished') this.#settleTurn(booked);
+    else if (!isAside(event)) this.#settle(booked);
     if (booked === 0) return;
-    // A session also tells what an earlier process of it has spent.
-    const ofLeft = event.type === 'turn_finished' ? 0 : Math.min(booked, this.#leftUsd);
-    this.#leftUsd -= ofLeft;
-    this.#unreportedUsd = Math.max(0, this.#unreportedUsd - (booked - ofLeft));
     this.#parts.budgets.noteBooked();
     this.#tell();
   }
 
+  /** A session also tells what an earlier process of it has spent. */
+  #settle(booked: number): void {
+    const ofLeft = Math.min(booked, this.#leftUsd);
+    this.#leftUsd -= ofLeft;
+    const ofTurn = Math.min(booked - ofLeft, this.#leftInTurnUsd);
+    this.#leftInTurnUsd -= ofTurn;
+    this.#unreportedUsd = Math.max(0, this.#unreportedUsd - (booked - ofLeft - ofTurn));
+  }
+
+  #settleTurn(booked: number): void {
+    this.#hasTurn = false;
+    const ofTurn = Math.min(booked, this.#leftInTurnUsd);
+    this.#leftUsd += this.#leftInTurnUsd - ofTurn;
+    this.#leftInTurnUsd = 0;
+    this.#unreportedUsd = Math.max(0, this.#unreportedUsd - (booked - ofTurn));
+  }
+
   /** The agent's process is gone. */
   noteEnd(): void {
-    this.#leftUsd += this.#unreportedUsd;
+    this.#limit = undefined;
+    if (this.#hasTurn) this.#leftInTurnUsd += this.#unreportedUsd;
+    else this.#leftUsd += this.#unreportedUsd;
     this.#unreportedUsd = 0;
   }
 
   /** The chat leaves this host. */
   stop(): void {
+    this.#isStopped = true;
     this.#parts.budgets.noteUnbooked(this.#parts.settings.row.id, 0);
   }
 
   get #unbookedUsd(): number {
-    return this.#unreportedUsd + this.#leftUsd;
+    return this.#unreportedUsd + this.#leftInTurnUsd + this.#leftUsd;
   }
 
   #tell(): void {
+    // Nobody would take it back.
+    if (this.#isStopped) return;
     this.#parts.budgets.noteUnbooked(this.#parts.settings.row.id, this.#unbookedUsd);
   }
 
   async #warn(all: readonly BudgetState[]): Promise<void> {
-    const { settings, log, budgets } = this.#parts;
     for (const budget of all) {
       if (budget.spentUsd < budget.limitUsd * nearlySpent) continue;
-      const isOwn = budget.of === 'chat';
-      if (isOwn && settings.row.budgetWarnedUsd === budget.limitUsd) continue;
-      if (!isOwn && (await log.ask(() => budgets.isWarned(budget)))) continue;
-      const write: Write = {
-        events: [{ body: nearly(budget) }],
-        ...(isOwn && { chat: { budgetWarnedUsd: budget.limitUsd } }),
-      };
-      await log.append(write);
-      if (isOwn) settings.stored({ budgetWarnedUsd: budget.limitUsd });
+      await (budget.of === 'chat' ? this.#warnOfOwn(budget) : this.#warnOfShared(budget));
     }
   }
+
+  async #warnOfOwn(budget: BudgetState): Promise<void> {
+    const { settings, log } = this.#parts;
+    const chat = { budgetWarnedUsd: budget.limitUsd };
+    if (settings.row.budgetWarnedUsd === budget.limitUsd) return;
+    await log.append({ events: [{ body: nearly(budget) }], chat });
+    settings.stored(chat);
+  }
+
+  async #warnOfShared(budget: BudgetState): Promise<void> {
+    const { log, budgets } = this.#parts;
+    const warning = await log.ask(() => budgets.warningDue(budget));
+    if (!warning) return;
+    try {
+      await log.append({ events: [{ body: nearly(budget) }], side: (db) => [noteWarning(db, warning)] });
+    } catch (error) {
+      if (!isAlreadyWarned(error)) throw error;
+    }
+    budgets.noteWarned(warning);
+  }
 }
+
+/** Another process than the session's has cost that. */
+const isAside = (event: Event): boolean => event.type === 'notice' && event.data?.['isAside'] === true;
 
 export function spentError({ resetsAt: _resetsAt, ...budget }: BudgetState): BooError {
   return new BooError('budget_spent', `${budgetSpentText(budget)} ${howToGoOn(budget.of)}`, { details: { budget } });

@@ -78,7 +78,7 @@ beforeEach(async () => {
     dataDir: '/nonexistent',
     workspaces: new Workspaces({ dataDir: '/nonexistent', env: {} }),
     admission: openAdmission(),
-    budget: { noteEnd() {} },
+    budget: { open: () => undefined, noteEnd() {} },
     onPlaceChanged: () => {},
     fail: (error: unknown) => void failures.push(error),
   } as unknown as ChatContext);

@@ -267,7 +267,7 @@ export class ChatSession {
         await log.appendIf(() => costAdded(log, settings.row.agent, cost)).catch(this.#context.fail);
       },
       isStoring: () => log.isBusy,
-      spending: this.#context.budget,
+      spending: this.#context.budget.open(),
       onSign: () => waits.sign(),
       onRequest: () => this.place.leave(),
       onMcpServers: (mcpServers) => {

@@ -23,15 +23,16 @@ export function costAdded(log: ChatLog, agent: AgentName, cost: SessionCost, cou
 export function asideCostAdded(log: ChatLog, agent: AgentName, cost: SessionCost): Write | null {
   if (isNothing(cost)) return null;
   return {
-    events: [{ body: costNotice(`A side question cost $${cost.costUsd.toFixed(4)}.`, cost) }],
+    events: [{ body: costNotice(`A side question cost $${cost.costUsd.toFixed(4)}.`, { ...cost, isAside: true }) }],
     side: (db) => bookUsage(db, log.lease, agent, cost, { counted: 'apart' }),
   };
 }
 
 const isNothing = ({ costUsd, models }: SessionCost): boolean => costUsd === 0 && Object.keys(models).length === 0;
 
-function costNotice(message: string, { costUsd, models }: SessionCost): EventBody {
-  return { type: 'notice', level: 'info', code: 'session_cost', message, data: { costUsd, models } };
+function costNotice(message: string, { costUsd, models, isAside }: SessionCost & { isAside?: true }): EventBody {
+  const data = { costUsd, models, ...(isAside && { isAside }) };
+  return { type: 'notice', level: 'info', code: 'session_cost', message, data };
 }
 
 /**

@@ -7,10 +7,11 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Budgets, PatchBudgets, SpentBudget } from '../protocol/budget.ts';
 import type { Actor } from '../protocol/principal.ts';
-import { noteWarning, readBudgets, setBudgets, type SharedBudgetName } from '../store/budgets.ts';
+import { type BudgetWarning, isWarned, readBudgets, setBudgets, type SharedBudgetName } from '../store/budgets.ts';
 import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
 import { sumUsage } from '../store/usage-ledger.ts';
+import { ask } from './storage.ts';
 
 /** A budget with what is spent of it, and when that begins anew. */
 export interface BudgetState extends SpentBudget {
@@ -30,13 +31,21 @@ export interface SharedBudgetsParts {
 const lookEveryMs = 5_000;
 /** What other hosts have booked meanwhile is not known. */
 const knownForMs = 2_000;
+/** How often the sums are read if something is booked here meanwhile. */
+const maxReads = 3;
 
-interface Sums {
+/** What was spent on a day. */
+interface DaySum {
   readAtMs: number;
   dayStart: number;
+  usd: number;
+}
+
+interface Spent {
   dayUsd: number;
-  /** Before that day, which does not change any more. */
-  beforeUsd: number;
+  /** Undefined if nobody has asked for it. */
+  serverUsd: number | undefined;
+  resetsAt: string;
 }
 
 export class SharedBudgets {
@@ -45,10 +54,14 @@ export class SharedBudgets {
   #cancel: (() => void) | undefined;
   #isStopped = false;
   #onChanged: () => void = () => {};
-  #sums: Sums | undefined;
-  #reading: Promise<Sums> | undefined;
+  #day: DaySum | undefined;
+  #reading: Promise<DaySum> | undefined;
+  /** What was spent before this day, which does not change any more. */
+  #before: { dayStart: number; usd: Promise<number> } | undefined;
+  /** How often something was booked here. */
+  #bookings = 0;
   readonly #unbooked = new Map<string, number>();
-  /** Limits, with the start of their day, that somebody is known to have been warned about. */
+  /** As JSON: the warnings that are known to be given. */
   readonly #warned = new Set<string>();
 
   constructor(parts: SharedBudgetsParts) {
@@ -99,16 +112,16 @@ export class SharedBudgets {
   async look(): Promise<BudgetState[]> {
     const { day, server } = this.limits;
     if (day === null && server === null) return [];
-    const { dayUsd, serverUsd, resetsAt } = await this.#spent();
+    const { dayUsd, serverUsd, resetsAt } = await this.#spent(server !== null);
     return [
-      ...(server === null ? [] : [{ of: 'server' as const, limitUsd: server, spentUsd: serverUsd }]),
+      ...(server === null || serverUsd === undefined ? [] : [{ of: 'server' as const, limitUsd: server, spentUsd: serverUsd }]),
       ...(day === null ? [] : [{ of: 'day' as const, limitUsd: day, spentUsd: dayUsd, resetsAt }]),
     ];
   }
 
   async read(): Promise<Budgets> {
-    this.#sums = undefined;
-    const { dayUsd, serverUsd, resetsAt } = await this.#spent();
+    this.#outdate();
+    const { dayUsd, serverUsd = 0, resetsAt } = await ask(() => this.#spent(true));
     const { day, server } = this.limits;
     return {
       day: { limitUsd: day, spentUsd: dayUsd, isSet: this.#set.day !== undefined, resetsAt },
@@ -122,9 +135,9 @@ export class SharedBudgets {
       ['server', serverUsd],
     ];
     const limits = given.flatMap(([name, limitUsd]) => (limitUsd === undefined ? [] : [{ name, limitUsd }]));
-    await setBudgets(this.#parts.sql, limits);
+    await ask(() => setBudgets(this.#parts.sql, limits));
     this.#parts.logger.info({ limits, principal: principal.id, by: principal.name, via }, 'Budgets were set.');
-    await this.#lookAgain();
+    await ask(() => this.#lookAgain());
     return this.read();
   }
 
@@ -136,49 +149,77 @@ export class SharedBudgets {
 
   /** Something was booked here. */
   noteBooked(): void {
-    this.#sums = undefined;
-    this.#reading = undefined;
+    this.#bookings += 1;
+    this.#outdate();
   }
 
-  /** Whether somebody was warned about this limit before. If not, it has to be done now. */
-  async isWarned({ of, limitUsd }: BudgetState): Promise<boolean> {
-    if (of === 'chat') return false;
+  /** The warning about this limit; null if somebody is known to have got it. Then `noteWarned` is next. */
+  async warningDue({ of, limitUsd }: BudgetState): Promise<BudgetWarning | null> {
+    if (of === 'chat') return null;
     const since = of === 'day' ? dayOf(this.#parts.clock.now()).start : null;
-    const key = `${of} ${limitUsd} ${since?.getTime() ?? ''}`;
-    if (this.#warned.has(key)) return true;
-    this.#warned.add(key);
-    return !(await inTime(noteWarning(this.#parts.sql, { name: of, limitUsd, since })));
+    const warning = { name: of, limitUsd, since };
+    if (this.#warned.has(JSON.stringify(warning))) return null;
+    if (!(await inTime(isWarned(this.#parts.sql, warning)))) return warning;
+    this.noteWarned(warning);
+    return null;
   }
 
-  async #spent(): Promise<{ dayUsd: number; serverUsd: number; resetsAt: string }> {
-    const { dayUsd, beforeUsd } = await this.#read();
-    const unbooked = [...this.#unbooked.values()].reduce((sum, usd) => sum + usd, 0);
-    const { end } = dayOf(this.#parts.clock.now());
-    const today = dayUsd + unbooked;
-    return { dayUsd: today, serverUsd: beforeUsd + today, resetsAt: end.toISOString() };
+  /** Somebody has got it, here or on another host. */
+  noteWarned(warning: BudgetWarning): void {
+    this.#warned.add(JSON.stringify(warning));
   }
 
-  async #read(): Promise<Sums> {
+  async #spent(withServer: boolean): Promise<Spent> {
+    for (let reads = 1; ; reads += 1) {
+      const bookings = this.#bookings;
+      const { start, end } = dayOf(this.#parts.clock.now());
+      const [day, beforeUsd] = await Promise.all([
+        this.#readDay(start),
+        withServer ? this.#readBefore(start) : undefined,
+      ]);
+      // What was booked meanwhile may be in neither.
+      if (bookings !== this.#bookings && reads < maxReads) continue;
+      const unbooked = [...this.#unbooked.values()].reduce((sum, usd) => sum + usd, 0);
+      const dayUsd = day.usd + unbooked;
+      const serverUsd = beforeUsd === undefined ? undefined : beforeUsd + dayUsd;
+      return { dayUsd, serverUsd, resetsAt: end.toISOString() };
+    }
+  }
+
+  async #readDay(start: Date): Promise<DaySum> {
     const { sql, clock } = this.#parts;
-    const { start } = dayOf(clock.now());
-    const known = this.#sums;
+    const known = this.#day;
     const isOfToday = known?.dayStart === start.getTime();
     if (isOfToday && clock.monotonicMs() - known.readAtMs < knownForMs) return known;
     const reading = (this.#reading ??= (async () => {
       const readAtMs = clock.monotonicMs();
-      const [day, before] = await Promise.all([
-        inTime(sumUsage(sql, { from: start })),
-        isOfToday ? known.beforeUsd : inTime(sumUsage(sql, { to: start })).then(({ costUsd }) => costUsd),
-      ]);
-      return { readAtMs, dayStart: start.getTime(), dayUsd: day.costUsd, beforeUsd: before };
+      const { costUsd } = await inTime(sumUsage(sql, { from: start }));
+      return { readAtMs, dayStart: start.getTime(), usd: costUsd };
     })());
     try {
-      const sums = await reading;
-      if (this.#reading === reading) this.#sums = sums;
-      return sums;
+      const day = await reading;
+      if (this.#reading === reading) this.#day = day;
+      return day;
     } finally {
       if (this.#reading === reading) this.#reading = undefined;
     }
+  }
+
+  /** Reads the whole ledger before the day, once. */
+  #readBefore(start: Date): Promise<number> {
+    const dayStart = start.getTime();
+    if (this.#before?.dayStart === dayStart) return this.#before.usd;
+    const usd = inTime(sumUsage(this.#parts.sql, { to: start })).then(({ costUsd }) => costUsd);
+    const before = (this.#before = { dayStart, usd });
+    usd.catch(() => {
+      if (this.#before === before) this.#before = undefined;
+    });
+    return usd;
+  }
+
+  #outdate(): void {
+    this.#day = undefined;
+    this.#reading = undefined;
   }
 }
 

@@ -1,5 +1,7 @@
 /** The budgets that all chats share, as somebody has set them. */
+import type { PendingQuery, Row } from 'postgres';
 import type { Sql } from './database.ts';
+import { isMissingValue } from './storage-error.ts';
 
 export type SharedBudgetName = 'day' | 'server';
 
@@ -22,15 +24,32 @@ export async function setBudgets(
     on conflict (name) do update set is_set = true, limit_usd = excluded.limit_usd`;
 }
 
-/** Notes that somebody is being warned about this limit, since when it counts; false if somebody was before. */
-export async function noteWarning(
-  db: Sql,
-  { name, limitUsd, since }: { name: SharedBudgetName; limitUsd: number; since: Date | null },
-): Promise<boolean> {
+/** About which limit somebody is warned, and since when it counts. */
+export interface BudgetWarning {
+  name: SharedBudgetName;
+  limitUsd: number;
+  since: Date | null;
+}
+
+/** Whether somebody was warned about this limit before. */
+export async function isWarned(db: Sql, { name, limitUsd, since }: BudgetWarning): Promise<boolean> {
   const rows = await db`
-    insert into boocode.budgets as budget (name, warned_usd, warned_for) values (${name}, ${limitUsd}, ${since})
-    on conflict (name) do update set warned_usd = excluded.warned_usd, warned_for = excluded.warned_for
-      where (budget.warned_usd, budget.warned_for) is distinct from (excluded.warned_usd, excluded.warned_for)
-    returning name`;
+    select from boocode.budgets
+    where name = ${name} and (warned_usd, warned_for) is not distinct from (${limitUsd}::double precision, ${since}::timestamptz)`;
   return rows.length > 0;
 }
+
+/**
+ * Goes with the write of the warning. If another host was faster the row gets no name, which the column refuses, and with it
+ * the whole write: see `isAlreadyWarned`.
+ */
+export function noteWarning(db: Sql, { name, limitUsd, since }: BudgetWarning): PendingQuery<Row[]> {
+  return db`
+    insert into boocode.budgets as budget (name, warned_usd, warned_for)
+    values (${name}, ${limitUsd}::double precision, ${since}::timestamptz)
+    on conflict (name) do update set warned_usd = excluded.warned_usd, warned_for = excluded.warned_for,
+      name = case when (budget.warned_usd, budget.warned_for) is distinct from (excluded.warned_usd, excluded.warned_for)
+        then budget.name end`;
+}
+
+export const isAlreadyWarned = (error: unknown): boolean => isMissingValue(error, 'budgets', 'name');

@@ -61,10 +61,25 @@ export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
 }
 
 /**
+ * Whether the budget that holds a chat has another limit by now. One of all chats must also allow more than was spent: hosts
+ * whose settings differ would pass the chat to each other without end.
+ */
+const isLimitOther = (db: Sql, { day, server }: Readonly<Record<SharedBudgetName, number | null>>) => db`
+  case hold -> 'budget' ->> 'of'
+    when 'chat' then (hold -> 'budget' ->> 'limitUsd')::double precision is distinct from budget_usd
+    when 'day' then ${allowsMore(db, day)}
+    else ${allowsMore(db, server)} end`;
+
+const allowsMore = (db: Sql, limitUsd: number | null) => db`
+  (${limitUsd}::double precision is null
+    or (${limitUsd}::double precision is distinct from (hold -> 'budget' ->> 'limitUsd')::double precision
+      and ${limitUsd}::double precision > (hold -> 'budget' ->> 'spentUsd')::double precision))`;
+
+/**
  * Chats that nobody holds, that this host may run, and that have work left: a turn that was running or is to continue by
  * itself, an answer that the agent has yet to get, a waiting prompt that neither a hold nor a decision keeps back, or a
- * held queue that is due to resume automatically. or that a budget of all
- * chats holds which has another limit now. Without those of `except`.
+ * held queue that is due to resume automatically, or that a budget holds which has another limit by now: the chat's own, or
+ * one of all chats under which this host may spend more than was spent. Without those of `except`.
  */
 export async function findOrphanedWork(
   db: Sql,
@@ -93,10 +108,7 @@ export async function findOrphanedWork(
           and not exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null))
         or ((resume_at_reset or hold ->> 'reason' = 'budget_spent')
           and (hold ->> 'resetsAt')::timestamptz < clock_timestamp())
-        or (hold ->> 'reason' = 'budget_spent' and hold -> 'budget' ->> 'of' <> 'chat'
-          and (hold -> 'budget' ->> 'limitUsd')::double precision is distinct from
-            case hold -> 'budget' ->> 'of' when 'day' then ${budgets.day}::double precision
-              else ${budgets.server}::double precision end))
+        or (hold ->> 'reason' = 'budget_spent' and ${isLimitOther(db, budgets)}))
     order by updated_at limit ${limit}`;
   return rows.map((row) => row.id);
 }
