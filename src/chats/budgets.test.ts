@@ -282,6 +282,7 @@ describe('a budget of all chats', () => {
     });
     expect(await two.events(id, 'turn_finished', 2)).toMatchObject([{}, { outcome: 'completed' }]);
     expect(await two.chats.budgets.read()).toMatchObject({ server: { limitUsd: 3, isSet: true } });
+    expect(await limit(two, { serverUsd: 'default' })).toMatchObject({ server: { limitUsd: 0.5, isSet: false } });
   });
 
   test('BUDGET-8: a host takes a held chat only if it allows more than was spent', async () => {

@@ -114,7 +114,9 @@ export class SharedBudgets {
     if (day === null && server === null) return [];
     const { dayUsd, serverUsd, resetsAt } = await this.#spent(server !== null);
     return [
-      ...(server === null || serverUsd === undefined ? [] : [{ of: 'server' as const, limitUsd: server, spentUsd: serverUsd }]),
+      ...(server === null || serverUsd === undefined
+        ? []
+        : [{ of: 'server' as const, limitUsd: server, spentUsd: serverUsd }]),
       ...(day === null ? [] : [{ of: 'day' as const, limitUsd: day, spentUsd: dayUsd, resetsAt }]),
     ];
   }
@@ -130,7 +132,7 @@ export class SharedBudgets {
   }
 
   async patch({ principal, via }: Actor, { dayUsd, serverUsd }: PatchBudgets): Promise<Budgets> {
-    const given: [SharedBudgetName, number | null | undefined][] = [
+    const given: [SharedBudgetName, PatchBudgets['dayUsd']][] = [
       ['day', dayUsd],
       ['server', serverUsd],
     ];

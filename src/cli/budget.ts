@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { BooClient, Budgets, Chat } from '../client/client.ts';
 import { usdText } from '../protocol/budget-text.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
-import { readDollars } from './chat-options.ts';
+import { readBudget } from './chat-options.ts';
 import { findChat } from './find-chat.ts';
 import { plainLine } from './plain-text.ts';
 import { type Cell, tableText } from './table.ts';
@@ -19,7 +19,8 @@ Examples:
   boocode budget 3f2a                   the same for one chat
   boocode budget set 5 --chat 3f2a      this chat may cost 5 dollars in all
   boocode budget set 20 --day           all chats together may cost 20 dollars a day
-  boocode budget clear --day            on a day, they may cost any amount
+  boocode budget set none --day         on a day, they may cost any amount, whatever the servers' settings say
+  boocode budget clear --day            the servers' own settings apply again
 
 What a spent budget has stopped goes on by itself as soon as the budget allows it.
 `;
@@ -28,7 +29,7 @@ export function addBudget(program: Command, cli: Cli): void {
   const budget = program
     .command('budget')
     .description('Show or set what chats may cost')
-    .usage('[chat] | set <dollars> (--chat <chat> | --day | --server) | clear (--chat <chat> | --day | --server)')
+    .usage('[chat] | set <dollars|none> (--chat <chat> | --day | --server) | clear (--chat <chat> | --day | --server)')
     .addHelpText('after', examples);
 
   budget
@@ -42,13 +43,22 @@ export function addBudget(program: Command, cli: Cli): void {
       showShared(cli, flags, await client.getBudgets());
     });
 
-  addWhich(budget.command('set').description('Set a budget').argument('<dollars>', 'in US dollars', readDollars))
+  addWhich(
+    budget
+      .command('set')
+      .description('Set a budget')
+      .argument('<dollars>', 'in US dollars, or `none` for any amount', readBudget),
+  )
     .addHelpText('after', examples)
-    .action((dollars: number, _options, command: Command) => change(cli, command, dollars));
+    .action((given: number | 'none', _options, command: Command) =>
+      change(cli, command, given === 'none' ? null : given),
+    );
 
-  addWhich(budget.command('clear').description('Remove a budget: any amount may be spent then'))
+  addWhich(
+    budget.command('clear').description('Remove a budget: for all chats, the settings of each server apply again'),
+  )
     .addHelpText('after', examples)
-    .action((_options, command: Command) => change(cli, command, null));
+    .action((_options, command: Command) => change(cli, command, 'default'));
 }
 
 const addWhich = (command: Command): Command =>
@@ -57,12 +67,15 @@ const addWhich = (command: Command): Command =>
     .option('--day', 'of all chats together, on a day')
     .option('--server', 'of all chats together, ever');
 
-async function change(cli: Cli, command: Command, limitUsd: number | null): Promise<void> {
+async function change(cli: Cli, command: Command, limitUsd: number | null | 'default'): Promise<void> {
   const flags = command.optsWithGlobals<BudgetFlags>();
   const named = [flags.chat, flags.day, flags.server].filter((flag) => flag !== undefined);
   if (named.length !== 1) throw misuse('Say which budget: --chat <chat>, --day or --server.');
   const client = await connect(cli, flags);
-  if (flags.chat !== undefined) return showChat(cli, flags, await changeChat(client, flags.chat, limitUsd));
+  if (flags.chat !== undefined) {
+    const budgetUsd = limitUsd === 'default' ? null : limitUsd;
+    return showChat(cli, flags, await changeChat(client, flags.chat, budgetUsd));
+  }
   showShared(cli, flags, await client.patchBudgets(flags.day ? { dayUsd: limitUsd } : { serverUsd: limitUsd }));
 }
 
@@ -79,7 +92,7 @@ function showShared(cli: Cli, flags: BudgetFlags, budgets: Budgets): void {
   if (flags.json) return printJson(cli, budgets);
   const { day, server } = budgets;
   const bySetting = (isSet: boolean, limitUsd: number | null): string =>
-    isSet || limitUsd === null ? '' : 'by the settings of the server';
+    isSet ? 'instead of the servers’ own settings' : limitUsd === null ? '' : 'by the settings of the server';
   cli.terminal.out(
     table(cli, [
       ['all chats, today', day.limitUsd, day.spentUsd, bySetting(day.isSet, day.limitUsd)],

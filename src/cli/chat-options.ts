@@ -44,7 +44,7 @@ export function readDollars(text: string): number {
   throw new InvalidArgumentError('It must be an amount in US dollars, such as 5 or 2.50.');
 }
 
-const readBudget = (text: string): number | 'none' => (text === 'none' ? text : readDollars(text));
+export const readBudget = (text: string): number | 'none' => (text === 'none' ? text : readDollars(text));
 
 export function addChatOptions(command: Command): Command {
   return command

@@ -37,11 +37,13 @@ export const budgets = z
   .meta({ id: 'Budgets' });
 export type Budgets = z.infer<typeof budgets>;
 
+/** Null: any amount may be spent. `default`: what each host's own settings allow. */
+const newLimit = z.union([budgetUsd, z.null(), z.literal('default')]);
+
 export const patchBudgets = z
   .strictObject({
-    /** Null: any amount may be spent. */
-    dayUsd: budgetUsd.nullable().optional(),
-    serverUsd: budgetUsd.nullable().optional(),
+    dayUsd: newLimit.optional(),
+    serverUsd: newLimit.optional(),
   })
   .refine((patch) => Object.keys(patch).length > 0, 'must change at least one field')
   .meta({ id: 'PatchBudgets' });

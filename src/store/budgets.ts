@@ -12,16 +12,19 @@ export async function readBudgets(db: Sql): Promise<Partial<Record<SharedBudgetN
   return Object.fromEntries(rows.map(({ name, limitUsd }) => [name, limitUsd]));
 }
 
+/** `default` leaves it to each host again. The row still remembers the warning. */
 export async function setBudgets(
   db: Sql,
-  limits: readonly { name: SharedBudgetName; limitUsd: number | null }[],
+  limits: readonly { name: SharedBudgetName; limitUsd: number | null | 'default' }[],
 ): Promise<void> {
+  const rows = limits.map(({ name, limitUsd }) =>
+    limitUsd === 'default' ? { name, is_set: false, limit_usd: null } : { name, is_set: true, limit_usd: limitUsd },
+  );
   await db`
     insert into boocode.budgets (name, is_set, limit_usd)
-    select name, true, limit_usd
-    from json_to_recordset(${JSON.stringify(limits.map(({ name, limitUsd: limit_usd }) => ({ name, limit_usd })))}::text::json)
-      as given (name text, limit_usd double precision)
-    on conflict (name) do update set is_set = true, limit_usd = excluded.limit_usd`;
+    select name, is_set, limit_usd from json_to_recordset(${JSON.stringify(rows)}::text::json)
+      as given (name text, is_set boolean, limit_usd double precision)
+    on conflict (name) do update set is_set = excluded.is_set, limit_usd = excluded.limit_usd`;
 }
 
 /** About which limit somebody is warned, and since when it counts. */

@@ -103,7 +103,7 @@ export interface StubServer {
   readonly filesRewind: FilesRewind;
   /** `METHOD /path` of every request. */
   readonly requests: string[];
-  budgets: { dayUsd: number | null; serverUsd: number | null };
+  budgets: { dayUsd: number | null | 'default'; serverUsd: number | null | 'default' };
   /** What was asked about changes. */
   readonly queries: URLSearchParams[];
   planUsage: PlanUsage;
@@ -171,10 +171,9 @@ export async function openStubServer(): Promise<StubServer> {
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
     if (url.pathname === '/v1/hosts') return json(200, { items: hosts });
     if (url.pathname === '/v1/budgets') {
-      const { dayUsd = stub.budgets.dayUsd, serverUsd = stub.budgets.serverUsd } = body as Partial<
-        StubServer['budgets']
-      >;
-      stub.budgets = { dayUsd, serverUsd };
+      const given = { ...stub.budgets, ...(body as Partial<StubServer['budgets']>) };
+      const [dayUsd, serverUsd] = [given.dayUsd, given.serverUsd].map((usd) => (usd === 'default' ? null : usd));
+      stub.budgets = given;
       const day = { limitUsd: dayUsd, spentUsd: 1.25, isSet: dayUsd !== null, resetsAt: '2026-01-02T00:00:00.000Z' };
       return json(200, { day, server: { limitUsd: serverUsd, spentUsd: 42, isSet: false } });
     }
