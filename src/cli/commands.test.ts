@@ -518,7 +518,9 @@ describe('ls, show, interrupt', () => {
     const shared = (await run(['budget'])).out.split('\n');
     expect(shared[1]).toMatch(/^all chats, today +\$1\.25 +any amount +-/);
     expect(shared[2]).toMatch(/^all chats, ever +\$42\.00 +\$40\.00 +\$0\.00 +by the settings of the server/);
-    expect((await run(['budget', 'set', '20', '--day'])).out).toMatch(/today +\$1\.25 +\$20\.00 +\$18\.75 +instead of the/);
+    expect((await run(['budget', 'set', '20', '--day'])).out).toMatch(
+      /today +\$1\.25 +\$20\.00 +\$18\.75 +instead of the/,
+    );
     expect(JSON.parse((await run(['budget', 'clear', '--server', '--json'])).out)).toMatchObject({
       day: { limitUsd: 20 },
       server: { limitUsd: null },
