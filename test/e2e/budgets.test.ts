@@ -79,9 +79,14 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     // The terminal program runs it in the background: its turn may be over before, and the report would begin another one.
     const stopped = (await ends(id, 2)).length;
     expect((await ends(id, stopped)).at(-1)).toMatchObject({ outcome: 'failed', error: { code: 'budget_spent' } });
-    const log = await readLog(client, id);
-    expect(eventsOf(log, 'tool_call_update').some((each) => each.parentToolCallId !== undefined)).toBe(true);
-    // It has run its tool, and was not asked about that.
+    // It has run its tool, which the terminal program's transcript may say later, and was not asked about that.
+    await until(
+      async () => {
+        const updates = eventsOf(await readLog(client, id), 'tool_call_update');
+        return updates.some((each) => each.parentToolCallId !== undefined);
+      },
+      { what: 'the result of the sub-agent’s tool' },
+    );
     expect(await textsOf(id)).not.toContain('It printed');
     await allow(id, 1);
     expect((await ends(id, stopped + 1)).at(-1)).toMatchObject({ outcome: 'completed' });
