@@ -111,6 +111,23 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(await textsOf(id)).toContain('A background task reports');
   }, 120_000);
 
+  test('BUDGET-4 BUDGET-8: a wake-up that reaches it is stopped, and the next one waits until there is more', async () => {
+    const { client } = server;
+    const id = await openChat(backend);
+    const wake = (content: string) =>
+      client.createSchedule(id, { at: new Date(Date.now() + 500).toISOString(), content });
+    await wake('run: echo o""ne');
+    expect(await held(id)).toMatchObject({ reason: 'budget_spent' });
+    expect((await ends(id, 2))[1]).toMatchObject({ outcome: 'failed', error: { code: 'budget_spent' } });
+    await wake('stream 2 tokens');
+    await until(async () => (await client.getChat(id)).waiting === 2, { what: 'the prompt of the second' });
+    expect(await ends(id, 2)).toHaveLength(2);
+    await allow(id, 1);
+    expect((await ends(id, 4)).slice(2)).toMatchObject([{ outcome: 'completed' }, { outcome: 'completed' }]);
+    expect(await textsOf(id)).toContain('It printed:\n\none');
+    expect(eventsOf(await readLog(client, id), 'prompt_accepted').filter(({ schedule }) => schedule)).toHaveLength(2);
+  }, 120_000);
+
   test('BUDGET-3 BUDGET-1: over a resume what was spent before still counts, once', async () => {
     const { client } = server;
     const id = await openChat(backend);
