@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type BooClient, BooError, type CreateSchedule, type Schedule } from '../client/client.ts';
+import { ownTimeZone } from '../protocol/own-time-zone.ts';
 import { momentText, patternText } from '../protocol/schedule-text.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { allPages, findChat } from './find-chat.ts';
@@ -109,7 +110,7 @@ async function add(cli: Cli, given: string, words: string[], flags: ScheduleFlag
 function whenOf({ at, in: from, cron, timeZone }: ScheduleFlags): Pick<CreateSchedule, 'at' | 'cron' | 'timeZone'> {
   if ([at, from, cron].filter((each) => each !== undefined).length !== 1)
     throw misuse('When? Give one of --at, --in and --cron: see `boocode schedule --help`.');
-  const own = timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const own = timeZone ?? ownTimeZone();
   if (cron !== undefined) return { cron, timeZone: own };
   if (timeZone !== undefined)
     throw misuse('--time-zone goes with --cron. Times take an offset: 2027-01-31T09:00+01:00.');

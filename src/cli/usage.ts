@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { UsageGroup, UsageReport, UsageTotals } from '../client/client.ts';
+import { ownTimeZone } from '../protocol/own-time-zone.ts';
 import { tokensIn } from '../protocol/usage.ts';
 import { maxUsageRows } from '../protocol/usage-groups.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
@@ -41,7 +42,7 @@ export function addUsage(program: Command, cli: Cli): void {
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<UsageFlags>();
       const { by, from, to, limit } = flags;
-      const timeZone = flags.timeZone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+      const timeZone = flags.timeZone ?? ownTimeZone();
       const client = await connect(cli, flags);
       const report = await client.usage({ group: groups[by], from, to, timeZone, limit });
       if (flags.json) return printJson(cli, report);

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { ScheduledChange } from '../../agents/agent-backend.ts';
 import type { EventBody } from '../../protocol/event.ts';
 import { maxSchedules } from '../../protocol/schedule.ts';
+import { ownTimeZone } from '../../protocol/own-time-zone.ts';
 import type { Write } from '../../store/events.ts';
 import {
   changeSchedule,
@@ -20,7 +21,7 @@ import {
 import type { Sql } from '../../store/database.ts';
 import type { ChatContext } from '../chat-context.ts';
 import { creation, recurrenceOf } from './schedule-edits.ts';
-import { nextTime, serverTimeZone } from './schedule-times.ts';
+import { nextTime } from './schedule-times.ts';
 
 type Parts = Pick<ChatContext, 'sql' | 'log'>;
 
@@ -65,7 +66,7 @@ function toSchedule({ key, prompt, nextAt, recurs }: Extract<ScheduledChange, { 
     content: prompt,
     at: recurs ? null : nextAt,
     cron: recurs?.cron ?? null,
-    timeZone: serverTimeZone(),
+    timeZone: ownTimeZone(),
     missed: 'run',
     nextAt,
     actor: null,

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { BooError } from '../../protocol/error.ts';
+import { ownTimeZone } from '../../protocol/own-time-zone.ts';
 import { type Actor, doneByActor } from '../../protocol/principal.ts';
 import { type CreateSchedule, maxSchedules } from '../../protocol/schedule.ts';
 import type { Sql } from '../../store/database.ts';
@@ -20,7 +21,7 @@ import {
   type ScheduleRow,
 } from '../../store/schedules.ts';
 import type { ChatLog } from '../chat-log.ts';
-import { assertTimeZone, firstTime, invalid, nextTime, serverTimeZone } from './schedule-times.ts';
+import { assertTimeZone, firstTime, invalid, nextTime } from './schedule-times.ts';
 
 /** Makes the write; null when there is nothing to change. */
 export type ScheduleEdit = (sql: Sql, log: ChatLog) => Promise<Write | null>;
@@ -37,7 +38,7 @@ export function creating(actor: Actor, input: CreateSchedule, id: string = rando
 }
 
 function timesOf(
-  { at: given, cron: pattern, timeZone = serverTimeZone() }: CreateSchedule,
+  { at: given, cron: pattern, timeZone = ownTimeZone() }: CreateSchedule,
   now: Date,
 ): Pick<NewSchedule, 'at' | 'cron' | 'timeZone' | 'nextAt'> {
   assertTimeZone(timeZone);

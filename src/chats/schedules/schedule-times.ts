@@ -8,8 +8,6 @@ import { BooError } from '../../protocol/error.ts';
 /** What is given later than this was missed. */
 export const missedAfterMs = 60_000;
 
-export const serverTimeZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
-
 export interface Recurrence {
   cron: string;
   timeZone: string;

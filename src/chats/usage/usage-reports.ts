@@ -3,7 +3,8 @@ import { maxUsageRows, usualUsageDays, usualUsageRows } from '../../protocol/usa
 import type { UsageQuery, UsageReport, UsageRow, UsageTotals } from '../../protocol/usage-report.ts';
 import type { SlowLane } from '../../store/slow-lane.ts';
 import { readUsageByDay, readUsageBy, type UsageLine } from '../../store/usage-reports.ts';
-import { assertTimeZone, serverTimeZone } from '../schedules/schedule-times.ts';
+import { ownTimeZone } from '../../protocol/own-time-zone.ts';
+import { assertTimeZone } from '../schedules/schedule-times.ts';
 import { addDays, Days, daysBetween } from './days.ts';
 
 /** What chats have used. */
@@ -32,7 +33,7 @@ export class UsageReports implements ChatUsage {
   }
 
   async report({ group = 'day', limit: given = usualUsageRows, ...query }: UsageQuery, signal?: AbortSignal) {
-    const timeZone = query.timeZone ?? serverTimeZone();
+    const timeZone = query.timeZone ?? ownTimeZone();
     assertTimeZone(timeZone);
     const days = new Days(timeZone);
     const limit = Math.min(given, maxUsageRows);

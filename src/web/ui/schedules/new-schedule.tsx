@@ -1,5 +1,6 @@
 import { type FormEvent, useId, useState } from 'react';
 import { toBooError } from '../../../protocol/error.ts';
+import { ownTimeZone } from '../../../protocol/own-time-zone.ts';
 import type { CreateSchedule, Schedule } from '../../../protocol/schedule.ts';
 import { cronWords, weekdays } from '../../text/cron-words.ts';
 import { Problem } from '../parts/problem.tsx';
@@ -13,8 +14,6 @@ const repeats = {
   pattern: 'By a cron pattern',
 } as const;
 type Repeat = keyof typeof repeats;
-
-const ownZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** As a `datetime-local` field has it. */
 function localValue(date: Date): string {
@@ -38,14 +37,14 @@ export function NewSchedule({ chatId, onMade }: { chatId: string; onMade: (made:
   const [time, setTime] = useState('09:00');
   const [weekday, setWeekday] = useState(1);
   const [cron, setCron] = useState('0 9 * * 1-5');
-  const [timeZone, setTimeZone] = useState(ownZone);
+  const [timeZone, setTimeZone] = useState(ownTimeZone);
   const [runsMissed, setRunsMissed] = useState(true);
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
   const patternHint = useId();
 
   const when = (): Pick<CreateSchedule, 'at' | 'cron' | 'timeZone'> => {
-    if (repeat === 'once') return { at: new Date(at).toISOString(), timeZone: ownZone() };
+    if (repeat === 'once') return { at: new Date(at).toISOString(), timeZone: ownTimeZone() };
     const [hour = '9', minute = '0'] = time.split(':');
     const day = { daily: '*', workdays: '1-5', weekly: String(weekday), pattern: '' }[repeat];
     return { cron: repeat === 'pattern' ? cron : `${Number(minute)} ${Number(hour)} * * ${day}`, timeZone };

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import { toBooError } from '../../../protocol/error.ts';
+import { ownTimeZone } from '../../../protocol/own-time-zone.ts';
 import { tokensIn } from '../../../protocol/usage.ts';
 import type { UsageGroup } from '../../../protocol/usage-groups.ts';
 import type { UsageReport } from '../../../protocol/usage-report.ts';
@@ -74,7 +75,7 @@ function useReport({ group, days }: Asked) {
   useEffect(() => {
     let isWanted = true;
     setReading(true);
-    const timeZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const timeZone = ownTimeZone();
     api.usage({ group, from: firstDay(days, new Date()), timeZone, limit: rowLimit }).then(
       (found) => {
         if (!isWanted) return;
