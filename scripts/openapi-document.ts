@@ -2,6 +2,7 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { problem, statusOf } from '../src/http/problem.ts';
 import { type Policy, refusalsOf, type Route, type RouteResponse } from '../src/http/route.ts';
+import type { Role } from '../src/protocol/principal.ts';
 import type { z } from 'zod';
 
 export function openApiDocument(routes: readonly Route[], version: string): string {
@@ -33,11 +34,18 @@ const securityOf: Partial<Record<Policy, Record<string, string[]>[]>> = {
   ticket: [{ token: [] }, { ticket: [] }],
 };
 
+const forWhom: Record<Role, string> = {
+  owner: 'For owners.',
+  member: 'For owners and members.',
+  viewer: 'For everybody with a token: owners, members and viewers.',
+};
+
 function operationOf(route: Route): ZodOpenApiOperationObject {
-  const { id, policy, summary, responses, schemas } = route;
+  const { id, policy, role, summary, responses, schemas } = route;
   const operation: ZodOpenApiOperationObject = {
     operationId: id,
     summary,
+    ...(role && { description: forWhom[role] }),
     security: securityOf[policy] ?? [],
     requestParams: {
       ...(schemas.params && { path: schemas.params as z.ZodObject }),

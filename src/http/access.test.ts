@@ -90,9 +90,9 @@ describe('access', () => {
     expect(check({ host: 'localhost' }, 'http://evil.example/healthz')).toThrow(/host/);
   });
 
-  it('WHO-1: accepts the token as the owner’s, whatever the case of the scheme', () => {
+  it('WHO-1: accepts the token as the owner’s, whatever the case of the scheme', async () => {
     for (const authorization of ['Bearer secret', 'bearer secret', 'BEARER  secret']) {
-      expect(access.checkToken(request('http://localhost/', { authorization }))).toEqual({
+      expect(await access.checkToken(request('http://localhost/', { authorization }))).toEqual({
         id: 'owner',
         name: 'owner',
         role: 'owner',
@@ -100,7 +100,7 @@ describe('access', () => {
     }
   });
 
-  it('accepts no other token', () => {
+  it('accepts no other token', async () => {
     const wrong = [
       '',
       'Bearer',
@@ -111,7 +111,7 @@ describe('access', () => {
       'Bearer secret x',
     ];
     for (const headers of [{}, ...wrong.map((authorization) => ({ authorization }))]) {
-      expect(thrownBy(() => void access.checkToken(request('http://localhost/', headers)))).toMatchObject({
+      await expect(access.checkToken(request('http://localhost/', headers))).rejects.toMatchObject({
         code: 'unauthorized',
         message: 'authorization: must be “Bearer” followed by the server’s token.',
         details: { field: 'authorization' },

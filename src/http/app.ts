@@ -8,7 +8,7 @@ import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { Forwarded } from '../peers/peers.ts';
 import { forwardedHeader, hostHeader } from '../peers/signature.ts';
-import type { Principal } from '../protocol/principal.ts';
+import { hasRole, type Principal, type Role } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { changeRoutes } from './change-routes.ts';
@@ -192,6 +192,7 @@ export function createApp(options: AppOptions): App {
       if (principal) {
         c.set('principal', principal);
         peer?.admit();
+        assertRole(principal, roleOf(c));
       }
       await next();
     } catch (error) {
@@ -254,6 +255,21 @@ function policyOf(c: AppContext): Route['policy'] | undefined {
   const declared = declaredOf(c);
   if (declared === undefined) return 'bearer';
   return declared === 'guard' ? undefined : declared.policy;
+}
+
+/** The least role that may use what is asked for; what declares none is for owners. */
+function roleOf(c: AppContext): Role | undefined {
+  const declared = declaredOf(c);
+  if (declared === 'guard') return undefined;
+  return declared?.role ?? 'owner';
+}
+
+/** Throws `forbidden`. */
+function assertRole({ name, role }: Principal, needs: Role | undefined): void {
+  if (needs === undefined || hasRole(role, needs)) return;
+  throw new BooError('forbidden', `${name} has the role ${role} here; this needs the role ${needs}.`, {
+    details: { needs, role },
+  });
 }
 
 /** Which chat a path is about, also one that this version does not know. */

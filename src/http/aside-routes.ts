@@ -12,6 +12,7 @@ export function asideRoutes(chats: Pick<Chats, 'askAside'>): Route[] {
         method: 'POST',
         path: '/v1/chats/{chatId}/aside',
         policy: 'bearer',
+        role: 'member',
         byHolder: true,
         summary: 'Ask the agent something beside the conversation, also while a turn runs',
         errors: ['aside_unavailable', 'agent_failed', 'chat_elsewhere', 'model_error', 'workspace_missing'],

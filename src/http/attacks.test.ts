@@ -1,6 +1,8 @@
 /** Routes times attacks, read from the router itself: a new route is covered without a line here. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { createTestApp, testToken } from '../../test/support/test-app.ts';
+import { hasRole, type Role, roles } from '../protocol/principal.ts';
 import { declaredFor } from './app.ts';
 import type { Route } from './route.ts';
 
@@ -17,7 +19,13 @@ function routesOf(app: ReturnType<typeof createTestApp>['app']): Route[] {
 }
 
 const limits = { failuresPerSource: Infinity, failuresInAll: Infinity };
-const { app, chats, errors } = createTestApp({ limits });
+/** The token of somebody with this role. */
+const tokenOf = (role: Role): string => `the-token-of-a-${role}`;
+const findPerson = (token: string) => {
+  const role = roles.find((each) => token === tokenOf(each));
+  return Promise.resolve(role && { id: `some-${role}`, name: `Some ${role}`, role });
+};
+const { app, chats, errors } = createTestApp({ limits, access: { token: testToken, findPerson } });
 const routes = routesOf(app);
 
 const pathOf = (route: Route): string => route.path.replaceAll(/\{\w+\}/g, '11111111-1111-4111-8111-111111111111');
@@ -156,6 +164,83 @@ describe.each(named(forToken))('$name', ({ route }) => {
     expect(await send(route, headers)).toEqual(refused);
     expect(await send(route, headers, { query: `?token=${testToken}` })).toEqual(refused);
     expect(await send(route, { ...headers, cookie: `token=${testToken}` })).toEqual(refused);
+  });
+});
+
+describe.each(named(forToken))('$name', ({ route }) => {
+  it.each(roles)(
+    'PEOPLE-1: is refused to a %s whose role is below its own, before anything else is read',
+    async (role) => {
+      // A parameter that no route knows: whoever may use the route is told so.
+      const headers = { ...local, authorization: `Bearer ${tokenOf(role)}` };
+      const answer = await send(route, headers, { query: '?unknown=1' });
+      const isAllowed = hasRole(role, route.role!);
+      expect(answer.code).toBe(isAllowed ? 'invalid_request' : 'forbidden');
+      expect(answer.status).toBe(isAllowed ? 400 : 403);
+    },
+  );
+});
+
+describe('PEOPLE-1: roles', () => {
+  const idsOf = (role: Role): string[] => routes.filter((route) => route.role === role).map(({ id }) => id);
+
+  it('are declared by all routes that know their caller, and no others', () => {
+    for (const { id, role } of routes)
+      expect([id, role !== undefined]).toEqual([id, forToken.some((each) => each.id === id)]);
+    expect([hasRole('owner', 'viewer'), hasRole('member', 'member'), hasRole('member', 'owner')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it('let viewers only read', () => {
+    const changing = routes.filter(({ role, method }) => role === 'viewer' && method !== 'GET').map(({ id }) => id);
+    expect(changing).toEqual(['createLiveTicket']);
+  });
+
+  it('leave to owners what concerns the server', () => {
+    expect(idsOf('owner').toSorted()).toEqual([
+      'addImportLines',
+      'beginAgentSignIn',
+      'beginImport',
+      'cancelAgentSignIn',
+      'cancelDrain',
+      'createSignInLink',
+      'finishAgentSignIn',
+      'finishImport',
+      'patchBudgets',
+      'readImport',
+      'removeImport',
+      'startDrain',
+    ]);
+  });
+
+  it('refuse with the role that is needed, also at a route that bypassed the list', async () => {
+    const { app: other } = createTestApp({ access: { token: testToken, findPerson } });
+    other.get('/v1/forgotten', (c) => c.text('a secret'));
+    const headers = { ...local, authorization: `Bearer ${tokenOf('member')}` };
+    const refused = await other.request('/v1/forgotten', { headers });
+    expect(await refused.json()).toMatchObject({
+      status: 403,
+      code: 'forbidden',
+      detail: 'Some member has the role member here; this needs the role owner.',
+      needs: 'owner',
+      role: 'member',
+    });
+  });
+
+  it('are in docs/security.md as declared: refresh it with UPDATE_ROUTES=1 npx vitest run src/http/attacks.test.ts', () => {
+    const file = new URL('../../docs/security.md', import.meta.url);
+    const text = readFileSync(file, 'utf8');
+    const credential = { bearer: 'token', ticket: 'token or ticket', code: 'code', open: 'none', static: 'none' };
+    const rows = routes.map(
+      ({ method, path, policy, role = '–' }) => `| ${method} | \`${path}\` | ${credential[policy]} | ${role} |`,
+    );
+    const table = ['| method | path | credential | least role |', '|---|---|---|---|', ...rows].join('\n');
+    const made = text.replace(/(?<=<!-- routes -->\n)[^]*(?=\n<!-- end of routes -->)/, () => table);
+    if (process.env['UPDATE_ROUTES'] === '1') writeFileSync(file, made);
+    expect(text.includes(table) || process.env['UPDATE_ROUTES'] === '1').toBe(true);
   });
 });
 

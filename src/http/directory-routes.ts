@@ -16,6 +16,7 @@ export function directoryRoutes(chats: Chats): Route[] {
         method: 'GET',
         path: '/v1/directories',
         policy: 'bearer',
+        role: 'member',
         summary:
           'List directories on the server whose paths start with a prefix, for completion; for an empty one, those in the home directory',
         responses: {

@@ -12,6 +12,7 @@ export function forkRoutes(chats: Chats): Route[] {
         method: 'POST',
         path: '/v1/chats/{chatId}/fork',
         policy: 'bearer',
+        role: 'member',
         byHolder: 'if_missing',
         errors: ['chat_busy', 'worktree_refused', 'changes_unavailable', 'workspace_missing'],
         summary: 'Fork a chat: a new one begins with everything that was said up to the end of a turn',

@@ -5,17 +5,20 @@ import { silentLog } from '../lib/log.ts';
 import { systemClock } from '../lib/clock.ts';
 import { digestOf } from '../peers/signature.ts';
 import { BooError } from '../protocol/error.ts';
+import type { Principal } from '../protocol/principal.ts';
 import { Forwarding } from './forwarding.ts';
 
-const person = { id: 'p1', name: 'Ada', role: 'owner' } as const;
+const ada = { id: 'p1', name: 'Ada', role: 'member' } as const;
 const hostId = 'aaaaaaaa-2222-4333-8444-555555555555';
 const body = { content: 'hi' };
 
 let test: TestApp;
+let person: Principal;
 let chatId: string;
 let verified: { method: string; target: string }[];
 beforeEach(async () => {
   verified = [];
+  person = ada;
   const peers = {
     hasOthers: true,
     sign: () => 'signed',
@@ -50,6 +53,13 @@ describe('HOST-5: a request that another host has sent on', () => {
     expect(verified).toEqual([{ method: 'POST', target: `/v1/chats/${chatId}/prompts` }]);
     const { items } = await test.chats.readEvents(chatId, { after: 0, limit: 10 });
     expect(items).toMatchObject([{ type: 'prompt_accepted', principal: person }]);
+  });
+
+  it('PEOPLE-1: is refused if its person may not do that', async () => {
+    person = { ...ada, role: 'viewer' };
+    const response = await send({ 'boocode-forwarded': 'good' });
+    expect([response.status, await codeOf(response)]).toEqual([403, 'forbidden']);
+    expect(test.chats.writes).toBe(1);
   });
 
   it('is refused with another body, and nothing is done', async () => {

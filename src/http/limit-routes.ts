@@ -12,6 +12,7 @@ export function limitRoutes({ limits }: Pick<Chats, 'limits'>): Route[] {
         method: 'GET',
         path: '/v1/chats/{chatId}/wake-cost',
         policy: 'bearer',
+        role: 'viewer',
         summary:
           'Estimate what the next prompt costs before it says anything: its context, cached or not, is sent again',
         responses: { 200: { description: 'As far as it is known.', schema: wakeCost } },
@@ -25,6 +26,7 @@ export function limitRoutes({ limits }: Pick<Chats, 'limits'>): Route[] {
         method: 'GET',
         path: '/v1/plan-usage',
         policy: 'bearer',
+        role: 'viewer',
         summary: 'Show how much of their accounts’ plans (5 hours, 7 days) agents have heard to be used',
         responses: { 200: { description: 'What was heard last; empty where no account tells it.', schema: planUsage } },
       },

@@ -16,6 +16,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         method: 'GET',
         path: '/v1/live',
         policy: 'ticket',
+        role: 'viewer',
         summary: 'Follow any number of chats, and notifications about all chats, over one WebSocket',
         errors: ['upgrade_required'],
         responses: {
@@ -48,6 +49,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         method: 'POST',
         path: '/v1/live/tickets',
         policy: 'bearer',
+        role: 'viewer',
         summary: 'Create a ticket that opens the live socket once, within 30 seconds',
         responses: { 201: { description: 'The ticket.', schema: liveTicket } },
       },

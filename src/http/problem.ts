@@ -13,6 +13,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   too_many_attempts: { status: 429, title: 'Too many wrong credentials' },
   forbidden_host: { status: 403, title: 'The host name is not allowed' },
   forbidden_origin: { status: 403, title: 'The origin is not allowed' },
+  forbidden: { status: 403, title: 'Your role does not allow this' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   upgrade_required: { status: 426, title: 'This path is a WebSocket' },

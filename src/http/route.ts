@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { BooError, type ErrorCode, toBooError } from '../protocol/error.ts';
 import type { Forwarded } from '../peers/peers.ts';
-import type { Actor, Principal } from '../protocol/principal.ts';
+import type { Actor, Principal, Role } from '../protocol/principal.ts';
 import type { Peer } from './connections.ts';
 import { parseInput } from './invalid-request.ts';
 import { readJsonBody } from './json-body.ts';
@@ -79,7 +79,7 @@ export interface RouteResponse {
 /** The caller. Handlers of routes that require no credential get none. */
 type Asker<L extends Policy> = [L] extends [KnownPolicy] ? { actor: Actor } : unknown;
 
-export interface RouteText<L extends Policy = Policy> {
+interface RouteBase<L extends Policy = Policy> {
   /** The operation's name in generated clients. */
   id: string;
   method: Method;
@@ -99,6 +99,15 @@ export interface RouteText<L extends Policy = Policy> {
   errors?: readonly ErrorCode[];
 }
 
+/** A route that knows its caller says whom it is for. */
+export type RouteText<L extends Policy> = RouteBase<L> &
+  ([L] extends [KnownPolicy]
+    ? {
+        /** The least role that may use it. */
+        role: Role;
+      }
+    : { role?: never });
+
 interface RouteSchemas<P, Q, H, B> {
   /** A path that does not match its schema is 404. */
   params?: z.ZodType<P>;
@@ -107,7 +116,8 @@ interface RouteSchemas<P, Q, H, B> {
   body?: z.ZodType<B>;
 }
 
-export interface Route extends RouteText {
+export interface Route extends RouteBase {
+  role?: Role;
   bodyLimitBytes: number;
   schemas: RouteSchemas<unknown, unknown, unknown, unknown>;
   answer(incoming: Incoming): Promise<Response>;
@@ -189,9 +199,10 @@ function actorOf(request: Request, principal: Principal | undefined, takesName: 
 }
 
 /** All error codes with which a route may report a client error. */
-export function refusalsOf({ method, policy, byHolder, schemas, errors = [] }: Route): ErrorCode[] {
+export function refusalsOf({ method, policy, role, byHolder, schemas, errors = [] }: Route): ErrorCode[] {
   const codes: ErrorCode[] = ['forbidden_host', 'forbidden_origin', 'invalid_request'];
   if (wantsPrincipal(policy)) codes.push('unauthorized', 'too_many_attempts');
+  if (role !== undefined && role !== 'viewer') codes.push('forbidden');
   if (schemas.params) codes.push('not_found');
   if (byHolder) codes.push('host_unreachable');
   if (method !== 'GET') codes.push('invalid_json', 'unsupported_media_type', 'payload_too_large', 'request_timeout');

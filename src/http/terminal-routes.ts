@@ -33,6 +33,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         method: 'GET',
         path: '/v1/chats/{chatId}/terminal',
         policy: 'ticket',
+        role: 'member',
         summary: 'Attach to the terminal of a chat’s agent: a WebSocket',
         errors: [
           'upgrade_required',
@@ -92,6 +93,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         method: 'POST',
         path: '/v1/chats/{chatId}/terminal/tickets',
         policy: 'bearer',
+        role: 'member',
         summary: 'Start a chat’s terminal, and create a ticket that opens it once, within 30 seconds',
         errors: ['terminal_unavailable', 'chat_elsewhere', 'cwd_invalid', 'workspace_missing', 'backend_unavailable'],
         responses: { 201: { description: 'The ticket.', schema: terminalTicket } },

@@ -15,6 +15,7 @@ export function transcriptRoutes(chats: Chats, { log }: { log: Log }): Route[] {
         method: 'GET',
         path: '/v1/chats/{chatId}/transcript',
         policy: 'bearer',
+        role: 'viewer',
         summary: 'Read the transcripts of a chat’s sessions as the agent wrote them',
         errors: ['chat_elsewhere'],
         responses: {

@@ -21,6 +21,7 @@ export function usageRoutes({ usage }: Pick<Chats, 'usage'>): Route[] {
         method: 'GET',
         path: '/v1/usage',
         policy: 'bearer',
+        role: 'viewer',
         summary: 'Add up the tokens and dollars that all chats have used, deleted ones included',
         responses: {
           200: {

@@ -82,10 +82,11 @@ describe('WHO-1 WHO-2: a request that changes something', () => {
 describe('WHO-1: a route', () => {
   const textOf = <L extends Policy>(policy: L) =>
     ({ id: 'x', method: 'GET', path: '/x', policy, summary: '', responses: {} }) as const;
+  const role = 'viewer';
   const incoming = { request: new Request('http://localhost/x'), pathParams: {}, clock: systemClock, env: {} };
 
   it.each(['bearer', 'ticket'] as const)('under the policy %s answers only with a principal', async (policy) => {
-    const who = route(textOf(policy), {}, ({ actor }) => json(200, actor.principal));
+    const who = route({ ...textOf(policy), role }, {}, ({ actor }) => json(200, actor.principal));
     await expect(who.answer({ ...incoming, principal: undefined })).rejects.toMatchObject({ code: 'internal' });
     expect(await (await who.answer({ ...incoming, principal: owner })).json()).toEqual(owner);
   });

@@ -12,6 +12,7 @@ export const errorCodes = [
   'too_many_attempts', // too many wrong credentials; a valid one is still accepted
   'forbidden_host',
   'forbidden_origin',
+  'forbidden', // your role does not allow this; `needs` says which one does
   'not_found',
   'method_not_allowed',
   'cwd_invalid', // the working directory is missing, not a directory or not readable

@@ -6,8 +6,15 @@
  */
 import { z } from 'zod';
 
-/** What a person may do. A server has one person today, its owner, who may do everything. */
-export const roles = ['owner'] as const;
+/**
+ * What a person may do, the most first: an owner everything; a member everything with chats; a viewer only reads. What each
+ * route needs is declared there.
+ */
+export const roles = ['owner', 'member', 'viewer'] as const;
+export type Role = (typeof roles)[number];
+
+/** Whether someone with the role may do what needs the other one. */
+export const hasRole = (role: Role, needed: Role): boolean => roles.indexOf(role) <= roles.indexOf(needed);
 
 export const principal = z.object({ id: z.string(), name: z.string(), role: z.enum(roles) }).meta({ id: 'Principal' });
 /** A person whom the server identified by a credential. The id never changes; the name is from when this was stored. */
