@@ -20,15 +20,16 @@ const files = hostileTexts.reduce<string[]>((made, text) => {
 async function expectHarmless({ page, problems }: WatchedPage, fetched: readonly string[], url: string): Promise<void> {
   // Give an injected script time to run.
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
-  const strange = await page.evaluate(() => {
+  const strange = await page.evaluate((base) => {
     const wrong =
       'iframe, object, embed, base, meta[http-equiv], marquee, video, audio, form[action], [onerror], [onload], a[href^="javascript:" i]';
     const own = [...document.querySelectorAll('script, link[rel=stylesheet]')].filter((element) => {
       const address = element.getAttribute('src') ?? element.getAttribute('href') ?? '';
-      return !/^\.\/assets\/[\w.-]+$/.test(address);
+      // What is loaded on demand has its whole address.
+      return !/^\.\/assets\/[\w.-]+$/.test(address.replace(`${base}/`, './'));
     });
     return [...document.querySelectorAll(wrong), ...own].map((element) => element.outerHTML);
-  });
+  }, url);
   expect(strange).toEqual([]);
   expect(fetched.filter((each) => !each.startsWith(url) && !each.startsWith('data:image/'))).toEqual([]);
   expect(problems).toEqual([]);

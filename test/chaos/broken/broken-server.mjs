@@ -17,9 +17,9 @@ const breaks = {
   // The receipts of all prompts but a chat's first do not wait until the prompt is stored.
   receipt: {
     file: 'chats/prompt-acceptance.js',
-    find: 'const stored = await write.catch(',
+    find: 'const stored = await naming(',
     replace:
-      'if (log.lease.nextSeq > 1) return void write.catch(() => undefined), log.lease.nextSeq; const stored = await write.catch(',
+      'const stored = await ((...given) => { const write = naming(...given); return log.lease.nextSeq > 1 ? (write.catch(() => undefined), [{ seq: log.lease.nextSeq }]) : write; })(',
   },
   // A reader that comes back misses one event.
   cursor: { file: 'chats/feed.js', find: '? next : null', replace: '? next.slice(1) : null' },
