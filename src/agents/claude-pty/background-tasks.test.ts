@@ -50,6 +50,19 @@ describe('background tasks', () => {
     expect(tasks.count).toBe(0);
   });
 
+  test('PTY-18: that ended before the result of their call was written are over', () => {
+    const tasks = new BackgroundTasks();
+    const state = stateWith({ one: { command: 'ls' }, two: { command: 'ls' } });
+    expect(tasks.end('a', 'one')).toEqual([]);
+    expect(tasks.add({ taskId: 'a', kind: 'local_agent', toolCallId: 'one' }, state)).toBeUndefined();
+    expect(tasks.count).toBe(0);
+    // An agent that another call wakes up again keeps its id.
+    expect(tasks.add({ taskId: 'a', kind: 'local_agent', toolCallId: 'two' }, state)).toBeDefined();
+    expect(tasks.end('a', 'two')).toEqual([list()]);
+    // A call that has ended once is not taken for one that ended early.
+    expect(tasks.add({ taskId: 'a', kind: 'local_agent', toolCallId: 'two' }, state)).toBeDefined();
+  });
+
   test('end with their program, which is reported once', () => {
     const tasks = new BackgroundTasks();
     tasks.add({ taskId: 'a', kind: 'local_agent', toolCallId: undefined }, stateWith({}));

@@ -14,22 +14,34 @@ interface Task {
   description: string;
 }
 
+const maxEndedEarly = 100;
+
 export class BackgroundTasks {
   readonly #tasks = new Map<string, Task>();
+  /** Calls whose work had ended before their result was written: the program may write the two in either order. */
+  readonly #endedEarly = new Set<string>();
 
   get count(): number {
     return this.#tasks.size;
   }
 
-  /** The frame that lists all tasks, including this one. Create it before the result of its call closes the call. */
-  add({ taskId, kind, toolCallId }: BegunTask, { openCalls }: MappingState): UnknownFrame {
+  /**
+   * The frame that lists all tasks, including this one; undefined if it has ended already. Create it before the result of
+   * its call closes the call.
+   */
+  add({ taskId, kind, toolCallId }: BegunTask, { openCalls }: MappingState): UnknownFrame | undefined {
+    if (toolCallId !== undefined && this.#endedEarly.delete(toolCallId)) return undefined;
     const input = toolCallId === undefined ? undefined : openCalls.get(toolCallId)?.input;
     this.#tasks.set(taskId, { task_id: taskId, task_type: kind, description: descriptionOf(input) });
     return this.#frame();
   }
 
-  end(taskId: string): UnknownFrame[] {
-    return this.#tasks.delete(taskId) ? [this.#frame()] : [];
+  /** `toolCallId` is the call that started it, if that may not have been read yet. */
+  end(taskId: string, toolCallId?: string): UnknownFrame[] {
+    if (this.#tasks.delete(taskId)) return [this.#frame()];
+    if (toolCallId !== undefined) this.#endedEarly.add(toolCallId);
+    for (const each of this.#endedEarly) if (this.#endedEarly.size > maxEndedEarly) this.#endedEarly.delete(each);
+    return [];
   }
 
   clear(): UnknownFrame[] {

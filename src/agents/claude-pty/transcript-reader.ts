@@ -74,7 +74,7 @@ export class TranscriptReader {
       case 'background': {
         const all = tasks.add(line, turns.mapping);
         turns.take(line.frame);
-        turns.take(all);
+        if (all) turns.take(all);
         return this.#noteResult(entry);
       }
       case 'frame':
@@ -85,7 +85,7 @@ export class TranscriptReader {
         if (turn.current) turn.current.apiError = { status: line.status };
         return;
       case 'task_end':
-        return this.#endTask(line.taskId);
+        return this.#endTask(line.taskId, line.toolCallId);
       case 'mcp_servers': {
         const servers = [
           ...readMcpServers(line.pending, 'pending'),
@@ -171,8 +171,8 @@ export class TranscriptReader {
     while (this.#parts.turn.running) await this.#parts.turns.finish();
   }
 
-  #endTask(taskId: string): void {
-    for (const frame of this.#parts.tasks.end(taskId)) this.#parts.turns.take(frame);
+  #endTask(taskId: string, toolCallId?: string): void {
+    for (const frame of this.#parts.tasks.end(taskId, toolCallId)) this.#parts.turns.take(frame);
   }
 
   #noteModel(entries: FollowedLines['entries']): void {

@@ -27,8 +27,8 @@ export type TranscriptLine =
   | { is: 'aside'; id: string; content: ContentBlock[] }
   /** Work that continues after its call has returned. */
   | { is: 'background'; frame: UnknownFrame; taskId: string; kind: string; toolCallId: string | undefined }
-  /** Such work has ended; the prompt or text that tells the agent so comes later. */
-  | { is: 'task_end'; taskId: string }
+  /** Such work has ended; the prompt or text that tells the agent so comes later, and so may the result of its call. */
+  | { is: 'task_end'; taskId: string; toolCallId: string | undefined }
   /**
    * What the model learns about MCP servers: those that are starting or have failed, and those whose tools are
    * available now.
@@ -238,7 +238,8 @@ function queueLine(entry: SessionStoreEntry): TranscriptLine {
   const content = asText(entry['content']) ?? '';
   if (entry['operation'] !== 'enqueue' || !content.startsWith('<task-notification>')) return nothing;
   const taskId = textBetween(content, 'task-id');
-  return taskId === undefined ? nothing : { is: 'task_end', taskId };
+  if (taskId === undefined) return nothing;
+  return { is: 'task_end', taskId, toolCallId: textBetween(content, 'tool-use-id') };
 }
 
 function localOutput(output: string, uuid: string): TranscriptLine {
