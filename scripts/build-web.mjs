@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { collectModules } from './notices.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const firstViewLimitKb = 200;
@@ -13,7 +14,9 @@ function firstView(outDir) {
   return ['index.html', ...[...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map((match) => match[1])];
 }
 
+/** Returns the modules that are in it. */
 export async function buildWeb(outDir = join(root, 'dist', 'web')) {
+  const collected = collectModules();
   const { build } = await import('vite');
   const { default: react } = await import('@vitejs/plugin-react');
   mkdirSync(outDir, { recursive: true });
@@ -23,7 +26,7 @@ export async function buildWeb(outDir = join(root, 'dist', 'web')) {
     logLevel: 'warn',
     // The page may be served below a path.
     base: './',
-    plugins: [react()],
+    plugins: [react(), collected.plugin],
     build: {
       outDir,
       emptyOutDir: true,
@@ -41,6 +44,7 @@ export async function buildWeb(outDir = join(root, 'dist', 'web')) {
   const restKb = rest.reduce((sum, file) => sum + compressed(join('assets', file)), 0) / 1024;
   console.log(`Web app: ${firstKb.toFixed(1)} KB compressed for the first view, ${restKb.toFixed(1)} KB on demand.`);
   if (firstKb > firstViewLimitKb) throw new Error(`The first view is larger than ${firstViewLimitKb} KB.`);
+  return collected.modules;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildWeb(process.argv[2]);

