@@ -79,7 +79,7 @@ test('SUPPLY-3: nothing has to run while it is installed', () => {
 describe('SUPPLY-4: what is bundled', () => {
   test('is named with its licence', () => {
     // One of the program, one of the page, one that another one brought along.
-    const names = bundled.map((each) => each.replace(/@[^@]+$/, ''));
+    const names = bundled.map((each: string) => each.replace(/@[^@]+$/, ''));
     expect(names).toEqual(expect.arrayContaining(['hono', 'react-dom', 'micromark']));
     expect(names).not.toContain('vitest');
     expect(read('dist/THIRD-PARTY-NOTICES.txt')).toContain('Copyright (c) Meta Platforms, Inc. and affiliates.');
