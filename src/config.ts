@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { agentEnvironment, isServersOwn, modelKeys } from './agents/claude/agent-environment.ts';
 import { hostName } from './protocol/chat.ts';
 import { readWorkspaceMap, type WorkspaceMapping } from './chats/workspaces/workspace-map.ts';
+import type { TlsPaths } from './http/tls-files.ts';
+import { createTrustedProxies } from './http/trusted-proxies.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import {
   defaultDataDir,
@@ -14,6 +16,8 @@ import {
   logFormats,
   type LogLevel,
   logLevels,
+  type ProxyHeader,
+  proxyHeaders,
   type Setting,
   settings,
   type TerminalPassthrough,
@@ -31,6 +35,13 @@ export interface Config {
   /** Set explicitly; null: the one kept in the data directory, created at the first start. */
   readonly token: string | null;
   readonly publicOrigins: readonly string[];
+  /** What a proxy leaves at the beginning of paths, such as `/boo`; empty for nothing. */
+  readonly basePath: string;
+  /** Addresses and networks. */
+  readonly trustedProxies: readonly string[];
+  readonly proxyHeader: ProxyHeader;
+  /** Null: clear text. */
+  readonly tls: TlsPaths | null;
   /** Where other hosts reach this one; null: this host serves only the chats that it holds. */
   readonly advertiseUrl: string | null;
   /** Among the hosts on the same database; null: the machine's name. */
@@ -127,6 +138,14 @@ const origins = list.pipe(
   z.array(z.url({ protocol: /^https?$/, error: 'must be origins such as https://boo.example.org' })),
 );
 
+const proxies = list.superRefine((each, context) => {
+  try {
+    createTrustedProxies({ proxies: each, header: 'x-forwarded-for' });
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: toBooError(error).message.replace(/\.$/, '') });
+  }
+});
+
 const advertised = z.string().transform((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : null;
   const isPlain = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
@@ -156,6 +175,17 @@ const schemas = {
     }
   }),
   'public-origin': origins,
+  'base-path': z
+    .string()
+    .trim()
+    .transform((path) => path.replace(/\/+$/, ''))
+    .refine((path) => /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/.test(path), 'must be a path such as /boo')
+    // The API's own paths begin with it.
+    .refine((path) => !/^\/v1(?:\/|$)/.test(path), 'must not be the path of the API'),
+  'trusted-proxy': proxies,
+  'proxy-header': z.enum(proxyHeaders, { error: `must be ${proxyHeaders.join(' or ')}` }),
+  'tls-cert': z.string().min(1, 'must be the path of a file'),
+  'tls-key': z.string().min(1, 'must be the path of a file'),
   'advertise-url': advertised,
   'host-name': hostName,
   'drain-seconds': whole(0, 24 * 3600),
@@ -234,6 +264,10 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     databaseUrl: read('database-url'),
     token,
     publicOrigins,
+    basePath: read('base-path') ?? '',
+    trustedProxies: read('trusted-proxy') ?? [],
+    proxyHeader: read('proxy-header') as ProxyHeader,
+    tls: tlsPaths(read('tls-cert'), read('tls-key'), flags),
     advertiseUrl: read('advertise-url'),
     hostName: read('host-name'),
     drainMs: (read('drain-seconds') as number) * 1000,
@@ -270,6 +304,18 @@ export function isLoopback(host: string): boolean {
 
 function isLoopbackOrigin(origin: string): boolean {
   return isLoopback(new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1'));
+}
+
+function tlsPaths(cert: string | null, key: string | null, flags: Flags): TlsPaths | null {
+  const nameOf = (flag: 'tls-cert' | 'tls-key', env: string): string => (flags[flag] === undefined ? env : `--${flag}`);
+  if (cert === null && key === null) return null;
+  if (key === null) {
+    throw invalid(`${nameOf('tls-cert', 'BOOCODE_TLS_CERT')}: needs the certificate’s private key, --tls-key, too.`);
+  }
+  if (cert === null) {
+    throw invalid(`${nameOf('tls-key', 'BOOCODE_TLS_KEY')}: needs the certificate of this key, --tls-cert, too.`);
+  }
+  return { cert: resolve(cert), key: resolve(key) };
 }
 
 /** The text may contain a password, and is not repeated. */

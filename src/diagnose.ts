@@ -9,6 +9,8 @@ import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { checkMemory } from './diagnose-memory.ts';
+import { exposureOf } from './exposure.ts';
+import { checkTlsFiles, warningsAbout } from './http/tls-files.ts';
 import { isBooCode } from './http/is-boocode.ts';
 import { memoryReader } from './lib/memory.ts';
 import { withDeathSignal } from './lib/process-identity.ts';
@@ -29,6 +31,7 @@ export async function diagnose(config: Config): Promise<Finding[]> {
     checkMemory(config, memoryReader()),
     checkDataDir(config),
     await checkDatabase(config),
+    ...checkTls(config),
     await checkPort(config),
   ];
 }
@@ -133,7 +136,23 @@ async function checkDatabase(config: Config): Promise<Finding> {
   }
 }
 
-async function checkPort({ host, port }: Config): Promise<Finding> {
+function checkTls(config: Config): Finding[] {
+  const { tls } = config;
+  const exposed = exposureOf(config);
+  if (exposed) return [finding('network', 'warn', exposed.problem, exposed.fix)];
+  if (tls === null) return [];
+  try {
+    const certificate = checkTlsFiles(tls);
+    const warnings = warningsAbout(tls, { certificate }, new Date());
+    const what = `HTTPS with ${tls.cert}, valid until ${certificate.validTo}.`;
+    if (warnings.length === 0) return [finding('tls', 'ok', what)];
+    return [finding('tls', 'warn', what, warnings.join(' '))];
+  } catch (error) {
+    return [finding('tls', 'fail', toBooError(error).message, 'Name a certificate and its key, both in PEM.')];
+  }
+}
+
+async function checkPort({ host, port, tls }: Config): Promise<Finding> {
   if (port === 0) return finding('port', 'ok', 'any free port');
   const isTaken = await new Promise<boolean>((resolve) => {
     const socket = connect({ host, port, timeout: 2_000 });
@@ -144,7 +163,7 @@ async function checkPort({ host, port }: Config): Promise<Finding> {
     socket.once('connect', end(true)).once('error', end(false)).once('timeout', end(false));
   });
   if (!isTaken) return finding('port', 'ok', `${host}:${port} is free.`);
-  if (await isBooCode(`http://${host.includes(':') ? `[${host}]` : host}:${port}`)) {
+  if (await isBooCode(`${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`)) {
     return finding('port', 'ok', `A BooCode server is running on ${host}:${port}.`);
   }
   return finding('port', 'warn', `Another program listens on ${host}:${port}.`, 'Choose another port with --port.');

@@ -17,6 +17,7 @@ import { HostedChats } from './chats/hosted-chats.ts';
 import { SharedBudgets } from './chats/shared-budgets.ts';
 import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
+import { exposureOf } from './exposure.ts';
 import { openAgents } from './agents/agents.ts';
 import { createApp } from './http/app.ts';
 import { Forwarding } from './http/forwarding.ts';
@@ -68,6 +69,8 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   if (isWeak(token)) {
     logger.warn({}, 'The token can be guessed: create a better one, for example with `openssl rand -base64 32`.');
   }
+  const exposed = exposureOf(config);
+  if (exposed) logger.warn({}, `${exposed.problem} ${exposed.fix}`);
   await endOrphans(logger);
   const watcher = startHostWatcher(logger);
   closers.push(() => watcher.close());
@@ -196,7 +199,8 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   const links = { codes: signInCodes, publicOrigins, clock: systemClock };
   const app = createApp({
     chats,
-    access: { token, publicOrigins },
+    access: { token, publicOrigins, tls: config.tls !== null },
+    basePath: config.basePath,
     signInCodes,
     forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log: logger }),
     agentSignIn: agents.default.signIn,

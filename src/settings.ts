@@ -16,6 +16,10 @@ export type LogFormat = (typeof logFormats)[number];
 export const terminalPassthroughs = ['clipboard', 'notifications', 'titles'] as const;
 export type TerminalPassthrough = (typeof terminalPassthroughs)[number];
 
+/** Which header a trusted proxy names its clients in. */
+export const proxyHeaders = ['x-forwarded-for', 'forwarded'] as const;
+export type ProxyHeader = (typeof proxyHeaders)[number];
+
 /** Every setting that has a flag. */
 export const settings = [
   { flag: 'host', env: 'BOOCODE_HOST', value: '<name>', about: 'address to listen on', fallback: '127.0.0.1' },
@@ -45,6 +49,41 @@ export const settings = [
     env: 'BOOCODE_PUBLIC_ORIGIN',
     value: '<origins>',
     about: 'where browsers reach the server from outside, comma separated; a path is what a proxy strips',
+    fallback: null,
+  },
+  {
+    flag: 'base-path',
+    env: 'BOOCODE_BASE_PATH',
+    value: '<path>',
+    about: 'the path below which a proxy serves BooCode if it does not strip it, such as /boo',
+    fallback: null,
+  },
+  {
+    flag: 'trusted-proxy',
+    env: 'BOOCODE_TRUSTED_PROXY',
+    value: '<addresses>',
+    about: 'addresses or networks of proxies whose word about their clients is taken, comma separated or repeated',
+    fallback: null,
+  },
+  {
+    flag: 'proxy-header',
+    env: 'BOOCODE_PROXY_HEADER',
+    value: '<name>',
+    about: `where trusted proxies name their clients: ${proxyHeaders.join(' or ')}`,
+    fallback: 'x-forwarded-for',
+  },
+  {
+    flag: 'tls-cert',
+    env: 'BOOCODE_TLS_CERT',
+    value: '<path>',
+    about: 'the certificate with its chain, in PEM: the server then speaks HTTPS; read again when it changes',
+    fallback: null,
+  },
+  {
+    flag: 'tls-key',
+    env: 'BOOCODE_TLS_KEY',
+    value: '<path>',
+    about: "the certificate's private key, in PEM",
     fallback: null,
   },
   {

@@ -5,6 +5,10 @@ import { createAccess } from './http/access.ts';
 import { connectionsWithin } from './http/connections.ts';
 import { createDoor } from './http/door.ts';
 import { listen } from './http/server.ts';
+import { openTlsFiles } from './http/tls-files.ts';
+import { createTrustedProxies } from './http/trusted-proxies.ts';
+import { nameIn } from './http/certificate-name.ts';
+import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { openFilesLimit } from './lib/open-files-limit.ts';
 import { createLogger } from './logger.ts';
@@ -27,13 +31,18 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   try {
     const publicOrigins = reachableOrigins(config);
     // A token nobody has: this only has to determine which hosts and origins are allowed.
-    const access = createAccess({ token: randomUUID(), publicOrigins });
+    const tls = config.tls === null ? undefined : openTlsFiles(config.tls, { clock: systemClock, log: logger });
+    if (tls) closers.push(async () => tls.close());
+    const access = createAccess({ token: randomUUID(), publicOrigins, tls: tls !== undefined });
     const door = createDoor({ access, log: logger });
     const server = await listen(door, {
       host: config.host,
       port: config.port,
       log: logger,
       connections: connectionsWithin(openFilesLimit()),
+      ...(tls && { tls, name: nameIn(tls.certificate, config.host) }),
+      trustedProxies: createTrustedProxies({ proxies: config.trustedProxies, header: config.proxyHeader }),
+      basePath: config.basePath,
     });
     closers.push(() => server.close());
     const takeBackDataDir = openDataDirectory(config.dataDir);

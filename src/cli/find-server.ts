@@ -146,10 +146,30 @@ async function answers(url: string, timeoutMs: number): Promise<boolean> {
   try {
     const { status } = await createClient({ url, timeoutMs, fetch: nodeFetch }).health();
     return status === 'ok' || status === 'unavailable';
-  } catch {
+  } catch (error) {
+    if (isUntrusted(error)) throw untrusted(url, error);
     // Whatever is there now, it is not the server that left its address.
     return false;
   }
+}
+
+/** OpenSSL's names of what is wrong with a certificate, and Node's for a wrong name. */
+const certificateTrouble =
+  /^(?:UNABLE_TO_(?:GET|VERIFY)_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|CERT_|ERR_TLS_CERT_ALTNAME)/;
+
+function isUntrusted(error: unknown): boolean {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (certificateTrouble.test((each as NodeJS.ErrnoException).code ?? '')) return true;
+  }
+  return false;
+}
+
+function untrusted(url: string, cause: unknown): BooError {
+  return new BooError(
+    'config_invalid',
+    `The certificate of ${url} is not accepted here. If a private authority has signed it, set NODE_EXTRA_CA_CERTS to the file of that authority’s certificate.`,
+    { cause },
+  );
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

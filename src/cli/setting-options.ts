@@ -5,6 +5,9 @@ import { type Setting, settings } from '../settings.ts';
 /** Flags that the client commands share. */
 export const sharedFlags = ['data-dir', 'token-file'] as const;
 
+/** Given more than once, they add up. */
+const repeatable: ReadonlySet<Setting['flag']> = new Set(['trusted-proxy']);
+
 const environmentOnly = `
 The data directory is $XDG_DATA_HOME/boocode or ~/.local/share/boocode; the demo's is boocode-demo beside it.
 Environment only:
@@ -14,7 +17,13 @@ Environment only:
 
 /** `--port <number>  port to listen on (BOOCODE_PORT, default: 4127)`. */
 export function addSetting(command: Command, { flag, env, value, about, fallback }: Setting): void {
-  command.option(`--${flag} ${value}`, `${about} (${env}${fallback === null ? '' : `, default: ${fallback}`})`);
+  const text = `${about} (${env}${fallback === null ? '' : `, default: ${fallback}`})`;
+  if (!repeatable.has(flag)) command.option(`--${flag} ${value}`, text);
+  else {
+    command.option(`--${flag} ${value}`, text, (given: string, before: string | undefined) =>
+      before === undefined ? given : `${before},${given}`,
+    );
+  }
 }
 
 export function addSettings(command: Command): void {

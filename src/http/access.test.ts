@@ -23,17 +23,31 @@ describe('access', () => {
       access.checkSource(request(url, headers));
 
   it.each([
-    'localhost',
-    'LOCALHOST:1',
-    'localhost:65535',
-    '127.0.0.1:4700',
-    '[::1]',
-    '[::1]:4700',
-    'boo.example.org',
-    '192.168.1.5:4700',
-  ])('answers to the Host %s, and to pages of exactly that origin', (host) => {
+    ['localhost', 'http'],
+    ['LOCALHOST:1', 'http'],
+    ['localhost:65535', 'http'],
+    ['127.0.0.1:4700', 'http'],
+    ['[::1]', 'http'],
+    ['[::1]:4700', 'http'],
+    ['boo.example.org', 'https'],
+    ['192.168.1.5:4700', 'http'],
+  ])('NET-6: answers to the Host %s, and to pages of exactly that origin with %s', (host, proto) => {
     expect(check({ host })).not.toThrow();
-    expect(check({ host, origin: `http://${host.toLowerCase()}` })).not.toThrow();
+    expect(check({ host, origin: `${proto}://${host.toLowerCase()}` })).not.toThrow();
+    const other = proto === 'http' ? 'https' : 'http';
+    expect(check({ host, origin: `${other}://${host.toLowerCase()}` })).toThrow(
+      expect.objectContaining({ code: 'forbidden_origin' }),
+    );
+  });
+
+  it('NET-6: expects pages of https where it speaks TLS itself, or where a trusted proxy does', () => {
+    const secure = createAccess({ token, tls: true });
+    const from = (origin: string, proto?: 'http' | 'https') => (): void =>
+      secure.checkSource(request('http://localhost/', { host: 'localhost:1', origin }), proto);
+    expect(from('https://localhost:1')).not.toThrow();
+    expect(from('http://localhost:1')).toThrow(expect.objectContaining({ code: 'forbidden_origin' }));
+    expect(from('http://localhost:1', 'http')).not.toThrow();
+    expect(from('https://localhost:1', 'http')).toThrow(expect.objectContaining({ code: 'forbidden_origin' }));
   });
 
   it.each([

@@ -15,11 +15,13 @@ export interface AccessOptions {
    * under a path and strips that path. Loopback is always allowed.
    */
   publicOrigins?: readonly string[];
+  /** The server itself speaks TLS. */
+  tls?: boolean;
 }
 
 export interface Access {
-  /** Throws `forbidden_host` or `forbidden_origin`. */
-  checkSource(request: Request): void;
+  /** Throws `forbidden_host` or `forbidden_origin`. `proto` is how a trusted proxy was reached. */
+  checkSource(request: Request, proto?: 'http' | 'https'): void;
   /** Identifies the request by its token. Throws `unauthorized`. */
   checkToken(request: Request): Promise<Principal>;
   readonly token: string;
@@ -33,7 +35,7 @@ const hostPattern = /^(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([1-9]\d{0,4}))?$/;
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-export function createAccess({ token, findPerson, publicOrigins = [] }: AccessOptions): Access {
+export function createAccess({ token, findPerson, publicOrigins = [], tls = false }: AccessOptions): Access {
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new BooError('config_invalid', 'The token must be printable ASCII without spaces, and not empty.');
   }
@@ -44,15 +46,19 @@ export function createAccess({ token, findPerson, publicOrigins = [] }: AccessOp
 
   // A loopback name may have any port, because a forwarded port ends here too. A public host must have its configured
   // port.
-  const isAllowedHost = (host: string): boolean => {
+  const isLoopbackHost = (host: string): boolean => {
     const [, name = '', port] = hostPattern.exec(host) ?? [];
-    if (port !== undefined && Number(port) > 65_535) return false;
-    return loopbackNames.includes(name) || publicHosts.has(host);
+    return (port === undefined || Number(port) <= 65_535) && loopbackNames.includes(name);
   };
+  const isAllowedHost = (host: string): boolean => isLoopbackHost(host) || publicHosts.has(host);
+  // A public host has exactly the origins that were configured: with https only, whoever can put a page at the name in
+  // clear text, as anyone on the way can, is another site.
+  const isAllowedOrigin = (origin: string, host: string, proto: string): boolean =>
+    origins.has(origin) || (isLoopbackHost(host) && origin === `${proto}://${host}`);
 
   return {
     token,
-    checkSource(request) {
+    checkSource(request, proto = tls ? 'https' : 'http') {
       const host = request.headers.get('host')?.toLowerCase();
       // The request line may name a host too, which then takes precedence for routers and logs.
       if (host === undefined || !isAllowedHost(host) || !isAllowedHost(new URL(request.url).host)) {
@@ -61,7 +67,7 @@ export function createAccess({ token, findPerson, publicOrigins = [] }: AccessOp
         });
       }
       const origin = request.headers.get('origin');
-      if (origin !== null && origin !== `http://${host}` && !origins.has(origin)) {
+      if (origin !== null && !isAllowedOrigin(origin, host, proto)) {
         throw new BooError(
           'forbidden_origin',
           'origin: pages of that origin may not use this server; to allow them, pass the origin with --public-origin.',

@@ -55,6 +55,7 @@ export interface HttpLimits {
 export interface AppOptions {
   chats: Chats;
   access: AccessOptions;
+  basePath?: string;
   signInCodes: SignInCodes;
   /** The way to the other hosts of the database; without it there are none. */
   forwarding?: Forwarding | undefined;
@@ -99,6 +100,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
       token: options.access.token,
       codes: options.signInCodes,
       publicOrigins: options.access.publicOrigins ?? [],
+      basePath: options.basePath ?? '',
       clock: options.clock ?? systemClock,
       log: options.log,
     }),
@@ -157,7 +159,7 @@ export function createApp(options: AppOptions): App {
     const forwarded = await forwarding?.verify(request);
     c.set('forwarded', forwarded);
     if (forwarded) return forwarded.principal;
-    access.checkSource(request);
+    access.checkSource(request, c.env?.proto);
     const policy = policyOf(c);
     const ticket = policy === 'ticket' ? ticketIn(request.headers) : undefined;
     if (!wantsPrincipal(policy)) return undefined;

@@ -30,7 +30,8 @@ export interface Connections {
   /** Ever. */
   readonly added: number;
   add(socket: Socket): void;
-  peerOf(socket: Socket): Peer;
+  /** `address` is the client's, if a trusted proxy has named it. */
+  peerOf(socket: Socket, address?: string): Peer;
   /** Call it when a request starts on the connection, which is busy until the returned function is called. */
   begin(socket: Socket): () => void;
   /**
@@ -113,8 +114,8 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
       if (all.size > limits.total && !makeRoom(socket)) socket.destroy();
     },
 
-    peerOf: (socket) => ({
-      source: all.get(socket) ?? sourceOf(socket.remoteAddress),
+    peerOf: (socket, address) => ({
+      source: address === undefined ? (all.get(socket) ?? sourceOf(socket.remoteAddress)) : sourceOf(address),
       get isAdmitted() {
         return !strangers.has(socket);
       },

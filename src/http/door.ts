@@ -4,7 +4,7 @@ import { unavailable } from '../protocol/info.ts';
 import type { Access } from './access.ts';
 import type { App } from './app.ts';
 import { problemResponse } from './problem.ts';
-import { json } from './route.ts';
+import { json, type ServerEnv } from './route.ts';
 import { secure } from './security-headers.ts';
 
 /** Answers requests: an app or a substitute. */
@@ -20,9 +20,9 @@ export interface Door extends Answerer {
  * that is in use is detected before anything else is touched.
  */
 export function createDoor({ access, log }: { access: Pick<Access, 'checkSource'>; log: Log }): Door {
-  const starting: Answerer['fetch'] = (request) => {
+  const starting: Answerer['fetch'] = (request, env) => {
     try {
-      access.checkSource(request);
+      access.checkSource(request, (env as ServerEnv | undefined)?.proto);
       if (new URL(request.url).pathname === '/healthz') return secure(json(503, unavailable('starting')));
       throw new BooError('starting', 'The server is starting. Try again shortly.');
     } catch (error) {

@@ -47,6 +47,8 @@ export interface ServerEnv {
   openFeeds?: OpenFeeds;
   upgrade?: Upgrade;
   peer?: Peer;
+  /** How the client came to us, or to the proxy in front of us. */
+  proto?: 'http' | 'https';
 }
 
 export interface Incoming {

@@ -1,17 +1,28 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
+import { redirectToBasePath, withoutBasePath } from './base-path.ts';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
-import { connectionLimits, type ConnectionLimits, type Connections, createConnections } from './connections.ts';
+import {
+  connectionLimits,
+  type ConnectionLimits,
+  type Connections,
+  createConnections,
+  type Peer,
+} from './connections.ts';
 import type { Answerer } from './door.ts';
 import { brief, hangUp, patient } from './hang-up.ts';
 import { isBooCode } from './is-boocode.ts';
+import { answerOddRequests, maxHeaders, oddHeaders } from './odd-requests.ts';
 import { createOpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
 import type { ServerEnv } from './route.ts';
 import { createUpgrades } from './upgrades.ts';
 import { secure } from './security-headers.ts';
+import { createTlsDoor } from './tls-door.ts';
+import type { TlsFiles } from './tls-files.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 export interface ListenOptions {
   host: string;
@@ -23,6 +34,15 @@ export interface ListenOptions {
   connections?: Partial<ConnectionLimits>;
   /** How long a connection may be without progress: a live feed is never silent for longer than its keep-alive. */
   silenceLimitMs?: number;
+  /** How long a request may take to arrive up to the end of its headers. */
+  headersLimitMs?: number;
+  /** Without it, connections are in clear text. */
+  tls?: Pick<TlsFiles, 'context'> | undefined;
+  /** Who the server is called by, for clients on this machine; by default an address. */
+  name?: string;
+  trustedProxies?: TrustedProxies;
+  /** The path that a proxy leaves in requests, such as `/boo`. */
+  basePath?: string;
 }
 
 export interface HttpServer {
@@ -38,13 +58,21 @@ export interface HttpServer {
 
 /** Throws `config_invalid` if it cannot listen. */
 export async function listen(app: Answerer, options: ListenOptions): Promise<HttpServer> {
-  const { silenceLimitMs = 120_000 } = options;
+  const { silenceLimitMs = 120_000, headersLimitMs = 10_000, trustedProxies, basePath = '' } = options;
+  const scheme = options.tls ? 'https' : 'http';
   const openFeeds = createOpenFeeds();
   const connections = createConnections({ ...connectionLimits, ...options.connections }, options.log);
   let closing: Promise<void> | undefined;
-  const serverEnv = (socket: Socket): ServerEnv => ({
+  /** The connections below TLS. */
+  const rawOf = new WeakMap<Socket, Socket>();
+  const below = (socket: Socket): Socket => rawOf.get(socket) ?? socket;
+  const clientEnv = ({ socket, headers }: IncomingMessage): { peer: Peer; proto: 'http' | 'https' } => {
+    const { address, proto = scheme } = trustedProxies?.clientOf(socket.remoteAddress, headers) ?? {};
+    return { peer: connections.peerOf(below(socket), address), proto };
+  };
+  const serverEnv = (incoming: IncomingMessage, { socket } = incoming): ServerEnv => ({
     openFeeds,
-    peer: connections.peerOf(socket),
+    ...clientEnv(incoming),
     allowSilence() {
       socket.setTimeout(0);
       // Whether somebody is still there is asked by the operating system.
@@ -52,18 +80,20 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
       return () => void socket.setTimeout(silenceLimitMs);
     },
   });
+  const refusal = (error: unknown): Response => secure(problemResponse(error, options.log));
   const listener = getRequestListener(
-    (request, { incoming }) => app.fetch(request, serverEnv((incoming as IncomingMessage).socket)),
+    (request, { incoming }) => app.fetch(request, serverEnv(incoming as IncomingMessage)),
     // Requests that could not be built end here: an invalid target or Host header.
     {
-      errorHandler: (error) => secure(problemResponse(asInvalidRequest(error), options.log)),
+      errorHandler: (error) => refusal(asInvalidRequest(error)),
       // Node must not handle the rest of a body: `hang-up.ts` does.
       autoCleanupIncoming: false,
     },
   );
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const { socket } = incoming;
-    const over = connections.begin(socket);
+    const over = connections.begin(below(socket));
+    odd.begin(socket, outgoing);
     const writeHead = outgoing.writeHead.bind(outgoing) as (...given: unknown[]) => ServerResponse;
     outgoing.writeHead = (...given: unknown[]) => {
       // Otherwise the client would send its next request on a connection that is about to close.
@@ -75,25 +105,37 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
       if (incoming.complete) return;
       // If the client wants no further response, Node would close the connection immediately.
       socket.destroySoon = () => socket.end();
-      hangUp(socket, incoming, connections.peerOf(socket).isAdmitted ? patient : brief);
+      hangUp(socket, incoming, connections.peerOf(below(socket)).isAdmitted ? patient : brief);
     });
     outgoing.once('close', () => {
       over();
       if (closing) setImmediate(() => server.closeIdleConnections());
     });
+    const target = withoutBasePath(incoming.url ?? '', basePath);
+    const unwanted = oddHeaders(incoming);
+    if (unwanted) return void answerWith(refusal(unwanted), outgoing);
+    if (target === undefined) return void answerWith(redirectToBasePath(basePath), outgoing);
+    incoming.url = target;
     void listener(incoming, outgoing);
+    return undefined;
   };
   const server = createServer(
     {
       // A client that sends its headers very slowly holds a socket only for this long. A body has a minimum pace
       // instead of a time limit (`body-pieces.ts`): a large one on a slow line may take its time.
-      headersTimeout: 10_000,
+      headersTimeout: headersLimitMs,
       requestTimeout: 0,
-      connectionsCheckingInterval: 5_000,
+      connectionsCheckingInterval: headersLimitMs / 2,
       keepAliveTimeout: 65_000,
+      // Without a Host it is refused like any other request.
+      requireHostHeader: false,
     },
     serve,
   );
+  // Node would drop further ones without a word.
+  server.maxHeadersCount = maxHeaders + 1;
+  const odd = answerOddRequests(server, options.log);
+  server.on('checkExpectation', serve);
   // A body sent with “Expect: 100-continue” is requested only when it is about to be read.
   server.on('checkContinue', (incoming, outgoing) => {
     incoming.once('resume', () => {
@@ -103,12 +145,23 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
   });
   const upgrades = createUpgrades(app, { log: options.log, openFeeds });
   server.on('upgrade', (incoming, socket, head) => {
-    socket.once('close', connections.begin(incoming.socket));
-    upgrades.handle(incoming, socket, head, connections.peerOf(incoming.socket));
+    socket.once('close', connections.begin(below(incoming.socket)));
+    odd.begin(socket);
+    incoming.url = withoutBasePath(incoming.url ?? '', basePath) ?? '/';
+    upgrades.handle(incoming, socket, head, clientEnv(incoming));
   });
+  const door = options.tls && createTlsDoor(options.tls, options.log);
+  const speakHttp = server.listeners('connection') as ((socket: Socket) => void)[];
+  server.removeAllListeners('connection');
   server.on('connection', (socket) => {
     if (closing) socket.destroy();
     connections.add(socket);
+    const serveOn = (served: Socket): void => {
+      rawOf.set(served, socket);
+      for (const speak of speakHttp) speak.call(server, served);
+    };
+    if (door) door(socket, serveOn);
+    else serveOn(socket);
   });
   server.setTimeout(silenceLimitMs);
 
@@ -116,7 +169,7 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    url: `http://${nameFor(options.host)}:${port}`,
+    url: `${scheme}://${options.name ?? nameFor(options.host)}:${port}${basePath}`,
     connections,
     close() {
       closing ??= new Promise((resolve, reject) => {
@@ -138,6 +191,11 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
   };
 }
 
+async function answerWith(response: Response, outgoing: ServerResponse): Promise<void> {
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  outgoing.end(await response.text());
+}
+
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
@@ -153,10 +211,10 @@ function asInvalidRequest(error: unknown): unknown {
   return new BooError('invalid_request', 'The request line or the Host header is not valid.', { cause: error });
 }
 
-function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
+function bind(server: Server, { host, port, tls }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      void sentenceFor(cause, host, port).then((sentence) => {
+      void sentenceFor(cause, host, port, tls ? 'https' : 'http').then((sentence) => {
         reject(new BooError('config_invalid', sentence, { cause }));
       });
     });
@@ -167,8 +225,8 @@ function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
   });
 }
 
-async function sentenceFor(error: NodeJS.ErrnoException, host: string, port: number): Promise<string> {
-  const url = `http://${nameFor(host)}:${port}`;
+async function sentenceFor(error: NodeJS.ErrnoException, host: string, port: number, scheme: string): Promise<string> {
+  const url = `${scheme}://${nameFor(host)}:${port}`;
   switch (error.code) {
     case 'EADDRINUSE':
       if (await isBooCode(url)) {

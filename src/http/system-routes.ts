@@ -22,7 +22,10 @@ const openApiFile = new URL('../../openapi.json', import.meta.url);
 const text = (contentType: string, body: string): Response =>
   new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
 
-export function systemRoutes(chats: Chats, door: { token: string; log: Log } & SignInLinksOptions): Route[] {
+export function systemRoutes(
+  chats: Chats,
+  door: { token: string; log: Log; basePath?: string } & SignInLinksOptions,
+): Route[] {
   // Anyone may ask, so concurrent requests share one database query.
   let asking: Promise<HealthReason | null> | undefined;
   const ask = (): Promise<HealthReason | null> =>
@@ -85,9 +88,9 @@ export function systemRoutes(chats: Chats, door: { token: string; log: Log } & S
         responses: { 201: { description: 'The link.', schema: signInLink } },
       },
       {},
-      ({ request }) =>
+      ({ request, env }) =>
         // Only the caller may store it.
-        json(201, makeSignInLink(door, originOf(request)), { 'cache-control': 'no-store' }),
+        json(201, makeSignInLink(door, urlFor(request, env.proto, door.basePath)), { 'cache-control': 'no-store' }),
     ),
     route(
       {
@@ -116,6 +119,6 @@ export function systemRoutes(chats: Chats, door: { token: string; log: Log } & S
 }
 
 /** The server's URL as this client addressed it, with a Host that is known to be ours. */
-function originOf(request: Request): string {
-  return `http://${request.headers.get('host')}`;
+function urlFor(request: Request, proto = 'http', basePath = ''): string {
+  return `${proto}://${request.headers.get('host')}${basePath}`;
 }

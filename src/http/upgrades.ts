@@ -2,29 +2,26 @@
  * Connections that request an upgrade to a WebSocket. They go through the app like any other request, with all its
  * checks. Only a route that accepts upgrades them; every other response is written unchanged.
  */
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
-import { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import { liveProtocol } from '../protocol/live-names.ts';
 import { maxMessageBytes, terminalProtocol } from '../protocol/terminal-names.ts';
-import type { Peer } from './connections.ts';
 import type { Answerer } from './door.ts';
-import { hangUp } from './hang-up.ts';
 import type { OpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
-import type { Tunnel, Upgrade } from './route.ts';
+import { writeRawResponse } from './raw-response.ts';
+import type { ServerEnv, Tunnel, Upgrade } from './route.ts';
 import { secure } from './security-headers.ts';
 
 export interface Upgrades {
-  handle(incoming: IncomingMessage, socket: Duplex, head: Buffer, peer: Peer): void;
+  handle(incoming: IncomingMessage, socket: Duplex, head: Buffer, env: Pick<ServerEnv, 'peer' | 'proto'>): void;
   /** Closes connections that are still open. */
   destroyAll(): void;
 }
 
-const answerTimeoutMs = 30_000;
 const protocols = [terminalProtocol, liveProtocol];
 
 export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: OpenFeeds }): Upgrades {
@@ -40,7 +37,7 @@ export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: Op
     handleProtocols: (offered) => protocols.find((each) => offered.has(each)) ?? false,
   });
   const refuse = (socket: Duplex, error: BooError): Promise<void> =>
-    write(socket, secure(problemResponse(error, log)), true);
+    writeRawResponse(socket, secure(problemResponse(error, log)), true);
   websockets.on('wsClientError', (error, socket) => {
     void refuse(
       socket,
@@ -48,7 +45,12 @@ export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: Op
     );
   });
 
-  async function answer(incoming: IncomingMessage, socket: Duplex, head: Buffer, peer: Peer): Promise<void> {
+  async function answer(
+    incoming: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    env: Pick<ServerEnv, 'peer' | 'proto'>,
+  ): Promise<void> {
     const request = requestOf(incoming);
     if (!request) {
       const sentence = 'The request line or the Host header is not valid, or the method cannot be upgraded.';
@@ -68,20 +70,20 @@ export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: Op
       },
     };
     const isWebSocket = incoming.headers.upgrade?.toLowerCase() === 'websocket';
-    const response = await app.fetch(request, { openFeeds, peer, ...(isWebSocket ? { upgrade } : {}) });
+    const response = await app.fetch(request, { ...env, openFeeds, ...(isWebSocket ? { upgrade } : {}) });
     if (tunnel) return connect(socket, head, tunnel, openFeeds);
-    if (!serve) return write(socket, response, request.method === 'GET');
+    if (!serve) return writeRawResponse(socket, response, request.method === 'GET');
     const run = serve;
     if (!socket.destroyed) websockets.handleUpgrade(incoming, socket, head, (websocket) => run(websocket, socket));
     return undefined;
   }
 
   return {
-    handle(incoming, socket, head, peer) {
+    handle(incoming, socket, head, env) {
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
       socket.on('error', () => socket.destroy());
-      answer(incoming, socket, head, peer).catch((error: unknown) => {
+      answer(incoming, socket, head, env).catch((error: unknown) => {
         log.error({ err: error }, 'A connection could not be upgraded.');
         socket.destroy();
       });
@@ -129,30 +131,4 @@ function requestOf(incoming: IncomingMessage): Request | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** A response on a connection that Node's server has released. It is the last one there. */
-async function write(socket: Duplex, response: Response, hasBody: boolean): Promise<void> {
-  const { status } = response;
-  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  // A client that does not read its response is disconnected; Node's own limit no longer applies after the upgrade.
-  if (socket instanceof Socket) socket.setTimeout(answerTimeoutMs, () => socket.destroy());
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headers}connection: close\r\n\r\n`);
-  const reader = response.body?.getReader();
-  socket.once('close', () => void reader?.cancel().catch(() => undefined));
-  for (let piece = await reader?.read(); hasBody && piece?.done === false; piece = await reader?.read()) {
-    if (socket.destroyed) return;
-    if (!socket.write(piece.value)) await drained(socket);
-  }
-  if (!hasBody) await reader?.cancel();
-  // Node no longer manages a connection once it has requested an upgrade: without this it would stay open as long as
-  // its client wants.
-  hangUp(socket);
-}
-
-function drained(socket: Duplex): Promise<void> {
-  return new Promise((done) => {
-    socket.once('drain', done);
-    socket.once('close', done);
-  });
 }

@@ -7,6 +7,7 @@ export const errorCodes = [
   'invalid_json',
   'unsupported_media_type',
   'payload_too_large',
+  'headers_too_large', // the request line and the headers, or their number
   'request_timeout', // the body arrived too slowly
   'unauthorized',
   'too_many_attempts', // too many wrong credentials; a valid one is still accepted

@@ -168,14 +168,14 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
     },
     async serve(command, args = [], moreEnv = {}) {
       const running = start([command, ...args], { env: moreEnv });
-      const ready = /^BooCode is ready: (http:\/\/\S+)$/m;
+      const ready = /^BooCode is ready: (https?:\/\/\S+)$/m;
       await until(() => ready.test(running.stdout) || running.exit !== undefined, { timeoutMs: 20_000, what: command });
       const url = ready.exec(running.stdout)?.[1];
       if (url === undefined) throw new Error(`boocode ${command} did not become ready. It printed:\n${all(running)}`);
       const token = moreEnv['BOOCODE_TOKEN'] ?? readFileSync(join(dataDir, 'token'), 'utf8').trim();
       const client = createClient({ url, token, clientName: 'test', backoff: { minMs: 20, maxMs: 200 } });
       await until(() => running.stdout.includes('#code='));
-      const [signInLink = ''] = /http:\S+#code=\S+/.exec(running.stdout) ?? [];
+      const [signInLink = ''] = /https?:\S+#code=\S+/.exec(running.stdout) ?? [];
       return { program: running, url, token, client, signInLink };
     },
     endAll,
