@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { agentEnvironment, isServersOwn, modelKeys } from './agents/claude/agent-environment.ts';
 import { hostName } from './protocol/chat.ts';
+import { type SandboxMode, sandboxModes } from './protocol/sandbox.ts';
 import { readWorkspaceMap, type WorkspaceMapping } from './chats/workspaces/workspace-map.ts';
 import type { TlsPaths } from './http/tls-files.ts';
 import { createTrustedProxies } from './http/trusted-proxies.ts';
@@ -82,6 +83,14 @@ export interface Config {
   readonly agentEnv: Readonly<Record<string, string>>;
   /** Those that were named explicitly: what agents run gets them, too. */
   readonly agentEnvNames: readonly string[];
+  /** The least that any chat has. */
+  readonly sandbox: SandboxMode;
+  /** Places that agents in a sandbox may read. */
+  readonly sandboxRead: readonly string[];
+  /** Places that they may also write. */
+  readonly sandboxWrite: readonly string[];
+  /** The file that the token was read from. */
+  readonly tokenFile: string | null;
 }
 
 const knownVariables = new Set<string>([
@@ -129,6 +138,11 @@ const names = list.pipe(
         (name) => !modelKeys.includes(name),
         'agents use the model key without this, and what they start never gets it: give it another name there',
       ),
+  ),
+);
+const paths = list.pipe(
+  z.array(
+    z.string().refine((path) => path.startsWith('/') && resolve(path) !== '/', 'must be absolute paths, and not /'),
   ),
 );
 const passthroughs = list.pipe(
@@ -206,6 +220,9 @@ const schemas = {
   'log-level': z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }),
   'log-format': z.enum(logFormats, { error: `must be one of ${logFormats.join(', ')}` }),
   'agent-env': names,
+  sandbox: z.enum(sandboxModes, { error: `must be one of ${sandboxModes.join(', ')}` }),
+  'sandbox-read': paths,
+  'sandbox-write': paths,
   'terminal-passthrough': passthroughs,
   'token-file': z.string().min(1, 'must be the path of a file'),
 } satisfies Record<Setting['flag'], z.ZodType>;
@@ -295,6 +312,10 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     terminalPassthrough: read('terminal-passthrough') ?? [],
     agentEnv: agentEnvironment(env, agentEnvNames),
     agentEnvNames,
+    sandbox: read('sandbox') as SandboxMode,
+    sandboxRead: read('sandbox-read') ?? [],
+    sandboxWrite: read('sandbox-write') ?? [],
+    tokenFile: read('token-file'),
   });
 }
 

@@ -53,6 +53,10 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     sdkByDefault: false,
     agentEnv: { HOME: dataDir, ANTHROPIC_API_KEY: 'key' },
     agentEnvNames: [],
+    sandbox: 'off',
+    sandboxRead: [],
+    sandboxWrite: [],
+    tokenFile: null,
     ...changes,
   };
   return new Map((await diagnose(config)).map((finding) => [finding.name, finding]));

@@ -8,9 +8,11 @@ import { git, gitEnvironment } from './chats/workspaces/git.ts';
 import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
+import { findBubblewrap } from './agents/sandbox/bubblewrap.ts';
 import { checkMemory } from './diagnose-memory.ts';
 import { exposureOf } from './exposure.ts';
 import { checkTlsFiles, warningsAbout } from './http/tls-files.ts';
+import { checkSandbox } from './diagnose-sandbox.ts';
 import { isBooCode } from './http/is-boocode.ts';
 import { memoryReader } from './lib/memory.ts';
 import { withDeathSignal } from './lib/process-identity.ts';
@@ -27,6 +29,7 @@ export async function diagnose(config: Config): Promise<Finding[]> {
     ...checkDeathSignal(),
     ...agents.flat(),
     checkAgentEnvironment(config),
+    checkSandbox(config, findBubblewrap()),
     ...(await checkWorkspaces(config)),
     checkMemory(config, memoryReader()),
     checkDataDir(config),

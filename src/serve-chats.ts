@@ -84,6 +84,12 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     {
       env: agentEnv,
       dataDir: config.dataDir,
+      sandbox: {
+        mode: config.sandbox,
+        readable: config.sandboxRead,
+        writable: config.sandboxWrite,
+        secretFiles: config.tokenFile === null ? [] : [config.tokenFile],
+      },
       logger,
       limits,
       passthrough: config.terminalPassthrough,
@@ -180,6 +186,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     workspaces,
     resumeAtReset: config.resumeAtReset,
     budgetUsd: config.budgetChatUsd,
+    sandbox: config.sandbox,
     budgets,
     logger,
     agents,

@@ -38,6 +38,9 @@ export function settingsInForce(config: Config, { demo }: { demo: boolean }): ob
     budgetDayUsd: config.budgetDayUsd,
     budgetServerUsd: config.budgetServerUsd,
     agentEnvNames: config.agentEnvNames,
+    sandbox: config.sandbox,
+    sandboxRead: config.sandboxRead,
+    sandboxWrite: config.sandboxWrite,
     terminalPassthrough: config.terminalPassthrough,
     logLevel: config.logLevel,
   };

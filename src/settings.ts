@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { sandboxModes } from './protocol/sandbox.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -225,6 +226,27 @@ export const settings = [
     env: 'BOOCODE_AGENT_ENV',
     value: '<names>',
     about: 'additional environment variables for agents and their tools, comma separated',
+    fallback: null,
+  },
+  {
+    flag: 'sandbox',
+    env: 'BOOCODE_SANDBOX',
+    value: '<mode>',
+    about: `whether agents run in a sandbox, the least for every chat: ${sandboxModes.join(', ')} (needs bubblewrap)`,
+    fallback: 'off',
+  },
+  {
+    flag: 'sandbox-read',
+    env: 'BOOCODE_SANDBOX_READ',
+    value: '<paths>',
+    about: 'what else agents may read in a sandbox, comma separated',
+    fallback: null,
+  },
+  {
+    flag: 'sandbox-write',
+    env: 'BOOCODE_SANDBOX_WRITE',
+    value: '<paths>',
+    about: 'what else agents may read and write in a sandbox, comma separated',
     fallback: null,
   },
   {

@@ -11,6 +11,7 @@ import type { ContentBlock } from '../protocol/content.ts';
 import type { AnswerOutcome, DecisionAnswer, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { HoldReason } from '../protocol/hold.ts';
+import type { SandboxMode } from '../protocol/sandbox.ts';
 import type { SessionStore } from '../protocol/session-store.ts';
 import type { SideFileStore } from '../protocol/side-files.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
@@ -135,6 +136,8 @@ export interface AgentSessionSpec {
   acceptsAgentMessages: boolean;
   /** The content that was trusted. Without it the directory is used as found. */
   directory?: DirectoryContent | undefined;
+  /** What the chat asks for; the server may ask for more. Null or missing leaves it to the server. */
+  sandbox?: SandboxMode | null | undefined;
   /** Where the transcript is mirrored, entry by entry; already bound to the chat and its lease. */
   sessionStore: SessionStore;
   /**

@@ -10,6 +10,7 @@ import type { AgentBody } from '../protocol/event.ts';
 import type { Finding } from '../protocol/finding.ts';
 import type { Info } from '../protocol/info.ts';
 import type { HeardWindow } from '../protocol/plan-usage.ts';
+import type { SandboxMode } from '../protocol/sandbox.ts';
 import type { FoldSummary, SessionStore, SessionStoreEntry } from '../protocol/session-store.ts';
 import type { SideFileKey, SideFileStore } from '../protocol/side-files.ts';
 import type { Passthrough } from '../terminal/passable.ts';
@@ -187,11 +188,23 @@ export interface AgentDirectory {
   describe(): Pick<Info, 'defaultBackend' | 'backends' | 'agents'>;
 }
 
+/** What the operator says about sandboxes. */
+export interface SandboxSettings {
+  /** The least that any chat has. */
+  readonly mode: SandboxMode;
+  /** Further places that agents may read, or also write. */
+  readonly readable: readonly string[];
+  readonly writable: readonly string[];
+  /** Files with secrets of the server outside its data directory. */
+  readonly secretFiles: readonly string[];
+}
+
 export interface AgentOptions {
   /** The complete environment of the agent's processes: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
   /** The server's own files, which agents must not access. */
   dataDir: string;
+  sandbox?: SandboxSettings;
   logger: Log;
   limits: { answerMs: number; startMs: number };
   /** What programs may do to viewers' terminals beyond drawing in them. */

@@ -21,11 +21,12 @@ export async function changeSettings(
   const hasModel = model !== before.model;
   const hasEffort = effort !== before.effort;
   const hasMode = permissionMode !== before.permissionMode;
+  const hasSandbox = settings.row.sandbox !== before.sandbox;
   const hasMessages = acceptsAgentMessages !== before.acceptsAgentMessages;
   // A session that is opening may have received the previous settings.
   const isTooLate = session.isOpening && (hasModel || hasEffort || hasMode || hasMessages);
   // Also if it was trusted before: what is in the directory now was trusted again.
-  if (changes.trusted !== undefined || isTooLate) session.outdate();
+  if (changes.trusted !== undefined || hasSandbox || isTooLate) session.outdate();
   const { handle } = session;
   if (!handle) return;
   try {

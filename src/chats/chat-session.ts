@@ -224,6 +224,7 @@ export class ChatSession {
       permissionMode,
       trusted,
       acceptsAgentMessages,
+      sandbox,
     } = settings.row;
     const { directory: cwd, missing } = settings;
     if (missing) throw missing;
@@ -255,6 +256,7 @@ export class ChatSession {
       trusted: directory?.trusted === true,
       directory: directory?.content,
       acceptsAgentMessages,
+      sandbox,
       ...begins,
       sessionStore: chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
       sideFiles: chatSideFiles(sql, log.lease),

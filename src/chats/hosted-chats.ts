@@ -66,6 +66,8 @@ import { Schedules } from './schedules/schedules.ts';
 import type { SharedBudgets } from './shared-budgets.ts';
 import { submitPrompt } from './submit-prompt.ts';
 import { UsageReports } from './usage/usage-reports.ts';
+import type { SandboxMode } from '../protocol/sandbox.ts';
+import { assertSandbox } from './sandbox-floor.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 import { isolateFork } from './worktrees/isolate-fork.ts';
@@ -86,6 +88,8 @@ export interface HostedChatsParts {
   resumeAtReset: boolean;
   /** What a new chat may cost, unless it says otherwise. */
   budgetUsd: number | null;
+  /** The least that any chat has. */
+  sandbox?: SandboxMode;
   budgets: SharedBudgets;
   describe(): Omit<Info, 'hostId' | keyof Host['counts'] | keyof ReturnType<AgentDirectory['describe']>>;
 }
@@ -109,6 +113,7 @@ export class HostedChats implements Chats {
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
   readonly #budgetUsd: number | null;
+  readonly #sandbox: SandboxMode;
   readonly #views: ChatViews;
   readonly #holders: Holders;
   readonly #hostMoves: HostMoves;
@@ -135,6 +140,7 @@ export class HostedChats implements Chats {
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
     this.#budgetUsd = parts.budgetUsd;
+    this.#sandbox = parts.sandbox ?? 'off';
     this.budgets = parts.budgets;
     this.#views = new ChatViews(parts);
     this.#holders = new Holders(parts);
@@ -159,6 +165,7 @@ export class HostedChats implements Chats {
 
   /** What to store for a new chat. Throws if it could not run here. */
   async #newChat(input: CreateChat): Promise<NewChat> {
+    assertSandbox(this.#sandbox, input);
     const agent = input.agent ?? this.#agents.default.name;
     const backend = this.#agents.choose(agent, input.backend);
     const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
@@ -194,6 +201,7 @@ export class HostedChats implements Chats {
   ): Promise<ChatView> {
     const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#dataDir) };
     const patch = { ...rest, ...place };
+    assertSandbox(this.#sandbox, patch);
     if (patch.model || patch.permissionMode) {
       await assertOffered(this.#agents.agentFor((await this.#row(chatId)).agent), patch);
     }

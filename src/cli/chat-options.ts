@@ -15,6 +15,7 @@ export interface ChatOptions {
   pin?: string;
   idleSeconds?: number | 'default';
   budget?: number | 'none';
+  sandbox?: NonNullable<CreateChat['sandbox']> | 'default';
 }
 
 // Written out, because commands that only talk to a server do not load the schemas.
@@ -28,6 +29,7 @@ const permissionModes = [
   'bypassPermissions',
 ] as const satisfies readonly CreateChat['permissionMode'][];
 
+const sandboxes = ['off', 'preferred', 'required', 'default'] as const;
 const interruptedChoices = ['stop', 'continue'] satisfies CreateChat['onInterrupted'][];
 
 /** The server says which numbers are too large. */
@@ -77,6 +79,12 @@ export function addChatOptions(command: Command): Command {
     .addOption(
       new Option('--budget <dollars>', 'what the chat may cost in all; none for any amount').argParser(readBudget),
     )
+    .addOption(
+      new Option(
+        '--sandbox <mode>',
+        'whether its agent runs in a sandbox: preferred where it can, required or not at all; default for what the server says',
+      ).choices(sandboxes),
+    )
     .option('--pin <host>', 'run it only on the host of this name: see `boocode hosts`, and `boocode unpin`');
 }
 
@@ -85,7 +93,8 @@ export function chatSettings(options: ChatOptions) {
   const { title, model, effort, permissionMode, resumeAtReset, onInterrupted, pin: host } = options;
   const idleSeconds = options.idleSeconds === 'default' ? null : options.idleSeconds;
   const budgetUsd = options.budget === 'none' ? null : options.budget;
+  const sandbox = options.sandbox === 'default' ? null : options.sandbox;
   const { trust: trusted, acceptAgentMessages: acceptsAgentMessages } = options;
-  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host, idleSeconds, budgetUsd };
+  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host, idleSeconds, budgetUsd, sandbox };
   return { title, model, effort, permissionMode, trusted, ...others } satisfies PatchChat;
 }

@@ -116,17 +116,18 @@ export function findProgram(name: string): string | null {
 
 /**
  * Ends a process: sends `signal`, then after `graceMs` SIGKILL. Resolves when it is gone; rejects if even SIGKILL did
- * not end it. A process known by its identity is never mistaken for a later one with the same pid.
+ * not end it. `send`: how a signal reaches it, if it is not the process that is waited for. A process known by its identity is never mistaken for a later one with the same pid.
  */
 export async function endProcess(
   target: ProcessIdentity | ChildProcess,
-  options: { graceMs: number; signal?: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' },
+  options: { graceMs: number; signal?: 'SIGTERM' | 'SIGINT' | 'SIGQUIT'; send?: (signal: NodeJS.Signals) => void },
 ): Promise<void> {
   const life = 'startedAt' in target ? lifeOfIdentity(target) : lifeOfChild(target);
   if (life.ended()) return;
-  life.kill(options.signal ?? 'SIGTERM');
+  const send = options.send ?? ((signal: NodeJS.Signals) => life.kill(signal));
+  send(options.signal ?? 'SIGTERM');
   if (await endsWithin(life, options.graceMs)) return;
-  life.kill('SIGKILL');
+  send('SIGKILL');
   if (await endsWithin(life, 5000)) return;
   throw new Error(`Process ${target.pid ?? ''} is still running after SIGKILL.`);
 }

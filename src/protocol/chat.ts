@@ -3,6 +3,7 @@ import { budgetUsd } from './budget.ts';
 import { forkedFrom } from './fork.ts';
 import { hold } from './hold.ts';
 import { workspace } from './workspace.ts';
+import { sandboxModes } from './sandbox.ts';
 import { newWorktree, worktree } from './worktree.ts';
 
 /** Of an agent or a backend: which there are is in `GET /v1/info`. */
@@ -92,6 +93,7 @@ const setting = <S extends z.ZodType>(schema: S, initial: z.infer<S>) => ({
   initial,
 });
 const effort = z.enum(efforts);
+const sandbox = z.enum(sandboxModes);
 const idleSeconds = z
   .int()
   .min(1)
@@ -154,6 +156,11 @@ const chatSettings = {
    * that is spent its model is not asked any more, and prompts wait until there is more. A new chat has the server's setting.
    */
   budgetUsd: { create: budgetUsd.nullable(), patch: budgetUsd.nullable(), shown: z.number().nullable(), initial: null },
+  /**
+   * Whether the agent runs in a sandbox: `preferred` where it can, `required` or not at all. Null leaves it to the server,
+   * whose own setting no chat can go below. Applies from the next start of the agent, before the next turn.
+   */
+  sandbox: { create: sandbox.nullable(), patch: sandbox.nullable(), shown: sandbox.nullable(), initial: null },
   /** Archived: lists show it only on request. No new chat is. */
   archived: setting(z.boolean(), false),
 };

@@ -88,6 +88,7 @@ const settingColumns: Record<SettingName, string> = {
   host: 'pinned_host',
   idleSeconds: 'idle_seconds',
   budgetUsd: 'budget_usd',
+  sandbox: 'sandbox',
   archived: 'archived',
 };
 const settings = Object.entries(settingColumns) as [SettingName, string][];

@@ -112,6 +112,7 @@ test('stores every setting as given, with a new chat and by a patch', async () =
     host: 'attic',
     idleSeconds: 90,
     budgetUsd: 2.5,
+    sandbox: 'required',
     archived: true,
   } satisfies StoredSettings;
   const { chatId } = await openChat(settings);

@@ -23,6 +23,7 @@ export interface PtyHarnessOptions {
   program?: string;
   env?: Record<string, string>;
   dataDir?: string;
+  sandbox?: ClaudePtyBackendOptions['sandbox'];
   limits?: ClaudePtyBackendOptions['limits'];
   logger?: Log;
 }
@@ -40,6 +41,7 @@ export async function openPtyHarness(options: PtyHarnessOptions = {}): Promise<P
     program,
     env: { ...agent.env, ...options.env },
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
+    ...(options.sandbox && { sandbox: options.sandbox }),
     logger: options.logger ?? silentLog,
     calls: new ClaudeSdkBackend({
       env: { ...agent.env, ...options.env },

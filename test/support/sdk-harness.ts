@@ -18,6 +18,7 @@ export interface SdkHarness extends BackendHarness {
 export interface SdkHarnessOptions {
   env?: Record<string, string>;
   dataDir?: string;
+  sandbox?: ClaudeSdkBackendOptions['sandbox'];
   limits?: ClaudeSdkBackendOptions['limits'];
   logger?: Log;
 }
@@ -30,6 +31,7 @@ export async function openSdkHarness(options: SdkHarnessOptions = {}): Promise<S
   const backend = new ClaudeSdkBackend({
     env: { ...agent.env, ...options.env },
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
+    ...(options.sandbox && { sandbox: options.sandbox }),
     logger: options.logger ?? silentLog,
     limits: options.limits ?? {},
   });

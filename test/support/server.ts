@@ -110,6 +110,10 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     sdkByDefault: true,
     agentEnv,
     agentEnvNames: [],
+    sandbox: 'off',
+    sandboxRead: [],
+    sandboxWrite: [],
+    tokenFile: null,
     ...options.config,
   };
 

@@ -10,9 +10,10 @@ import type {
   DecisionAnswer,
   StoredSession,
 } from '../agent-backend.ts';
+import type { SandboxSettings } from '../agent.ts';
 import { OpenSessions } from '../open-sessions.ts';
 import { hasPromptOfWords } from '../claude/files/was-asked.ts';
-import { configDirOf } from '../claude/files/transcript-file.ts';
+import { Sandboxes } from '../claude/sandboxes.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
 import { type DisplayReceiver, openDisplayReceiver } from './display-receiver.ts';
 import { PtySession } from './pty-session.ts';
@@ -26,6 +27,7 @@ export interface ClaudePtyBackendOptions {
   env: Readonly<Record<string, string>>;
   /** The server's own files, which agents must not access. */
   dataDir?: string;
+  sandbox?: SandboxSettings;
   logger: Log;
   /** What the program may do to viewers' terminals beyond drawing in them. */
   passthrough?: readonly Passthrough[];
@@ -53,6 +55,7 @@ export class ClaudePtyBackend implements AgentBackend {
   };
   readonly #options: ClaudePtyBackendOptions;
   readonly #sessions = new OpenSessions<PtySession>();
+  readonly #sandboxes: Sandboxes;
   #costs: Promise<CostReceiver> | undefined;
   #display: Promise<DisplayReceiver> | undefined;
   /** Counts unknown kinds of transcript lines. */
@@ -60,6 +63,7 @@ export class ClaudePtyBackend implements AgentBackend {
 
   constructor(options: ClaudePtyBackendOptions) {
     this.#options = options;
+    this.#sandboxes = new Sandboxes(options);
   }
 
   async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
@@ -69,8 +73,7 @@ export class ClaudePtyBackend implements AgentBackend {
     const session: PtySession = new PtySession({
       spec,
       program: this.#options.program,
-      env: this.#options.env,
-      dataDir: this.#options.dataDir ?? null,
+      ...(await this.#sandboxes.place(spec)),
       logger: this.#options.logger,
       passthrough: this.#options.passthrough ?? [],
       limits: { ...defaultLimits, ...this.#options.limits },
@@ -88,7 +91,7 @@ export class ClaudePtyBackend implements AgentBackend {
   }
 
   wasAsked(session: StoredSession, prompt: BegunPrompt): Promise<boolean> {
-    return hasPromptOfWords(session, configDirOf(this.#options.env), prompt);
+    return hasPromptOfWords(session, this.#sandboxes.configDirOf(session.sessionId), prompt);
   }
 
   canContinue(session: StoredSession, toolCallId: string): Promise<boolean> {

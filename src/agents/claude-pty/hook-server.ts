@@ -23,6 +23,8 @@ export interface HookCall {
 export interface HookServer {
   /** The hook for the program's settings: a program and its arguments, without a shell. */
   readonly command: { type: 'command'; command: string; args: string[]; timeout: number };
+  /** Of its socket. */
+  readonly directory: string;
   /** Answers every open call with an empty reply. Idempotent. */
   close(): Promise<void>;
 }
@@ -61,6 +63,7 @@ export async function openHookServer(onCall: (call: HookCall) => void): Promise<
   });
   let closing: Promise<void> | undefined;
   return {
+    directory,
     command: { type: 'command', command: process.execPath, args: ['-e', relay, path], timeout: timeoutSeconds },
     close() {
       closing ??= (async () => {

@@ -56,6 +56,11 @@ export class ProgramCallbacks {
     return { ...this.#costs?.env, ...this.#display?.env };
   }
 
+  /** Directories with sockets through which it does. Only after `open`. */
+  get sockets(): readonly string[] {
+    return [this.#hooks!.directory];
+  }
+
   /** The hooks for the program's settings. Only after `open`. */
   get hooks() {
     const { command } = this.#hooks!;

@@ -1,8 +1,12 @@
 /** One run of the terminal program: its process, its reported state, and how it is ended. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { endSession, type LeftBehind, openAgentTerminal } from '../agent-process.ts';
 import { markSession } from '../process-marks.ts';
+import { programPid, programPidInside, signalSandboxed } from '../sandbox/program-pid.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import { plainWords } from '../../lib/plain-words.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
@@ -15,6 +19,9 @@ export interface ProgramOptions {
   cwd: string;
   env: Record<string, string>;
   configDir: string;
+  sandbox?: Sandbox | undefined;
+  /** Directories that it needs in a sandbox. */
+  sockets?: readonly string[];
   size: TerminalSize;
   sessionId: string;
   /** The session has a transcript to resume from. */
@@ -91,7 +98,11 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     CLAUDE_CODE_SANDBOXED: '1',
   };
   const mark = markSession(sessionId);
-  const launch = withKeysApart({ command: options.program, args, env });
+  const { sandbox } = options;
+  // In a sandbox the process id is the same every time: what the last one said must not pass for this one's.
+  if (sandbox) rmSync(join(options.configDir, 'sessions'), { recursive: true, force: true });
+  const command = sandbox?.wrap(options.program, args, options.sockets) ?? { command: options.program, args };
+  const launch = withKeysApart({ ...command, env });
   const pty = openAgentTerminal(launch.command, launch.args, {
     cwd: options.cwd,
     env: launch.env,
@@ -99,13 +110,22 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     mark,
   });
   const tail = new OutputTail(4096);
+  let isOver = false;
+  const pid = (): number => (sandbox ? (programPid(pty.pid) ?? pty.pid) : pty.pid);
+  const kill = (signal: NodeJS.Signals): void => {
+    if (!sandbox) pty.kill(signal);
+    else if (!isOver) signalSandboxed(pty.pid, signal);
+  };
   let { size } = options;
   let ending: Promise<LeftBehind> | undefined;
   let bracketsPastes = false;
   let beforeIt = '';
   let goingOn: NodeJS.Timeout | undefined;
-  const status: StatusWatch = watchStatus(options.configDir, pty.pid, (now, before) => options.onStatus(now, before));
+  const status: StatusWatch = watchStatus(options.configDir, sandbox ? programPidInside : pty.pid, (now, before) =>
+    options.onStatus(now, before),
+  );
   const exited = pty.exited.finally(() => {
+    isOver = true;
     clearInterval(goingOn);
     status.close();
   });
@@ -124,17 +144,18 @@ export function startProgram(options: ProgramOptions): PtyProgram {
         if (bracketsPastes) return options.onTakesKeys();
         // A program that is exiting or has lent its terminal ignores the signal.
         goingOn = setInterval(() => {
-          if (!lendsTerminal(pty.pid)) pty.kill('SIGCONT');
+          if (!lendsTerminal(pid())) kill('SIGCONT');
         }, goOnMs);
       },
       (given) => (size = given),
+      kill,
     ),
     get takesKeys() {
       // Editors turn it on as well.
-      return bracketsPastes && !lendsTerminal(pty.pid);
+      return bracketsPastes && !lendsTerminal(pid());
     },
     get lendsTerminal() {
-      return lendsTerminal(pty.pid);
+      return lendsTerminal(pid());
     },
     exited,
     get status() {
@@ -147,8 +168,8 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     },
     lastWords: () => plainWords(tail.text, tail).slice(-maxWordsLength),
     async end(graceMs) {
-      pty.kill('SIGTERM');
-      const timer = setTimeout(() => pty.kill('SIGKILL'), graceMs);
+      kill('SIGTERM');
+      const timer = setTimeout(() => kill('SIGKILL'), graceMs);
       await exited;
       clearTimeout(timer);
       return (ending ??= endSession(mark));
@@ -163,6 +184,7 @@ function tapped(
   pty: PseudoTerminal,
   tap: (data: Uint8Array) => void,
   onResize: (size: TerminalSize) => void,
+  kill: (signal: NodeJS.Signals) => void,
 ): PseudoTerminal {
   return {
     pid: pty.pid,
@@ -182,6 +204,6 @@ function tapped(
     },
     pause: () => pty.pause(),
     resume: () => pty.resume(),
-    kill: (signal) => pty.kill(signal),
+    kill,
   };
 }

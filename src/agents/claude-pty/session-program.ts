@@ -10,6 +10,7 @@ import { modelToStart } from '../claude/default-model.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { programSettings } from '../claude/program-settings.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import { StartWatch } from '../start-watch.ts';
 import { prepareConfigDir } from './config-dir.ts';
 import type { ProgramCallbacks } from './program-callbacks.ts';
@@ -28,6 +29,7 @@ export interface SessionProgramParts {
   configDir: string;
   /** The server's own files, which agents are kept out of; null if there are none. */
   dataDir: string | null;
+  sandbox?: Sandbox | undefined;
   logger: Log;
   limits: { readyMs: number; startMs: number; interruptMs: number };
   life: SessionLife;
@@ -136,6 +138,8 @@ export class SessionProgram {
       cwd: spec.cwd,
       env: { ...providerEnv(env), ...callbacks.env },
       configDir,
+      sandbox: this.#parts.sandbox,
+      sockets: callbacks.sockets,
       size: terminal.size,
       sessionId: transcript.sessionId,
       isKnown: transcript.isKnown,
@@ -200,6 +204,7 @@ export class SessionProgram {
   /** Between two runs: updates what the next one starts with and the chat does not choose. */
   async prepareAgain(): Promise<void> {
     this.#isTrusted &&= await this.#isDirectoryAsTrusted();
+    await this.#parts.sandbox?.tidy();
     await prepareConfigDir(this.#parts.env, this.#parts.settings.chosen.permissionMode);
   }
 

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Passthrough } from '../../terminal/passable.ts';
 import { TerminalHub } from '../../terminal/terminal-hub.ts';
 import type { AgentSessionSpec } from '../agent-backend.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import { CurrentDirectory } from '../claude/current-directory.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 import { McpServers } from '../claude/mcp-servers.ts';
@@ -42,6 +43,7 @@ export interface PtySessionParts {
   env: Readonly<Record<string, string>>;
   /** The server's own files, which agents are kept out of; null if there are none. */
   dataDir: string | null;
+  sandbox?: Sandbox | undefined;
   logger: Log;
   passthrough: readonly Passthrough[];
   limits: SessionLimits;

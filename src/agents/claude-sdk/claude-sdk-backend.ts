@@ -1,6 +1,6 @@
 import type { Log } from '../../lib/log.ts';
 import type { BackendName } from '../../protocol/chat.ts';
-import type { AgentOptions } from '../agent.ts';
+import type { AgentOptions, SandboxSettings } from '../agent.ts';
 import type {
   AgentBackend,
   AgentPrompt,
@@ -19,13 +19,14 @@ import { defaultLimits, type SessionLimits } from './session-limits.ts';
 import { checkAnswer } from '../claude/check-answer.ts';
 import { findOpenCall } from '../claude/files/defer-call.ts';
 import { hasPromptOfId } from '../claude/files/was-asked.ts';
-import { configDirOf } from '../claude/files/transcript-file.ts';
+import { Sandboxes } from '../claude/sandboxes.ts';
 
 export interface ClaudeSdkBackendOptions {
   /** The complete environment of the agent's process: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
   /** The server's own files, which agents must not access. */
   dataDir?: string;
+  sandbox?: SandboxSettings;
   logger: Log;
   limits?: Partial<SessionLimits>;
   /** Its sessions only continue a call or a turn of this other backend's sessions, one each. */
@@ -41,19 +42,20 @@ export class ClaudeSdkBackend implements AgentBackend {
   readonly #options: ClaudeSdkBackendOptions;
   readonly #sessions = new OpenSessions<SdkSession>();
   readonly #asides: AsideCopies;
+  readonly #sandboxes: Sandboxes;
   /** Frames that the SDK's types do not know: how many of each. */
   readonly unmappedFrames = new Map<string, number>();
 
   constructor(options: ClaudeSdkBackendOptions) {
     this.#options = options;
+    this.#sandboxes = new Sandboxes(options);
     this.#asides = new AsideCopies({ ...options, limits: { ...defaultLimits, ...options.limits } });
   }
 
   async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
     const session: SdkSession = new SdkSession({
       spec,
-      env: this.#options.env,
-      dataDir: this.#options.dataDir ?? null,
+      ...(await this.#sandboxes.place(spec)),
       logger: this.#options.logger,
       limits: { ...defaultLimits, ...this.#options.limits },
       continuesFor: this.#options.continuesFor,
@@ -69,11 +71,11 @@ export class ClaudeSdkBackend implements AgentBackend {
   }
 
   wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
-    return hasPromptOfId(session, configDirOf(this.#options.env), prompt);
+    return hasPromptOfId(session, this.#sandboxes.configDirOf(session.sessionId), prompt);
   }
 
   async canContinue(session: StoredSession, toolCallId: string): Promise<boolean> {
-    return (await findOpenCall(session, configDirOf(this.#options.env), toolCallId)) !== undefined;
+    return (await findOpenCall(session, this.#sandboxes.configDirOf(session.sessionId), toolCallId)) !== undefined;
   }
 
   checkKeptAnswer(asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck> {

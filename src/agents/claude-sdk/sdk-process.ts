@@ -11,12 +11,15 @@ import { type AgentProcess, endSession, spawnAgent, tellOfProcess } from '../age
 import { withKeysApart } from '../claude/apart-keys.ts';
 import { endedProcesses } from '../ended-processes.ts';
 import { markSession, type SessionMark } from '../process-marks.ts';
+import { signalSandboxed } from '../sandbox/program-pid.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Spool } from '../spool.ts';
 
 export interface SdkProcessParts {
   spec: Pick<AgentSessionSpec, 'chatId' | 'sessionId' | 'onEvent'>;
   logger: Log;
   spool: Spool;
+  sandbox?: Sandbox | undefined;
   /** How long it may take to leave after SIGTERM. */
   termMs: number;
 }
@@ -33,8 +36,9 @@ export class SdkProcess {
   }
 
   readonly spawn: NonNullable<Options['spawnClaudeCodeProcess']> = ({ command, args, cwd, env }) => {
-    const { spec, logger } = this.#parts;
-    const launch = withKeysApart({ command, args, env });
+    const { spec, logger, sandbox } = this.#parts;
+    // The keys go past the sandbox: inside, no process has ever had them in its environment.
+    const launch = withKeysApart({ ...(sandbox?.wrap(command, args) ?? { command, args }), env });
     const mark = markSession(spec.sessionId);
     const child = spawnAgent(launch.command, launch.args, { cwd, env: launch.env, mark });
     this.#running = { child, mark };
@@ -42,7 +46,7 @@ export class SdkProcess {
     child.stderr.on('data', (chunk: Buffer) => this.#stderr.add(chunk));
     // A write after its end: the read loop reports that end.
     child.stdin.on('error', () => undefined);
-    return withOutput(child, this.#parts.spool.bound(child.stdout));
+    return withOutput(child, this.#parts.spool.bound(child.stdout), (signal) => this.#signal(child, signal));
   };
 
   /** Ends its input: it writes the rest of its transcript and exits. */
@@ -65,9 +69,17 @@ export class SdkProcess {
   async end(): Promise<void> {
     if (!this.#running) return;
     const { child, mark } = this.#running;
-    if (!this.isGone) await endProcess(child, { graceMs: this.#parts.termMs });
+    if (!this.isGone) {
+      await endProcess(child, { graceMs: this.#parts.termMs, send: (signal) => this.#signal(child, signal) });
+    }
     this.#left ??= this.#endLeft(mark);
     await this.#left;
+  }
+
+  #signal(child: AgentProcess, signal: NodeJS.Signals): boolean {
+    if (!this.#parts.sandbox || child.pid === undefined || this.isGone) return child.kill(signal);
+    signalSandboxed(child.pid, signal);
+    return true;
   }
 
   async #endLeft(mark: SessionMark): Promise<void> {
@@ -82,7 +94,7 @@ export class SdkProcess {
 }
 
 /** The process as the SDK sees it. */
-function withOutput(child: AgentProcess, stdout: Readable): SpawnedProcess {
+function withOutput(child: AgentProcess, stdout: Readable, kill: (signal: NodeJS.Signals) => boolean): SpawnedProcess {
   return {
     stdin: child.stdin,
     stdout,
@@ -95,7 +107,7 @@ function withOutput(child: AgentProcess, stdout: Readable): SpawnedProcess {
     get signalCode() {
       return child.signalCode;
     },
-    kill: (signal) => child.kill(signal),
+    kill,
     on: (event, listener) => void child.on(event, listener),
     once: (event, listener) => void child.once(event, listener),
     off: (event, listener) => void child.off(event, listener),

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { BackendName } from '../../protocol/chat.ts';
 import type { HeardWindow } from '../../protocol/plan-usage.ts';
 import type { AgentEvent, AgentSessionSpec } from '../agent-backend.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 import { CurrentDirectory } from '../claude/current-directory.ts';
 import { callIdsIn } from '../claude/files/open-calls.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
@@ -28,6 +29,7 @@ export interface SdkSessionParts {
   env: Readonly<Record<string, string>>;
   /** The server's own files, which agents are kept out of; null if there are none. */
   dataDir: string | null;
+  sandbox?: Sandbox | undefined;
   logger: Log;
   limits: SessionLimits;
   /** It only continues a call of this other backend's session. */
@@ -59,7 +61,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     limitBytes: limits.spoolBytes,
     isStored: () => turns.isTaken && !transcript.isAppending && spec.isStoring?.() !== true,
   });
-  const process = new SdkProcess({ spec, logger, spool, termMs: limits.closeMs.term });
+  const process = new SdkProcess({ spec, logger, spool, sandbox: parts.sandbox, termMs: limits.closeMs.term });
   const permissions = new PermissionRequests({
     emit,
     storesCalls: true,

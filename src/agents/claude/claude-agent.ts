@@ -7,6 +7,7 @@ import { ClaudeSdkBackend } from '../claude-sdk/claude-sdk-backend.ts';
 import { ClaudeSignIn } from '../claude-sdk/claude-sign-in.ts';
 import { loadScreens } from '../../terminal/terminal-screen.ts';
 import { chooseProvider, isOfProvider } from './provider.ts';
+import { Sandboxes } from './sandboxes.ts';
 import { findTerminalPath } from './terminal-path.ts';
 import { diagnoseClaude } from './diagnose-claude.ts';
 import { readDirectoryContent } from './files/directory-content.ts';
@@ -43,6 +44,8 @@ const ptyDeclaration = {
 async function open(options: AgentOptions): Promise<Agent> {
   const { env, dataDir, sdkByDefault, demo } = options;
   const configDir = configDirOf(env);
+  const sandboxes = new Sandboxes(options);
+  const dirOf = (sessionId: string): string => sandboxes.configDirOf(sessionId);
   const sdk = new ClaudeSdkBackend(options);
   const path = await findTerminalPath();
   const calls = new ClaudeSdkBackend({ ...options, continuesFor: 'claude_pty' });
@@ -61,14 +64,18 @@ async function open(options: AgentOptions): Promise<Agent> {
     foldSummary: (...given) => loadSdk().foldSessionSummary(...given),
     createHistory: createHistoryMapper,
     createTurnTraces,
-    storeSession: ({ sessionStore, ...session }) => storeLeft(sessionStore, { configDir, ...session }),
-    leaveDirectory: ({ sessionStore, ...session }) => leaveDirectory(sessionStore, { configDir, ...session }),
+    storeSession: ({ sessionStore, ...session }) =>
+      storeLeft(sessionStore, { configDir: dirOf(session.sessionId), ...session }),
+    leaveDirectory: ({ sessionStore, ...session }) =>
+      leaveDirectory(sessionStore, { configDir: dirOf(session.sessionId), ...session }),
     createForkReader,
-    rewindSession: (rewind) => rewindTranscript(rewind, configDir),
-    fileHistory: fileHistory(configDir),
+    rewindSession: (rewind) => rewindTranscript(rewind, dirOf(rewind.from)),
+    fileHistory: fileHistory(dirOf),
     async removeSession({ sideFiles, ...session }) {
-      await removeTranscript({ configDir, ...session });
-      await removeSideFiles(sideFiles, configDir, session.sessionId);
+      const own = dirOf(session.sessionId);
+      await removeTranscript({ configDir: own, ...session });
+      await removeSideFiles(sideFiles, own, session.sessionId);
+      await sandboxes.remove(session.sessionId);
     },
     ...(signIn && { signIn }),
     prepare() {

@@ -17,7 +17,7 @@ import type { SessionEntry } from '../../agent.ts';
 import { fileHistory } from './file-history.ts';
 
 const [one, other] = [randomUUID(), randomUUID()];
-const history = fileHistory('/nowhere');
+const history = fileHistory(() => '/nowhere');
 const time = (second: number): string => new Date(second * 1000).toISOString();
 const backup = (name: string | null, version: number, second = version, realParentDir = '/w') => ({
   backupFileName: name,
@@ -131,7 +131,7 @@ describe('REWIND-14: a backup', () => {
 
   const readBackup = async (name: string, stored: string | null = null) => {
     const there = stored === null ? null : Buffer.from(stored);
-    const found = await fileHistory(configDir).readBackup(key(name), () => Promise.resolve(there));
+    const found = await fileHistory(() => configDir).readBackup(key(name), () => Promise.resolve(there));
     return found && { text: found.content.toString(), mode: found.mode };
   };
 

@@ -26,7 +26,8 @@ interface Noted {
   isFirst: boolean;
 }
 
-export function fileHistory(configDir: string): FileHistory {
+/** `configDirOf`: where the files of a session are. */
+export function fileHistory(configDirOf: (sessionId: string) => string): FileHistory {
   return {
     types: [snapshotType, deltaType],
     messagesIn: (entries) =>
@@ -36,6 +37,7 @@ export function fileHistory(configDir: string): FileHistory {
       }),
     filesBefore,
     async readBackup(key, stored) {
+      const configDir = configDirOf(key.sessionId);
       const path = sideFilePath(configDir, configDir, key);
       if (path === null) return null;
       const found = await findPlainFile(configDir, path);

@@ -1,0 +1,114 @@
+// Where a session's program runs, with the real program and a scripted model.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
+import { ofType, openSession, runTurn, textIn } from '../../../test/contract/agent-backend.ts';
+import { openSdkHarness, type SdkHarness } from '../../../test/support/sdk-harness.ts';
+import { BooError } from '../../protocol/error.ts';
+import type { AgentBody } from '../../protocol/event.ts';
+import { findBubblewrap } from '../sandbox/bubblewrap.ts';
+import { sandboxDirectory } from '../sandbox/session-directory.ts';
+import { Sandboxes } from './sandboxes.ts';
+
+const settings = { readable: [], writable: [], secretFiles: [] };
+const missing = { reason: 'bubblewrap is not installed.', fix: 'Install it.' };
+
+let dataDir: string;
+let cwd: string;
+beforeAll(async () => {
+  dataDir = await realpath(await mkdtemp(join(tmpdir(), 'boocode-data-')));
+  cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-cwd-')));
+});
+afterAll(async () => {
+  for (const path of [dataDir, cwd]) await rm(path, { recursive: true, force: true });
+});
+
+function specOf(chatId: string, told: AgentBody[] = []) {
+  const sessionStore = new InMemorySessionStore();
+  return { chatId, sessionId: chatId, cwd, sessionStore, onEvent: (event: AgentBody) => void told.push(event) };
+}
+
+test('SANDBOX-4: without one, required starts nothing, and preferred says so once in a chat', async () => {
+  const of = (mode: 'preferred' | 'required'): Sandboxes =>
+    new Sandboxes({ env: {}, dataDir, sandbox: { ...settings, mode }, findBubblewrap: () => missing });
+  await expect(of('required').place(specOf('one'))).rejects.toThrow(
+    'This chat needs a sandbox, and there is none: bubblewrap is not installed. Install it.',
+  );
+  const told: AgentBody[] = [];
+  const preferred = of('preferred');
+  for (const chatId of ['one', 'one', 'two']) {
+    expect(await preferred.place(specOf(chatId, told))).toEqual({ env: {}, dataDir });
+  }
+  expect(told).toHaveLength(2);
+  expect(told[0]).toMatchObject({ type: 'notice', level: 'warning', code: 'sandbox_missing' });
+  // What a chat asks for is not less than what the server does.
+  const spec = { ...specOf('one'), sandbox: 'off' as const };
+  await expect(of('required').place(spec)).rejects.toThrow(BooError);
+});
+
+test.each(['/', '/etc', '/usr/lib', '/run', tmpdir()])(
+  'SANDBOX-3: an agent in a sandbox does not work in %s, which would open it',
+  async (place) => {
+    const sandboxes = new Sandboxes({
+      env: { HOME: '/home/nobody' },
+      dataDir,
+      sandbox: { ...settings, mode: 'required' },
+      findBubblewrap: () => ({ path: '/usr/bin/bwrap' }),
+    });
+    const spec = { ...specOf('three'), cwd: await realpath(place) };
+    await expect(sandboxes.place(spec)).rejects.toThrow(/in a sandbox cannot work in/);
+  },
+);
+
+test('SANDBOX-5: what a session has left in its directory leads the server nowhere, and holds it up nowhere', async () => {
+  const sandboxes = new Sandboxes({
+    env: { HOME: '/home/nobody' },
+    dataDir,
+    sandbox: { ...settings, mode: 'required' },
+    findBubblewrap: () => ({ path: '/usr/bin/bwrap' }),
+  });
+  const { sandbox } = await sandboxes.place(specOf('four'));
+  const [config, victim] = [sandbox!.configDir, join(dataDir, 'victim')];
+  writeFileSync(victim, 'as it was');
+  for (const name of ['.claude.json', 'link']) {
+    rmSync(join(config, name), { force: true });
+    symlinkSync(victim, join(config, name));
+  }
+  mkdirSync(join(config, 'projects', 'one'), { recursive: true });
+  execFileSync('mkfifo', [join(config, 'projects', 'one', 'four.jsonl')]);
+  await sandboxes.place(specOf('four'));
+  expect(readFileSync(victim, 'utf8')).toBe('as it was');
+  expect(readdirSync(config, { recursive: true })).toEqual(['.claude.json', 'projects', join('projects', 'one')]);
+});
+
+describe.runIf('path' in findBubblewrap())('with the real program', () => {
+  let harness: SdkHarness;
+  beforeAll(async () => {
+    harness = await openSdkHarness({ dataDir, sandbox: { ...settings, mode: 'off' } });
+  });
+  afterAll(() => harness.close());
+
+  test('SANDBOX-5: a session goes into a sandbox and out again, and knows everything each time', async () => {
+    const first = await openSession(harness);
+    const { chatId, sessionId, sessionStore } = first;
+    await runTurn(first, 'stream 2 tokens');
+    await first.handle.close();
+    const again = { chatId, sessionId, sessionStore };
+    const directory = sandboxDirectory(dataDir, sessionId);
+    expect(existsSync(directory)).toBe(false);
+
+    const inside = await openSession(harness, { ...again, sandbox: 'required' });
+    const turn = await runTurn(inside, 'run: ls -a /proc/self/root', { answer: () => ({ outcome: 'allow' }) });
+    expect(JSON.stringify(ofType(turn, 'tool_call_update')[0]?.rawOutput)).not.toContain('home');
+    await inside.handle.close();
+    expect(existsSync(directory)).toBe(true);
+    const outside = await openSession(harness, { ...again, sandbox: 'off' });
+    expect(textIn(await runTurn(outside, 'what did I say'))).toMatch(/stream 2 tokens[\s\S]*run: ls/);
+    await outside.handle.close();
+    expect(existsSync(directory)).toBe(false);
+  }, 120_000);
+});
