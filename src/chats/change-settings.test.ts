@@ -148,3 +148,11 @@ describe('a change of settings', () => {
     },
   );
 });
+
+test('SANDBOX-1: whether there is a sandbox is decided at the start of an agent, so a change starts it again', async () => {
+  await change({ sandbox: 'required' });
+  expect(session.isOutdated).toBe(true);
+  session.isOutdated = false;
+  await change({ sandbox: 'required' });
+  expect(session.isOutdated).toBe(false);
+});

@@ -16,14 +16,14 @@ import { until } from '../support/until.ts';
 
 const found = findBubblewrap();
 const canRun = 'path' in found;
-if (!canRun) test.skip(`it cannot be tested here: ${found.reason}`);
+const title = canRun ? 'a hostile agent' : `a hostile agent, which needs a sandbox: ${found.reason}`;
 
 const secret = 'marker-of-a-secret-4f1c';
 const mark = `mark-${randomUUID().slice(0, 8)}`;
 const ofTmp = `/tmp/boocode-${mark}`;
 const modelKey = 'sk-demo-0000000000000000';
 
-describe.runIf(canRun)('a hostile agent', () => {
+describe.runIf(canRun)(title, () => {
   let model: DemoModel;
   let home: ProgramHome;
   let server: ServerProgram;
@@ -139,7 +139,7 @@ describe.runIf(canRun)('a hostile agent', () => {
     180_000,
   );
 
-  test('SANDBOX-2: the same attempts succeed without a sandbox', async () => {
+  test('SANDBOX-2 SANDBOX-7: the same attempts succeed without a sandbox', async () => {
     const { report } = await attack('claude_sdk', 'off');
     expect(achieved(report.attacks)).toEqual(
       expect.arrayContaining([

@@ -9,6 +9,7 @@ import { HostedChats } from '../../src/chats/hosted-chats.ts';
 import type { Chats, Reader } from '../../src/chats/chats.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import type { SandboxMode } from '../../src/protocol/sandbox.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
 import type { LogCursor } from '../../src/protocol/log-cursor.ts';
@@ -68,6 +69,7 @@ export interface ChatsHostOptions extends Partial<
   /** The server's own setting for new chats. */
   resumeAtReset?: boolean;
   budgetUsd?: number | null;
+  sandbox?: SandboxMode;
   /** The server's own budgets of all chats. */
   budgets?: Partial<SharedLimits>;
 }
@@ -84,6 +86,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     address = null,
     budgets: defaults,
     budgetUsd = null,
+    sandbox = 'off',
     workspaces = new Workspaces({ dataDir, env: process.env }),
     ...parts
   } = options;
@@ -143,6 +146,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     workspaces,
     resumeAtReset,
     budgetUsd,
+    sandbox,
     budgets,
     logger: parts.logger ?? silentLog,
     agents,

@@ -9,7 +9,6 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { asRecord } from '../claude/mapping/loose-json.ts';
 
 export function sandboxDirectory(dataDir: string, sessionId: string): string {
   return join(dataDir, 'sandboxes', sessionId);
@@ -54,6 +53,9 @@ export async function copyProgramState(
   const project = { ...asRecord(asRecord(projects)[cwd]), ...asRecord(asRecord(own['projects'])[cwd]) };
   await writeFile(to, JSON.stringify({ ...own, ...state, projects: { [cwd]: project } }), { mode: 0o600 });
 }
+
+const asRecord = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 
 async function readState(file: string): Promise<Record<string, unknown>> {
   try {
