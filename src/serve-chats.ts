@@ -88,7 +88,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
         mode: config.sandbox,
         readable: config.sandboxRead,
         writable: config.sandboxWrite,
-        secretFiles: config.tokenFile === null ? [] : [config.tokenFile],
+        secretFiles: [config.tokenFile, config.tls?.key].filter((path) => typeof path === 'string'),
       },
       logger,
       limits,
