@@ -3,6 +3,7 @@
  * opposite order, is in `start-server.ts`, which loads this while the database starts.
  */
 import { hostname } from 'node:os';
+import { AuditLog } from './chats/audit-log.ts';
 import { PlanWindows } from './chats/limits/plan-usage.ts';
 import { endOrphans } from './agents/agent-process.ts';
 import { startHostWatcher } from './agents/host-watcher.ts';
@@ -71,6 +72,9 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   }
   const exposed = exposureOf(config);
   if (exposed) logger.warn({}, `${exposed.problem} ${exposed.fix}`);
+  const hostName = config.hostName ?? hostname();
+  const audit = new AuditLog({ sql, slow, clock: systemClock, logger, host: hostName });
+  closers.push(() => audit.close());
   await endOrphans(logger);
   const watcher = startHostWatcher(logger);
   closers.push(() => watcher.close());
@@ -79,7 +83,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     ? await (await import('./demo-environment.ts')).demoEnvironment(config, options, closers)
     : config.agentEnv;
   const limits = { answerMs: config.agentAnswerMs, startMs: config.agentStartMs };
-  const planWindows = new PlanWindows({ sql, host: config.hostName ?? hostname(), clock: systemClock, logger });
+  const planWindows = new PlanWindows({ sql, host: hostName, clock: systemClock, logger });
   const agents = await openAgents(
     {
       env: agentEnv,
@@ -211,6 +215,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     signInCodes,
     forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log: logger }),
     agentSignIn: agents.default.signIn,
+    audit,
     log: logger,
   });
   // Again: requests end before what answers them.

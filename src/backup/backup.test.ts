@@ -72,6 +72,7 @@ async function fillWithEverything(sql: Sql): Promise<Lease> {
       values (gen_random_uuid(), '${id}', '"\\u0000"', '0 9 * * *', 'UTC', 'skip', true, now());
     insert into boocode.budgets (name, is_set, limit_usd) values ('day', true, 20);
     insert into boocode.directory_trusts (path, digest, files) values ('/tmp', 'd', '[]');
+    insert into boocode.audit_log (id, at, act, outcome, details) values (gen_random_uuid(), now(), 'a', 'done', '{"n": "\\u0000"}');
     insert into boocode.claude_session_entries (project_key, session_id, uuid, entry)
       select '${id}', 's', n, '{"n": 1}' from generate_series(1, 3) n;
     insert into boocode.claude_session_summaries values ('${id}', 's', 5, '{}');

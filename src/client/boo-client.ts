@@ -34,6 +34,7 @@ import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
+import type { AuditEntry, AuditPage, AuditQuery } from '../protocol/audit.ts';
 import type { Budgets, PatchBudgets } from '../protocol/budget.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
 import type { Health, Info, SignInLink } from '../protocol/info.ts';
@@ -233,6 +234,13 @@ export interface BooClient {
   deleteSchedule(chatId: string, scheduleId: string): Promise<void>;
   /** What all chats have used, deleted ones included: without `from` in the last thirty days. */
   usage(query?: UsageQuery): Promise<UsageReport>;
+  /** What people did, page by page, the newest first. */
+  audit(query?: AuditQuery): Promise<AuditPage>;
+  /** All of it that matches. Throws if it is cut off. */
+  auditEntries(
+    query?: Omit<AuditQuery, 'limit'>,
+    options?: { signal?: AbortSignal },
+  ): AsyncGenerator<AuditEntry, void, undefined>;
   /**
    * The terminal of the chat's agent, which is started if necessary. Resolves when attached; throws
    * `terminal_unavailable` if the chat's backend has none.

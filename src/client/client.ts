@@ -11,6 +11,7 @@ import { createWire, isPassing, isUnreachable } from './request.ts';
 import { type RunOptions, type RunResult, runPrompt } from './run.ts';
 import { openTerminal } from './terminal.ts';
 import { watchChanges } from './watch-changes.ts';
+import { readAuditEntries } from './audit.ts';
 import { readTranscriptRecords } from './transcript.ts';
 import { BooError } from '../protocol/error.ts';
 import type { HostList } from '../protocol/host.ts';
@@ -66,6 +67,7 @@ export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 export type { FilesRewind, KeptReason, RewindChat, RewindPart, RewindResult } from '../protocol/rewind.ts';
+export type { AuditEntry, AuditPage, AuditQuery } from '../protocol/audit.ts';
 export type { UsageGroup } from '../protocol/usage-groups.ts';
 export type { UsageQuery, UsageReport, UsageRow, UsageTotals } from '../protocol/usage-report.ts';
 export type { PlanUsage, PlanWindow } from '../protocol/plan-usage.ts';
@@ -273,6 +275,9 @@ export function createClient(options: ClientOptions): BooClient {
     listSchedules: (page = {}) => wire.request('/v1/schedules', { query: page }),
     patchSchedule: (chatId, id, patch) => wire.request(schedulePath(chatId, id), { method: 'PATCH', body: patch }),
     deleteSchedule: (chatId, id) => wire.request(schedulePath(chatId, id), { method: 'DELETE' }),
+    audit: (query = {}) => wire.request('/v1/audit', { query: { ...query } }),
+    auditEntries: (query = {}, { signal } = {}) =>
+      readAuditEntries(wire, query, { signal, silenceMs: limits.silenceMs }),
     usage: (query = {}) => wire.request('/v1/usage', { query: { ...query } }),
     warm: (chatId) => wire.request(`${chatPath(chatId)}/warm`, { method: 'POST' }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),

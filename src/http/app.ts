@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import type { Audit } from '../chats/audit-log.ts';
 import type { Chats, Subject } from '../chats/chats.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -9,10 +10,12 @@ import { BooError, toBooError } from '../protocol/error.ts';
 import type { Forwarded } from '../peers/peers.ts';
 import { forwardedHeader, hostHeader } from '../peers/signature.ts';
 import { hasRole, type Principal, type Role } from '../protocol/principal.ts';
-import { createAccess, type AccessOptions } from './access.ts';
+import { createAccess, type AccessOptions, owner } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { changeRoutes } from './change-routes.ts';
 import { asideRoutes } from './aside-routes.ts';
+import { AuditPacer } from './audit-pacer.ts';
+import { auditRoutes } from './audit-routes.ts';
 import { budgetRoutes } from './budget-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
@@ -38,6 +41,7 @@ import type { SignInCodes } from './sign-in-codes.ts';
 import { systemRoutes } from './system-routes.ts';
 import { terminalRoutes } from './terminal-routes.ts';
 import { createTickets, ticketIn, type Tickets } from './tickets.ts';
+import { type Asking, createTrail, type RequestTrail } from './trail.ts';
 import { transcriptRoutes } from './transcript-routes.ts';
 import { createWebFiles, type WebFiles } from './web-files.ts';
 import { webRoutes } from './web-routes.ts';
@@ -61,6 +65,8 @@ export interface AppOptions {
   forwarding?: Forwarding | undefined;
   /** Absent if the agents use no account. */
   agentSignIn?: AgentSignIn | undefined;
+  /** Where everything that people do is written down. */
+  audit?: Audit | undefined;
   log: Log;
   limits?: Partial<HttpLimits>;
   clock?: Clock;
@@ -71,7 +77,7 @@ export interface AppOptions {
 interface AppEnv {
   Bindings: ServerEnv;
   /** Who sent the request; set only by the guard, from the credential. */
-  Variables: { principal?: Principal; forwarded?: Forwarded };
+  Variables: { principal?: Principal; forwarded?: Forwarded; trail?: RequestTrail; code?: string };
 }
 
 export type App = Hono<AppEnv>;
@@ -114,6 +120,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...usageRoutes(options.chats),
     ...limitRoutes(options.chats),
     ...budgetRoutes(options.chats),
+    ...auditRoutes(options.audit, options.log),
     ...asideRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),
@@ -135,6 +142,7 @@ export function createApp(options: AppOptions): App {
   const limits = { perSource: failuresPerSource, inAll: failuresInAll };
   const failedAttempts = createFailedAttempts({ clock, log, limits });
   const tickets = createTickets(clock);
+  const pacer = options.audit && new AuditPacer(options.audit, clock);
   const routes = createRoutes(options, tickets);
   const app: App = new Hono();
   const lines = new RefusalLines(clock, log);
@@ -144,6 +152,7 @@ export function createApp(options: AppOptions): App {
     // Whoever asked has hung up. Nobody reads the answer, and nothing has failed.
     if (signal.aborted && thrown === signal.reason) return new Response(null, { status: 499 });
     const { code, details } = toBooError(thrown);
+    c.set('code', code);
     const response = problemResponse(thrown, log);
     const { status } = response;
     // Errors that are the server's fault are logged with their cause, and wrong credentials are counted.
@@ -189,6 +198,8 @@ export function createApp(options: AppOptions): App {
   // Runs first for every request. A handler that declares no policy is guarded like any other: by the token.
   const guard: MiddlewareHandler = async (c: AppContext, next) => {
     const peer = c.env?.peer;
+    const trail = pacer && createTrail(pacer, askingOf(c));
+    c.set('trail', trail);
     try {
       const principal = await identify(c);
       if (principal) {
@@ -202,13 +213,16 @@ export function createApp(options: AppOptions): App {
       c.res = (isNavigation(c.req.raw) ? refusalPage(error) : undefined) ?? refused;
     }
     if (c.res.status === 401 && showsCredential(c)) {
-      const retryAfterSeconds = failedAttempts.add(peer?.source ?? 'unknown');
+      const source = peer?.source ?? 'unknown';
+      const retryAfterSeconds = failedAttempts.add(source);
+      pacer?.guess(source, policyOf(c) === 'code' ? 'signIn' : 'authenticate');
       if (retryAfterSeconds !== undefined) {
         // Setting the body of another response would take over its headers.
         c.res = undefined;
         c.res = problemResponse(tooManyAttempts(retryAfterSeconds), log);
       }
     }
+    await trail?.finish(c.res, c.get('code'));
     secure(c.res);
     if (forwarding && c.req.raw.headers.has(forwardedHeader)) c.res.headers.set(hostHeader, forwarding.hostId);
   };
@@ -223,6 +237,7 @@ export function createApp(options: AppOptions): App {
         env: c.env ?? {},
         principal: c.get('principal'),
         forwarded: c.get('forwarded'),
+        trail: c.get('trail'),
       };
       const here = (request: Request): Promise<Response> => route.answer({ ...incoming, request });
       return route.byHolder ? answer(c, route, here) : here(c.req.raw);
@@ -308,6 +323,20 @@ function askedBy(c: AppContext): Pick<Refusal, 'source' | 'principal' | 'client'
     ...(client !== undefined && { client }),
     method,
     path: typeof declared === 'object' ? declared.path : 'unknown',
+  };
+}
+
+function askingOf(c: AppContext): Asking {
+  const declared = declaredOf(c);
+  const of = subjectOf(c);
+  return {
+    route: typeof declared === 'object' ? declared : undefined,
+    request: c.req.raw,
+    chatId: of && 'chatId' in of ? of.chatId : undefined,
+    principal: () => c.get('principal'),
+    source: c.env?.peer?.source ?? null,
+    isForwarded: () => c.get('forwarded') !== undefined,
+    isOwn: ({ id }) => id === owner.id,
   };
 }
 

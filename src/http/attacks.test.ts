@@ -210,6 +210,7 @@ describe('PEOPLE-1: roles', () => {
       'finishAgentSignIn',
       'finishImport',
       'patchBudgets',
+      'readAudit',
       'readImport',
       'removeImport',
       'startDrain',

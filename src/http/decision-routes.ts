@@ -40,7 +40,11 @@ export function decisionRoutes(chats: Chats): Route[] {
         responses: { 200: { description: 'The decision, settled by this answer.', schema: decision } },
       },
       { params: decisionPath, body: answerDecision },
-      async ({ params, body, actor }) => json(200, await chats.answerDecision(actor, params.decisionId, body)),
+      async ({ params, body, actor, trail }) => {
+        const settled = await chats.answerDecision(actor, params.decisionId, body);
+        trail.tell({ chatId: settled.chatId });
+        return json(200, settled);
+      },
     ),
   ];
 }

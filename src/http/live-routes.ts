@@ -30,7 +30,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         },
       },
       {},
-      ({ request, env }) => {
+      ({ request, env, trail }) => {
         const { upgrade } = env;
         if (!upgrade) throw new BooError('upgrade_required', 'upgrade: this path is a WebSocket.');
         if (!offers(request.headers, liveProtocol)) invalid('sec-websocket-protocol', `must offer ${liveProtocol}`);
@@ -39,7 +39,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         return upgrade.accept((socket, connection) => {
           const forget = env.openFeeds?.add(() => socket.close(1001, 'The server is stopping.'));
           socket.once('close', () => forget?.());
-          serveLive(socket, connection, chats, options);
+          serveLive(socket, connection, chats, { ...options, onFollow: (chatId) => trail.read(chatId) });
         });
       },
     ),

@@ -25,6 +25,8 @@ export interface LiveSocketOptions {
   backlogBytes: number;
   clock: Clock;
   log: Log;
+  /** A chat that exists is followed. */
+  onFollow?: (chatId: string) => void;
 }
 
 interface Follow {
@@ -77,6 +79,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
     try {
       const reader = (own.reader = await chats.follow(chatId, { after, backlog }));
       if (own.isOver) return 'closing';
+      options.onFollow?.(chatId);
       for await (const item of reader.items) {
         if (own.isOver) break;
         sendQueue.put(encode(chatId, item), item.kind === 'delta' ? 'gather' : 'urgent');

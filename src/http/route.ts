@@ -15,6 +15,7 @@ import { parseInput } from './invalid-request.ts';
 import { readJsonBody } from './json-body.ts';
 import type { OpenFeeds } from './open-feeds.ts';
 import { clientHeader, clientHeaderName, clientName } from './parameters.ts';
+import { noTrail, safeDetails, type Trail } from './trail.ts';
 
 /**
  * `bearer`: the token. `ticket`: the token, or a one-use ticket. `code`: a one-use sign-in code in
@@ -60,6 +61,7 @@ export interface Incoming {
   principal: Principal | undefined;
   /** Set if another host has sent the request on. */
   forwarded?: Forwarded | undefined;
+  trail?: Trail | undefined;
 }
 
 interface RouteInput<P, Q, H, B> {
@@ -70,6 +72,8 @@ interface RouteInput<P, Q, H, B> {
   request: Request;
   env: ServerEnv;
   forwarded: Forwarded | undefined;
+  /** What goes into the audit log beyond the request itself. */
+  trail: Trail;
 }
 
 export interface RouteResponse {
@@ -93,6 +97,8 @@ interface RouteBase<L extends Policy = Policy> {
    * `if_missing` this host answers, unless it does not have the chat's directory.
    */
   byHolder?: boolean | 'only' | 'if_missing';
+  /** A GET that goes into the audit log each time, like everything that is not a GET. */
+  isAudited?: true;
   summary: string;
   /** The largest body that it accepts; by default enough for a few names and a path. */
   bodyLimitBytes?: number;
@@ -160,9 +166,10 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
     ...text,
     bodyLimitBytes,
     schemas: takesName ? { ...schemas, headers: clientHeader.extend(schemas.headers?.shape ?? {}) } : schemas,
-    async answer({ request, pathParams, clock, env, principal, forwarded }) {
+    async answer({ request, pathParams, clock, env, principal, forwarded, trail = noTrail }) {
       const asker = wantsPrincipal(policy) ? { actor: actorOf(request, principal, takesName) } : {};
       const params = parsePath(schemas.params, pathParams);
+      trail.tell({ details: safeDetails(params, undefined) });
       const headers = parse(schemas.headers, headersNamed(schemas.headers, request.headers), 'headers');
       const rawQuery = queryOf(request.url);
       if (schemas.query === undefined) parse(noQuery, rawQuery, 'query');
@@ -179,7 +186,13 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
         });
       }
       const body = parse(schemas.body, rawBody, 'body');
-      return handle({ params, query, headers, body, request, env, forwarded, ...asker } as RouteInput<P, Q, H, B> &
+      trail.tell({ details: safeDetails(undefined, body) });
+      return handle({ params, query, headers, body, request, env, forwarded, trail, ...asker } as RouteInput<
+        P,
+        Q,
+        H,
+        B
+      > &
         Asker<L>);
     },
   };

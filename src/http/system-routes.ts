@@ -14,6 +14,7 @@ import {
   unavailable,
 } from '../protocol/info.ts';
 import { json, route, type Route } from './route.ts';
+import { owner } from './access.ts';
 import { makeSignInLink, type SignInLinksOptions } from './sign-in-links.ts';
 
 // The same number of levels up from src/http and from dist/http.
@@ -105,8 +106,9 @@ export function systemRoutes(
         responses: { 200: { description: 'The token.', schema: signInResult } },
       },
       { body: signIn },
-      ({ body, env }) => {
+      ({ body, env, trail }) => {
         if (door.codes.redeem(body.code)) {
+          trail.tell({ person: owner });
           door.log.info({ source: env.peer?.source }, 'A browser has signed in.');
           return json(200, { token: door.token });
         }

@@ -34,6 +34,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         path: '/v1/chats/{chatId}/terminal',
         policy: 'ticket',
         role: 'member',
+        isAudited: true,
         summary: 'Attach to the terminal of a chat’s agent: a WebSocket',
         errors: [
           'upgrade_required',
@@ -58,7 +59,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         params: chatPath,
         query: z.strictObject({ columns: cells.optional(), rows: cells.optional(), access: terminalAccess.optional() }),
       },
-      async ({ params: { chatId }, query, request, env, actor, forwarded }) => {
+      async ({ params: { chatId }, query, request, env, actor, forwarded, trail }) => {
         const { upgrade } = env;
         if (!upgrade) throw new BooError('upgrade_required', 'upgrade: a terminal is a WebSocket.');
         if (!offers(request.headers, terminalProtocol))
@@ -72,6 +73,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
           });
         }
         const canWrite = (rights?.access ?? 'write') === 'write' && query.access !== 'read';
+        trail.tell({ details: { access: canWrite ? 'write' : 'read' } });
         const open = (): Promise<AgentTerminal> => chats.openTerminal(chatId);
         const found = forwarding && !forwarded ? await forwarding.hereOr({ chatId }, open) : { here: await open() };
         if ('holder' in found) {
@@ -83,7 +85,10 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         return upgrade.accept((socket) => {
           const forget = env.openFeeds?.add(() => socket.close(1001, 'The server is stopping.'));
           socket.once('close', () => forget?.());
-          serveTerminal(socket, found.here.attach({ size, canWrite }), options);
+          serveTerminal(socket, found.here.attach({ size, canWrite }), {
+            ...options,
+            onTyping: () => canWrite && trail.add('typeInTerminal'),
+          });
         });
       },
     ),

@@ -12,16 +12,25 @@ export interface TerminalSocketOptions {
   keepAliveMs: number;
   clock: Clock;
   log: Log;
+  /** Called once, when the viewer first sends keys or pastes. */
+  onTyping?: () => void;
 }
 
 /** Connects one viewer to the terminal over a socket, until either of them ends. */
 export function serveTerminal(socket: WebSocket, viewer: TerminalViewer, options: TerminalSocketOptions): void {
   const say = (message: TerminalServerMessage): Promise<void> => send(socket, JSON.stringify(message));
 
+  let onTyping = options.onTyping;
+  const typing = (): void => {
+    onTyping?.();
+    onTyping = undefined;
+  };
   handleMessages(socket, {
     handle(data, isBinary) {
-      if (isBinary) viewer.write(data);
-      else obey(viewer, data);
+      if (isBinary) {
+        typing();
+        viewer.write(data);
+      } else obey(viewer, data, typing);
     },
     sayError: (error) => void say({ type: 'error', ...error }),
     log: options.log,
@@ -59,9 +68,11 @@ function send(socket: WebSocket, data: string | Uint8Array): Promise<void> {
   });
 }
 
-function obey(viewer: TerminalViewer, data: Buffer): void {
+function obey(viewer: TerminalViewer, data: Buffer, typing: () => void): void {
   const message = parseMessage(terminalClientMessage, data, maxMessageBytes);
   if (message.type === 'acknowledge') viewer.acknowledge(message.bytes);
-  else if (message.type === 'paste') viewer.paste(message.text);
-  else viewer.resize({ columns: message.columns, rows: message.rows });
+  else if (message.type === 'paste') {
+    typing();
+    viewer.paste(message.text);
+  } else viewer.resize({ columns: message.columns, rows: message.rows });
 }

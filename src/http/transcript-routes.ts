@@ -16,6 +16,7 @@ export function transcriptRoutes(chats: Chats, { log }: { log: Log }): Route[] {
         path: '/v1/chats/{chatId}/transcript',
         policy: 'bearer',
         role: 'viewer',
+        isAudited: true,
         summary: 'Read the transcripts of a chat’s sessions as the agent wrote them',
         errors: ['chat_elsewhere'],
         responses: {

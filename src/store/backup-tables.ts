@@ -15,6 +15,7 @@ export const backupTables = [
   'side_files',
   'directory_trusts',
   'worktrees',
+  'audit_log',
   'claude_session_entries',
   'claude_session_summaries',
 ] as const;

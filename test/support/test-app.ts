@@ -5,6 +5,7 @@ import { createTickets } from '../../src/http/tickets.ts';
 import type { WebFiles } from '../../src/http/web-files.ts';
 import type { Log } from '../../src/lib/log.ts';
 import type { ErrorCode } from '../../src/protocol/error.ts';
+import { createMemoryAudit, type MemoryAudit } from './memory-audit.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
 
 export const testToken = 'a-token-for-tests-0123456789';
@@ -27,6 +28,7 @@ interface LogLine {
 export interface TestApp {
   app: App;
   chats: MemoryChats;
+  audit: MemoryAudit;
   codes: SignInCodes;
   /** What was logged as an error. */
   errors: LogLine[];
@@ -39,6 +41,7 @@ export interface TestApp {
 
 export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const chats = createMemoryChats();
+  const audit = createMemoryAudit();
   const codes = createSignInCodes();
   const errors: LogLine[] = [];
   const warnings: LogLine[] = [];
@@ -49,7 +52,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     warn: (facts, message) => warnings.push({ facts, message }),
     error: (facts, message) => errors.push({ facts, message }),
   };
-  const all = { chats, signInCodes: codes, access: { token: testToken }, log, web: testWeb, ...options };
+  const all = { chats, audit, signInCodes: codes, access: { token: testToken }, log, web: testWeb, ...options };
   const app = createApp(all);
   const routes = createRoutes(all, createTickets());
 
@@ -64,6 +67,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   return {
     app,
     chats,
+    audit,
     codes,
     errors,
     warnings,
