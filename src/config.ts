@@ -7,6 +7,7 @@ import { hostName } from './protocol/chat.ts';
 import { type SandboxMode, sandboxModes } from './protocol/sandbox.ts';
 import { readWorkspaceMap, type WorkspaceMapping } from './chats/workspaces/workspace-map.ts';
 import type { TlsPaths } from './http/tls-files.ts';
+import type { QuotaLimits } from './http/quotas.ts';
 import { createTrustedProxies } from './http/trusted-proxies.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import {
@@ -19,6 +20,7 @@ import {
   logLevels,
   type ProxyHeader,
   proxyHeaders,
+  quotaNames,
   type Setting,
   settings,
   type TerminalPassthrough,
@@ -41,6 +43,8 @@ export interface Config {
   /** Addresses and networks. */
   readonly trustedProxies: readonly string[];
   readonly proxyHeader: ProxyHeader;
+  /** What differs from the usual. */
+  readonly quotas: Partial<QuotaLimits>;
   /** Null: clear text. */
   readonly tls: TlsPaths | null;
   /** Where other hosts reach this one; null: this host serves only the chats that it holds. */
@@ -152,6 +156,20 @@ const origins = list.pipe(
   z.array(z.url({ protocol: /^https?$/, error: 'must be origins such as https://boo.example.org' })),
 );
 
+const quotas = list.transform((pairs, context) => {
+  const limits: Partial<QuotaLimits> = {};
+  for (const pair of pairs) {
+    const [name, limit, ...rest] = pair.split('=');
+    const known = quotaNames.find((each) => each === name);
+    if (known === undefined || limit === undefined || !/^\d{1,7}$/.test(limit) || rest.length > 0) {
+      context.addIssue(`must be pairs such as sockets=20, with names of ${quotaNames.join(', ')}`);
+      return z.NEVER;
+    }
+    limits[known.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase()) as keyof QuotaLimits] = Number(limit);
+  }
+  return limits;
+});
+
 const proxies = list.superRefine((each, context) => {
   try {
     createTrustedProxies({ proxies: each, header: 'x-forwarded-for' });
@@ -197,6 +215,7 @@ const schemas = {
     // The API's own paths begin with it.
     .refine((path) => !/^\/v1(?:\/|$)/.test(path), 'must not be the path of the API'),
   'trusted-proxy': proxies,
+  quota: quotas,
   'proxy-header': z.enum(proxyHeaders, { error: `must be ${proxyHeaders.join(' or ')}` }),
   'tls-cert': z.string().min(1, 'must be the path of a file'),
   'tls-key': z.string().min(1, 'must be the path of a file'),
@@ -284,6 +303,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     basePath: read('base-path') ?? '',
     trustedProxies: read('trusted-proxy') ?? [],
     proxyHeader: read('proxy-header') as ProxyHeader,
+    quotas: read('quota') ?? {},
     tls: tlsPaths(read('tls-cert'), read('tls-key'), flags),
     advertiseUrl: read('advertise-url'),
     hostName: read('host-name'),

@@ -29,6 +29,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     basePath: '',
     trustedProxies: [],
     proxyHeader: 'x-forwarded-for',
+    quotas: {},
     tls: null,
     advertiseUrl: null,
     hostName: null,

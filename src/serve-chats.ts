@@ -212,6 +212,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     chats,
     access: { token, publicOrigins, tls: config.tls !== null },
     basePath: config.basePath,
+    quotas: config.quotas,
     signInCodes,
     forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log: logger }),
     agentSignIn: agents.default.signIn,

@@ -15,6 +15,7 @@ export function settingsInForce(config: Config, { demo }: { demo: boolean }): ob
     basePath: config.basePath,
     trustedProxies: config.trustedProxies,
     proxyHeader: config.proxyHeader,
+    quotas: config.quotas,
     tls: config.tls,
     dataDir: config.dataDir,
     database: databaseUrl === null ? 'embedded' : databasePlace(databaseUrl),

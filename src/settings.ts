@@ -21,6 +21,9 @@ export type TerminalPassthrough = (typeof terminalPassthroughs)[number];
 export const proxyHeaders = ['x-forwarded-for', 'forwarded'] as const;
 export type ProxyHeader = (typeof proxyHeaders)[number];
 
+/** Chats, and live sockets, feeds and terminals at a time, by person; prompts that wait in a chat. */
+export const quotaNames = ['chats-per-hour', 'chats-per-day', 'sockets', 'feeds', 'terminals', 'prompts'] as const;
+
 /** Every setting that has a flag. */
 export const settings = [
   { flag: 'host', env: 'BOOCODE_HOST', value: '<name>', about: 'address to listen on', fallback: '127.0.0.1' },
@@ -85,6 +88,13 @@ export const settings = [
     env: 'BOOCODE_TLS_KEY',
     value: '<path>',
     about: "the certificate's private key, in PEM",
+    fallback: null,
+  },
+  {
+    flag: 'quota',
+    env: 'BOOCODE_QUOTA',
+    value: '<pairs>',
+    about: `what one person may use, such as chats-per-hour=100,sockets=20; 0 for no limit: ${quotaNames.join(', ')}`,
     fallback: null,
   },
   {

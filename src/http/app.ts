@@ -31,6 +31,7 @@ import { problemResponse } from './problem.ts';
 import { isNavigation, refusalPage } from './refusal-page.ts';
 import { forkRoutes } from './fork-routes.ts';
 import { promptRoutes } from './prompt-routes.ts';
+import { type QuotaLimits, Quotas } from './quotas.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import { largeBodyBytes, type Route, type ServerEnv, wantsPrincipal } from './route.ts';
 import { limitRoutes } from './limit-routes.ts';
@@ -69,6 +70,7 @@ export interface AppOptions {
   audit?: Audit | undefined;
   log: Log;
   limits?: Partial<HttpLimits>;
+  quotas?: Partial<QuotaLimits>;
   clock?: Clock;
   /** The web app; by default the built one. */
   web?: WebFiles;
@@ -122,7 +124,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...budgetRoutes(options.chats),
     ...auditRoutes(options.audit, options.log),
     ...asideRoutes(options.chats),
-    ...promptRoutes(options.chats, options.log),
+    ...promptRoutes(options.chats, options.log, options.quotas?.prompts),
     ...eventRoutes(options.chats, live),
     ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),
     ...terminalRoutes(options.chats, tickets, { ...live, forwarding: options.forwarding }),
@@ -146,6 +148,7 @@ export function createApp(options: AppOptions): App {
   const routes = createRoutes(options, tickets);
   const app: App = new Hono();
   const lines = new RefusalLines(clock, log);
+  const quotas = new Quotas(options.quotas ?? {}, clock);
 
   const refuse = (thrown: unknown, c: AppContext): Response => {
     const { signal } = c.req.raw;
@@ -239,7 +242,13 @@ export function createApp(options: AppOptions): App {
         forwarded: c.get('forwarded'),
         trail: c.get('trail'),
       };
-      const here = (request: Request): Promise<Response> => route.answer({ ...incoming, request });
+      const here = (request: Request): Promise<Response> => {
+        const { principal, env } = incoming;
+        if (!principal) return route.answer({ ...incoming, request });
+        return quotas.within(route.quota, principal, env, (watched) =>
+          route.answer({ ...incoming, env: watched, request }),
+        );
+      };
       return route.byHolder ? answer(c, route, here) : here(c.req.raw);
     };
     routeOfHandler.set(handler, route);

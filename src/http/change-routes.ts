@@ -102,6 +102,7 @@ export function changeRoutes(
         policy: 'bearer',
         role: 'viewer',
         byHolder: 'only',
+        quota: 'feeds',
         summary: 'Be told when something changes in the chat’s repository',
         errors: ['changes_unavailable', 'workspace_missing'],
         responses: {

@@ -23,6 +23,7 @@ export function chatRoutes(chats: Chats): Route[] {
         path: '/v1/chats',
         policy: 'bearer',
         role: 'member',
+        quota: 'chats',
         summary: 'Create a chat about one working directory',
         errors: ['cwd_invalid', 'backend_unavailable', 'trust_refused', 'worktree_refused'],
         responses: { 201: { description: 'The new chat; Location is its address.', schema: chat } },

@@ -26,6 +26,7 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
         path: '/v1/chats/{chatId}/events',
         policy: 'bearer',
         role: 'viewer',
+        quota: 'feeds',
         summary: 'Read a chat’s events, as a page or, with Accept: text/event-stream, as a live feed',
         errors: ['chat_elsewhere', 'log_replaced'],
         responses: {

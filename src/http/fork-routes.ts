@@ -15,6 +15,7 @@ export function forkRoutes(chats: Chats): Route[] {
         role: 'member',
         byHolder: 'if_missing',
         errors: ['chat_busy', 'worktree_refused', 'changes_unavailable', 'workspace_missing'],
+        quota: 'chats',
         summary: 'Fork a chat: a new one begins with everything that was said up to the end of a turn',
         responses: { 201: { description: 'The new chat; Location is its address.', schema: chat } },
       },

@@ -71,6 +71,7 @@ export function importRoutes(chats: Chats): Route[] {
         path: '/v1/imports/{importId}/finish',
         policy: 'bearer',
         role: 'owner',
+        quota: 'chats',
         summary: 'Turn an import into a chat',
         errors: ['session_taken', 'chat_busy'],
         responses: { 201: { description: 'The chat, with the session’s conversation in its log.', schema: chat } },

@@ -17,6 +17,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         path: '/v1/live',
         policy: 'ticket',
         role: 'viewer',
+        quota: 'sockets',
         summary: 'Follow any number of chats, and notifications about all chats, over one WebSocket',
         errors: ['upgrade_required'],
         responses: {

@@ -7,9 +7,11 @@ import { rewindChat, rewindResult } from '../protocol/rewind.ts';
 import { checkImages } from './check-images.ts';
 import { silently } from './patiently.ts';
 import { chatPath, promptPath } from './parameters.ts';
+import { PromptQuota } from './quotas.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
-export function promptRoutes(chats: Chats, log: Log): Route[] {
+export function promptRoutes(chats: Chats, log: Log, promptLimit?: number): Route[] {
+  const quota = new PromptQuota(promptLimit);
   return [
     route(
       {
@@ -20,7 +22,7 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         role: 'member',
         byHolder: true,
         summary: 'Send a prompt; with a client-chosen id it can safely be sent again',
-        errors: ['prompt_conflict', 'chat_elsewhere', 'workspace_missing'],
+        errors: ['prompt_conflict', 'chat_elsewhere', 'workspace_missing', 'quota_exceeded'],
         bodyLimitBytes: largeBodyBytes,
         responses: {
           202: { description: 'The prompt is stored and will run in its turn.', schema: receipt },
@@ -30,6 +32,7 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
       { params: chatPath, body: submitPrompt },
       async ({ params: { chatId }, body, actor, env }) => {
         await checkImages(toBlocks(body.content));
+        await quota.take(chatId, body.id, async () => (await chats.listPrompts(chatId)).items);
         const result = await chats.submitPrompt(actor, chatId, body);
         const { promptId } = result.receipt;
         const by = { principal: actor.principal.id, client: actor.via, source: env.peer?.source };

@@ -24,6 +24,8 @@ import { noTrail, safeDetails, type Trail } from './trail.ts';
 export type Policy = 'open' | 'bearer' | 'ticket' | 'code' | 'static';
 /** Policies that identify the caller. */
 type KnownPolicy = 'bearer' | 'ticket';
+/** What a route uses of a person's quota: chats that it creates, or something that stays open. */
+export type Quota = 'chats' | 'sockets' | 'feeds' | 'terminals';
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /** A WebSocket on another host, right after its handshake. */
@@ -50,6 +52,8 @@ export interface ServerEnv {
   peer?: Peer;
   /** How the client came to us, or to the proxy in front of us. */
   proto?: 'http' | 'https';
+  /** Of an upgrade: calls when its connection is over. */
+  whenClosed?: (call: () => void) => void;
 }
 
 export interface Incoming {
@@ -100,6 +104,8 @@ interface RouteBase<L extends Policy = Policy> {
   /** A GET that goes into the audit log each time, like everything that is not a GET. */
   isAudited?: true;
   summary: string;
+  /** What of a person's quota a request uses. */
+  quota?: Quota;
   /** The largest body that it accepts; by default enough for a few names and a path. */
   bodyLimitBytes?: number;
   responses: Record<number, RouteResponse | RouteResponse[]>;
@@ -214,12 +220,13 @@ function actorOf(request: Request, principal: Principal | undefined, takesName: 
 }
 
 /** All error codes with which a route may report a client error. */
-export function refusalsOf({ method, policy, role, byHolder, schemas, errors = [] }: Route): ErrorCode[] {
+export function refusalsOf({ method, policy, role, byHolder, quota, schemas, errors = [] }: Route): ErrorCode[] {
   const codes: ErrorCode[] = ['forbidden_host', 'forbidden_origin', 'invalid_request'];
   if (wantsPrincipal(policy)) codes.push('unauthorized', 'too_many_attempts');
   if (role !== undefined && role !== 'viewer') codes.push('forbidden');
   if (schemas.params) codes.push('not_found');
   if (byHolder) codes.push('host_unreachable');
+  if (quota) codes.push('quota_exceeded');
   if (method !== 'GET') codes.push('invalid_json', 'unsupported_media_type', 'payload_too_large', 'request_timeout');
   return [...new Set([...codes, ...errors])];
 }

@@ -35,6 +35,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         policy: 'ticket',
         role: 'member',
         isAudited: true,
+        quota: 'terminals',
         summary: 'Attach to the terminal of a chat’s agent: a WebSocket',
         errors: [
           'upgrade_required',

@@ -70,7 +70,8 @@ export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: Op
       },
     };
     const isWebSocket = incoming.headers.upgrade?.toLowerCase() === 'websocket';
-    const response = await app.fetch(request, { ...env, openFeeds, ...(isWebSocket ? { upgrade } : {}) });
+    const whenClosed = (call: () => void): void => void (socket.destroyed ? call() : socket.once('close', call));
+    const response = await app.fetch(request, { ...env, openFeeds, whenClosed, ...(isWebSocket ? { upgrade } : {}) });
     if (tunnel) return connect(socket, head, tunnel, openFeeds);
     if (!serve) return writeRawResponse(socket, response, request.method === 'GET');
     const run = serve;

@@ -11,6 +11,7 @@ export const errorCodes = [
   'request_timeout', // the body arrived too slowly
   'unauthorized',
   'too_many_attempts', // too many wrong credentials; a valid one is still accepted
+  'quota_exceeded', // one person has, or has asked for, more than the server allows; `quota` says of what
   'forbidden_host',
   'forbidden_origin',
   'forbidden', // your role does not allow this; `needs` says which one does

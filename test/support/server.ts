@@ -86,6 +86,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     basePath: '',
     trustedProxies: [],
     proxyHeader: 'x-forwarded-for',
+    quotas: {},
     tls: null,
     advertiseUrl: null,
     hostName: null,
