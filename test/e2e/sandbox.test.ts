@@ -53,7 +53,7 @@ describe.runIf(canRun)(title, () => {
     await mkdir(otherWorkspace);
     await writeFile(join(otherWorkspace, 'secret'), secret);
     decisionId = await openQuestion(server.client);
-  }, 60_000);
+  });
   afterAll(async () => {
     rmSync(ofTmp, { force: true });
     await home.remove();

@@ -169,7 +169,7 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
     async serve(command, args = [], moreEnv = {}) {
       const running = start([command, ...args], { env: moreEnv });
       const ready = /^BooCode is ready: (https?:\/\/\S+)$/m;
-      await until(() => ready.test(running.stdout) || running.exit !== undefined, { timeoutMs: 20_000, what: command });
+      await until(() => ready.test(running.stdout) || running.exit !== undefined, { timeoutMs: 60_000, what: command });
       const url = ready.exec(running.stdout)?.[1];
       if (url === undefined) throw new Error(`boocode ${command} did not become ready. It printed:\n${all(running)}`);
       const token = moreEnv['BOOCODE_TOKEN'] ?? readFileSync(join(dataDir, 'token'), 'utf8').trim();
