@@ -27,16 +27,19 @@ import { makeSignInLink } from './http/sign-in-links.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { memoryReader } from './lib/memory.ts';
+import { BooError } from './protocol/error.ts';
 import { checkAddress } from './peers/check-address.ts';
 import { followHolder } from './peers/follow-holder.ts';
 import { Peers } from './peers/peers.ts';
+import { Grants } from './people/grants.ts';
+import { People } from './people/people.ts';
 import { leaveNote } from './server-note.ts';
 import { settingsInForce } from './settings-in-force.ts';
 import { startLimitsOf } from './start-limits.ts';
 import { chatsMissing } from './store/chats.ts';
 import { stopHost } from './store/hosts.ts';
 import { inTime } from './store/in-time.ts';
-import { openToken } from './token-file.ts';
+import { openToken, replaceToken } from './token-file.ts';
 import { isWeak } from './token-strength.ts';
 import { version } from './version.ts';
 import type { Door } from './http/door.ts';
@@ -66,8 +69,8 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   const { sql, leaseSql, slow, openListener } = store;
   // Not earlier: a refused start gives its reason in one sentence, and nothing else.
   logger.info(settingsInForce(config, options), 'BooCode is starting.');
-  const token = config.token ?? openToken(config.dataDir);
-  if (isWeak(token)) {
+  const ownToken = { current: config.token ?? openToken(config.dataDir) };
+  if (isWeak(ownToken.current)) {
     logger.warn({}, 'The token can be guessed: create a better one, for example with `openssl rand -base64 32`.');
   }
   const exposed = exposureOf(config);
@@ -208,12 +211,24 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
 
   const signInCodes = createSignInCodes();
   const links = { codes: signInCodes, publicOrigins, clock: systemClock };
+  const grants = new Grants({ sql, clock: systemClock, logger });
+  grants.observe((isEnded) => server.connections.end(isEnded));
+  grants.start();
+  closers.push(async () => grants.stop());
+  const people = new People({ sql, grants, logger });
   const app = createApp({
     chats,
-    access: { token, publicOrigins, tls: config.tls !== null },
+    access: { token: ownToken, grants, publicOrigins, tls: config.tls !== null },
     basePath: config.basePath,
     quotas: config.quotas,
     signInCodes,
+    people,
+    rotateToken() {
+      if (config.token !== null) throw setOnPurpose();
+      ownToken.current = replaceToken(config.dataDir);
+      grants.end(({ by }) => by === 'server');
+      logger.info({}, 'The server’s own token was replaced.');
+    },
     forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log: logger }),
     agentSignIn: agents.default.signIn,
     audit,
@@ -253,5 +268,16 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     if (isFirst) void host.draining.start(0);
     return isFirst;
   };
-  return { url: server.url, token, close, hurry, signInLink: () => makeSignInLink(links, server.url).url };
+  return {
+    url: server.url,
+    token: ownToken.current,
+    close,
+    hurry,
+    signInLink: () => makeSignInLink(links, server.url).url,
+  };
+}
+
+function setOnPurpose(): BooError {
+  const where = 'The server’s token was set with BOOCODE_TOKEN or --token-file';
+  return new BooError('invalid_request', `${where}: change it there, and start the server again.`);
 }

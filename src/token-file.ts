@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BooError } from './protocol/error.ts';
 
@@ -31,6 +31,20 @@ export function openToken(dataDir: string): string {
   } catch (cause) {
     if (cause instanceof BooError) throw cause;
     throw new BooError('config_invalid', `The data directory ${dataDir} is not writable.`, { cause });
+  }
+}
+
+/** Replaces the token by a fresh one, which it returns. */
+export function replaceToken(dataDir: string): string {
+  const path = join(dataDir, 'token');
+  const fresh = `${path}.${process.pid}`;
+  try {
+    writeFileSync(fresh, randomBytes(32).toString('base64url'), { mode: 0o600 });
+    renameSync(fresh, path);
+    return readKept(path) as string;
+  } catch (cause) {
+    rmSync(fresh, { force: true });
+    throw new BooError('config_invalid', `The token in ${path} could not be replaced.`, { cause });
   }
 }
 

@@ -13,12 +13,13 @@ const doors: Record<string, readonly string[]> = {
   chats: ['store', 'agents/agent.ts', 'agents/agent-backend.ts', 'terminal/agent-terminal.ts', 'protocol', 'lib'],
   peers: ['store', 'client/feed-stream.ts', 'protocol', 'lib'],
   backup: ['store', 'protocol', 'lib'],
-  http: ['chats', 'peers', 'protocol', 'lib'],
+  people: ['store', 'protocol', 'lib'],
+  http: ['chats', 'peers', 'people', 'protocol', 'lib'],
   demo: ['lib'],
   cli: ['client', 'agents/claude/native-sessions', 'terminal/draw-lines.ts', 'protocol', 'root'],
   web: ['client', 'protocol'],
   // The files directly in src: the composition root and what it needs to read settings.
-  root: ['store', 'agents', 'terminal', 'chats', 'peers', 'backup', 'http', 'demo', 'lib', 'protocol'],
+  root: ['store', 'agents', 'terminal', 'chats', 'peers', 'people', 'backup', 'http', 'demo', 'lib', 'protocol'],
 };
 
 const src = join(import.meta.dirname, '..', 'src');

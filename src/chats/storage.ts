@@ -1,27 +1,11 @@
 /** Calls the database, and reports its problems as BooErrors. */
 import { BooError } from '../protocol/error.ts';
+import { ask } from '../store/ask.ts';
 import type { Sql } from '../store/database.ts';
 import { findHolder, findPin, type Holder } from '../store/hosts.ts';
-import { inTime } from '../store/in-time.ts';
-import { attempts, FencedError, isPassing, toStorageError } from '../store/storage-error.ts';
+import { FencedError, toStorageError } from '../store/storage-error.ts';
 
-const askLimitMs = 5_000;
-
-/**
- * A query that is repeated on a fresh connection if the first one broke. One that timed out is repeated only once,
- * because it may just be slow.
- */
-export async function ask<T>(question: () => PromiseLike<T>): Promise<T> {
-  const started = performance.now();
-  for (let left = attempts - 1; ; left -= 1) {
-    try {
-      return await inTime(question(), askLimitMs);
-    } catch (error) {
-      if (left === 0 || !isPassing(error) || performance.now() - started > askLimitMs * 1.5)
-        throw toStorageError(error);
-    }
-  }
-}
+export { ask };
 
 /** A write that decides by itself how often to retry. */
 export async function write<T>(task: () => Promise<T>): Promise<T> {

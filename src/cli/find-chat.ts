@@ -35,7 +35,11 @@ export async function* allPages<T>(
   } while (after !== undefined);
 }
 
-async function onlyOne<T extends { id: string }>(noun: string, prefix: string, items: AsyncIterable<T>): Promise<T> {
+export async function onlyOne<T extends { id: string }>(
+  noun: string,
+  prefix: string,
+  items: AsyncIterable<T> | Iterable<T>,
+): Promise<T> {
   if (!/^[0-9a-f-]+$/.test(prefix)) {
     throw new BooError('invalid_request', `A ${noun} is named by its id or the start of it, not by '${prefix}'.`);
   }

@@ -3,12 +3,17 @@ import { misuse } from './cli.ts';
 
 const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `90s`, `10m`, `2h`, `1d12h` from now, as ISO time. Throws for anything else. */
-export function timeIn(given: string, now: Date): string {
+/** `90s`, `10m`, `2h`, `1d12h` in milliseconds; undefined for anything else. */
+export function durationMs(given: string): number | undefined {
   const parts = [...given.matchAll(/(\d{1,6})([smhd])/g)];
   const ms = parts.reduce((sum, [, count, unit]) => sum + Number(count) * unitMs[unit as keyof typeof unitMs], 0);
-  if (parts.map(([all]) => all).join('') !== given || ms === 0)
-    throw misuse(`--in: '${given}' is not a time from now, such as 90s, 10m, 2h or 1d12h.`);
+  return parts.map(([all]) => all).join('') !== given || ms === 0 ? undefined : ms;
+}
+
+/** That much from now, as ISO time. Throws for anything else. */
+export function timeIn(given: string, now: Date): string {
+  const ms = durationMs(given);
+  if (ms === undefined) throw misuse(`--in: '${given}' is not a time from now, such as 90s, 10m, 2h or 1d12h.`);
   const at = new Date(now.getTime() + ms);
   if (!(at.getUTCFullYear() <= 9_999)) throw misuse(`--in: '${given}' is too long.`);
   return at.toISOString();

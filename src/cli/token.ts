@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { BooError, createClient } from '../client/client.ts';
 import { type Cli, type GlobalFlags, printJson, usualDataDirs } from './cli.ts';
 import { nodeFetch } from './node-fetch.ts';
+import { addTokens, tokenExamples } from './tokens.ts';
 import {
   dataDirsOf,
   findServer,
@@ -19,9 +20,15 @@ interface TokenFlags extends GlobalFlags {
 type Found = Pick<FoundServer, 'token' | 'tokenFrom'> & { url: string | null };
 
 export function addToken(program: Command, cli: Cli): void {
-  program
+  const token = program
     .command('token')
-    .description("Show where the server's token is stored")
+    .description("Show where the server's own token is stored; create, list and revoke tokens of people and browsers")
+    .usage('[--show] | create | list | revoke | rotate')
+    .addHelpText('after', tokenExamples);
+  addTokens(token, cli);
+  token
+    .command('show', { isDefault: true })
+    .description("Show where the server's own token is stored. `show` can be left out")
     .option('--show', 'print the token itself')
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<TokenFlags>();

@@ -43,6 +43,20 @@ import type { AsideAnswer } from '../protocol/aside.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
 import type { UsageQuery, UsageReport } from '../protocol/usage-report.ts';
+import type {
+  AcceptedInvite,
+  AcceptInvite,
+  AccessToken,
+  AddPerson,
+  CreateAccessToken,
+  CreatedInvite,
+  CreatedToken,
+  CreateInvite,
+  Invite,
+  Me,
+  PatchPerson,
+  Person,
+} from '../protocol/people.ts';
 import type { PlanUsage } from '../protocol/plan-usage.ts';
 import type { WakeCost } from '../protocol/wake-cost.ts';
 import type { CreateSchedule, PatchSchedule, Schedule, SchedulePage } from '../protocol/schedule.ts';
@@ -304,4 +318,28 @@ export interface BooClient {
   makeSignInLink(): Promise<SignInLink>;
   /** Exchanges the sign-in link's one-time code for the token. */
   signIn(code: string): Promise<{ token: string }>;
+  /** Who asks, and with which token. */
+  me(): Promise<Me>;
+  /** The server's owner first. */
+  listPeople(): Promise<Person[]>;
+  /** Adds a person, who needs a token then. Throws `invalid_request` for a name that somebody has. */
+  addPerson(person: AddPerson): Promise<Person>;
+  /** In force at once: what they have open ends, and is opened again with the new role. */
+  patchPerson(personId: string, patch: PatchPerson): Promise<Person>;
+  /** Ends their tokens and what they have open, at once. */
+  removePerson(personId: string): Promise<void>;
+  /** Your tokens and signed-in browsers; owners may list everybody's. */
+  listTokens(whose?: { everyone?: boolean | undefined }): Promise<AccessToken[]>;
+  /** Its secret is in the result, and never shown again. */
+  createToken(token: CreateAccessToken): Promise<CreatedToken>;
+  /** What was opened with it ends at once. */
+  revokeToken(tokenId: string): Promise<void>;
+  /** Replaces the server's own token in its file. With the old one, this client can do nothing more. */
+  rotateServerToken(): Promise<void>;
+  listInvites(): Promise<Invite[]>;
+  /** A link through which somebody becomes one of the people, once. */
+  createInvite(invite: CreateInvite): Promise<CreatedInvite>;
+  deleteInvite(inviteId: string): Promise<void>;
+  /** Works without a token. Throws `unauthorized` for a code that is unknown, used or over. */
+  acceptInvite(accept: AcceptInvite): Promise<AcceptedInvite>;
 }

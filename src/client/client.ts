@@ -9,6 +9,7 @@ import { type FeedStatus, type FollowOptions, followFeed } from './follow.ts';
 import { openLive } from './live.ts';
 import { createWire, isPassing, isUnreachable } from './request.ts';
 import { type RunOptions, type RunResult, runPrompt } from './run.ts';
+import { peopleOf } from './people.ts';
 import { openTerminal } from './terminal.ts';
 import { watchChanges } from './watch-changes.ts';
 import { readAuditEntries } from './audit.ts';
@@ -61,7 +62,18 @@ export type { Delta, Event, EventPage, FeedItem, Resume } from '../protocol/even
 export type { LogCursor } from '../protocol/log-cursor.ts';
 export type { Hold, HoldReason, ResumeQueue } from '../protocol/hold.ts';
 export type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
-export type { Principal } from '../protocol/principal.ts';
+export type { Principal, Role } from '../protocol/principal.ts';
+export type {
+  AcceptedInvite,
+  AccessToken,
+  CreateAccessToken,
+  CreatedInvite,
+  CreatedToken,
+  CreateInvite,
+  Invite,
+  Me,
+  Person,
+} from '../protocol/people.ts';
 export type { Budgets, PatchBudgets } from '../protocol/budget.ts';
 export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
@@ -309,6 +321,7 @@ export function createClient(options: ClientOptions): BooClient {
     cancelAgentSignIn: () => wire.request('/v1/agent-sign-in', { method: 'DELETE' }),
     makeSignInLink: () => wire.request('/v1/sign-in-links', { method: 'POST' }),
     signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
+    ...peopleOf(wire),
   };
   return client;
 }

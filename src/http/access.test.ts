@@ -107,9 +107,8 @@ describe('access', () => {
   it('WHO-1: accepts the token as the owner’s, whatever the case of the scheme', async () => {
     for (const authorization of ['Bearer secret', 'bearer secret', 'BEARER  secret']) {
       expect(await access.checkToken(request('http://localhost/', { authorization }))).toEqual({
-        id: 'owner',
-        name: 'owner',
-        role: 'owner',
+        principal: { id: 'owner', name: 'owner', role: 'owner' },
+        by: 'server',
       });
     }
   });
@@ -127,7 +126,7 @@ describe('access', () => {
     for (const headers of [{}, ...wrong.map((authorization) => ({ authorization }))]) {
       await expect(access.checkToken(request('http://localhost/', headers))).rejects.toMatchObject({
         code: 'unauthorized',
-        message: 'authorization: must be “Bearer” followed by the server’s token.',
+        message: 'authorization: must be “Bearer” followed by a valid token.',
         details: { field: 'authorization' },
       });
     }

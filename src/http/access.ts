@@ -4,12 +4,20 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { BooError } from '../protocol/error.ts';
-import type { Principal } from '../protocol/principal.ts';
+import { type Grant, owner } from '../people/grant.ts';
+import type { Grants } from '../people/grants.ts';
+
+export { owner };
+
+/** The server's own token, which may be replaced while it runs. */
+export interface OwnToken {
+  readonly current: string;
+}
 
 export interface AccessOptions {
-  token: string;
-  /** Whose token it is, if not the server's own; undefined if nobody's. */
-  findPerson?: (token: string) => Promise<Principal | undefined>;
+  token: string | OwnToken;
+  /** Whose token it is, if not the server's own. */
+  grants?: Pick<Grants, 'find' | 'isEnded'>;
   /**
    * Public URLs of the server, for example `https://boo.example.org`, or `https://example.org/boo` if a proxy serves it
    * under a path and strips that path. Loopback is always allowed.
@@ -23,23 +31,25 @@ export interface Access {
   /** Throws `forbidden_host` or `forbidden_origin`. `proto` is how a trusted proxy was reached. */
   checkSource(request: Request, proto?: 'http' | 'https'): void;
   /** Identifies the request by its token. Throws `unauthorized`. */
-  checkToken(request: Request): Promise<Principal>;
+  checkToken(request: Request): Promise<Grant>;
+  /** Throws `unauthorized` if what was granted has ended since. */
+  assertCurrent(grant: Grant): void;
   readonly token: string;
 }
-
-/** The owner of the server's token, and so of everything opened with it. */
-export const owner: Principal = { id: 'owner', name: 'owner', role: 'owner' };
 
 const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
 const hostPattern = /^(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([1-9]\d{0,4}))?$/;
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-export function createAccess({ token, findPerson, publicOrigins = [], tls = false }: AccessOptions): Access {
-  if (!/^[\x21-\x7e]+$/.test(token)) {
+export function createAccess({ token, grants, publicOrigins = [], tls = false }: AccessOptions): Access {
+  const own: OwnToken = typeof token === 'string' ? { current: token } : token;
+  if (!/^[\x21-\x7e]+$/.test(own.current)) {
     throw new BooError('config_invalid', 'The token must be printable ASCII without spaces, and not empty.');
   }
-  const expected = digest(token);
+  const expect = (text: string) => ({ text, digest: digest(text), grant: { principal: owner, by: 'server' } as Grant });
+  let expecting = expect(own.current);
+  const expected = () => (expecting.text === own.current ? expecting : (expecting = expect(own.current)));
   const publicUrls = publicOrigins.map(parseOrigin);
   const origins = new Set(publicUrls.map((url) => url.origin));
   const publicHosts = new Set(publicUrls.map((url) => url.host));
@@ -57,7 +67,9 @@ export function createAccess({ token, findPerson, publicOrigins = [], tls = fals
     origins.has(origin) || (isLoopbackHost(host) && origin === `${proto}://${host}`);
 
   return {
-    token,
+    get token() {
+      return own.current;
+    },
     checkSource(request, proto = tls ? 'https' : 'http') {
       const host = request.headers.get('host')?.toLowerCase();
       // The request line may name a host too, which then takes precedence for routers and logs.
@@ -80,14 +92,22 @@ export function createAccess({ token, findPerson, publicOrigins = [], tls = fals
     async checkToken(request) {
       const [, given] = /^bearer +([\x21-\x7e]+)$/i.exec(request.headers.get('authorization') ?? '') ?? [];
       // The server's own token comes first: it needs no database.
-      if (given !== undefined && timingSafeEqual(digest(given), expected)) return owner;
-      const person = given === undefined ? undefined : await findPerson?.(given);
-      if (person) return person;
-      throw new BooError('unauthorized', 'authorization: must be “Bearer” followed by the server’s token.', {
-        details: { field: 'authorization' },
-      });
+      if (given !== undefined && timingSafeEqual(digest(given), expected().digest)) return expected().grant;
+      const grant = given === undefined ? undefined : await grants?.find(given);
+      if (grant) return grant;
+      throw refusal();
+    },
+    assertCurrent(grant) {
+      const isCurrent = grant.by === 'server' ? grant === expected().grant : grants?.isEnded(grant) !== true;
+      if (!isCurrent) throw refusal();
     },
   };
+}
+
+function refusal(): BooError {
+  return new BooError('unauthorized', 'authorization: must be “Bearer” followed by a valid token.', {
+    details: { field: 'authorization' },
+  });
 }
 
 function parseOrigin(text: string): URL {

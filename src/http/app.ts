@@ -9,7 +9,9 @@ import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { Forwarded } from '../peers/peers.ts';
 import { forwardedHeader, hostHeader } from '../peers/signature.ts';
-import { hasRole, type Principal, type Role } from '../protocol/principal.ts';
+import type { Grant } from '../people/grant.ts';
+import type { PeopleApi } from '../people/people.ts';
+import { hasRole, type Role } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions, owner } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { changeRoutes } from './change-routes.ts';
@@ -30,6 +32,7 @@ import { silently } from './patiently.ts';
 import { problemResponse } from './problem.ts';
 import { isNavigation, refusalPage } from './refusal-page.ts';
 import { forkRoutes } from './fork-routes.ts';
+import { peopleRoutes } from './people-routes.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type QuotaLimits, Quotas } from './quotas.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
@@ -62,6 +65,10 @@ export interface AppOptions {
   access: AccessOptions;
   basePath?: string;
   signInCodes: SignInCodes;
+  /** Absent if there is nobody but the owner of the server's token. */
+  people?: PeopleApi | undefined;
+  /** Replaces the server's own token. Throws if it was not made by the server. */
+  rotateToken?: (() => void) | undefined;
   /** The way to the other hosts of the database; without it there are none. */
   forwarding?: Forwarding | undefined;
   /** Absent if the agents use no account. */
@@ -79,7 +86,7 @@ export interface AppOptions {
 interface AppEnv {
   Bindings: ServerEnv;
   /** Who sent the request; set only by the guard, from the credential. */
-  Variables: { principal?: Principal; forwarded?: Forwarded; trail?: RequestTrail; code?: string };
+  Variables: { grant?: Grant; forwarded?: Forwarded; trail?: RequestTrail; code?: string };
 }
 
 export type App = Hono<AppEnv>;
@@ -102,16 +109,21 @@ export function declaredFor(handler: object): Route | 'guard' | undefined {
 
 export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
   const { keepAliveMs, liveBacklogBytes } = { ...httpLimits, ...options.limits };
+  const { token } = options.access;
   const live = { keepAliveMs, clock: options.clock ?? systemClock, log: options.log };
+  const links = {
+    codes: options.signInCodes,
+    publicOrigins: options.access.publicOrigins ?? [],
+    basePath: options.basePath ?? '',
+    clock: options.clock ?? systemClock,
+  };
   return [
     ...systemRoutes(options.chats, {
-      token: options.access.token,
-      codes: options.signInCodes,
-      publicOrigins: options.access.publicOrigins ?? [],
-      basePath: options.basePath ?? '',
-      clock: options.clock ?? systemClock,
+      token: () => (typeof token === 'string' ? token : token.current),
+      ...links,
       log: options.log,
     }),
+    ...peopleRoutes(options.people, { ...links, rotateToken: options.rotateToken }),
     ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
@@ -165,12 +177,12 @@ export function createApp(options: AppOptions): App {
   };
 
   /** Who asks; undefined if the policy does not want to know. */
-  const identify = async (c: AppContext): Promise<Principal | undefined> => {
+  const identify = async (c: AppContext): Promise<Grant | undefined> => {
     const request = c.req.raw;
     // A host that has signed its request needs neither the perimeter nor a token.
     const forwarded = await forwarding?.verify(request);
     c.set('forwarded', forwarded);
-    if (forwarded) return forwarded.principal;
+    if (forwarded) return { principal: forwarded.principal, by: 'host' };
     access.checkSource(request, c.env?.proto);
     const policy = policyOf(c);
     const ticket = policy === 'ticket' ? ticketIn(request.headers) : undefined;
@@ -185,7 +197,7 @@ export function createApp(options: AppOptions): App {
     here: (request: Request) => Promise<Response>,
   ) => {
     const of = subjectOf(c);
-    const principal = c.get('principal');
+    const principal = c.get('grant')?.principal;
     if (!forwarding || !of || !principal || c.get('forwarded')) return here(c.req.raw);
     const asked = {
       of,
@@ -204,11 +216,13 @@ export function createApp(options: AppOptions): App {
     const trail = pacer && createTrail(pacer, askingOf(c));
     c.set('trail', trail);
     try {
-      const principal = await identify(c);
-      if (principal) {
-        c.set('principal', principal);
-        peer?.admit();
-        assertRole(principal, roleOf(c));
+      const grant = await identify(c);
+      if (grant) {
+        c.set('grant', grant);
+        peer?.admit(grant);
+        // What has ended meanwhile was not known to this connection then.
+        access.assertCurrent(grant);
+        assertRole(grant, roleOf(c));
       }
       await next();
     } catch (error) {
@@ -238,14 +252,14 @@ export function createApp(options: AppOptions): App {
         pathParams: c.req.param(),
         clock,
         env: c.env ?? {},
-        principal: c.get('principal'),
+        grant: c.get('grant'),
         forwarded: c.get('forwarded'),
         trail: c.get('trail'),
       };
       const here = (request: Request): Promise<Response> => {
-        const { principal, env } = incoming;
-        if (!principal) return route.answer({ ...incoming, request });
-        return quotas.within(route.quota, principal, env, (watched) =>
+        const { grant, env } = incoming;
+        if (!grant) return route.answer({ ...incoming, request });
+        return quotas.within(route.quota, grant.principal, env, (watched) =>
           route.answer({ ...incoming, env: watched, request }),
         );
       };
@@ -291,7 +305,7 @@ function roleOf(c: AppContext): Role | undefined {
 }
 
 /** Throws `forbidden`. */
-function assertRole({ name, role }: Principal, needs: Role | undefined): void {
+function assertRole({ principal: { name, role } }: Grant, needs: Role | undefined): void {
   if (needs === undefined || hasRole(role, needs)) return;
   throw new BooError('forbidden', `${name} has the role ${role} here; this needs the role ${needs}.`, {
     details: { needs, role },
@@ -321,7 +335,7 @@ function showsCredential(c: AppContext): boolean {
 function askedBy(c: AppContext): Pick<Refusal, 'source' | 'principal' | 'client' | 'method' | 'path'> {
   const { headers, method } = c.req.raw;
   const declared = declaredOf(c);
-  const principal = c.get('principal');
+  const principal = c.get('grant')?.principal;
   const client = headers
     .get('boocode-client')
     ?.replace(/[^\x20-\x7e]/g, '?')
@@ -342,7 +356,7 @@ function askingOf(c: AppContext): Asking {
     route: typeof declared === 'object' ? declared : undefined,
     request: c.req.raw,
     chatId: of && 'chatId' in of ? of.chatId : undefined,
-    principal: () => c.get('principal'),
+    principal: () => c.get('grant')?.principal,
     source: c.env?.peer?.source ?? null,
     isForwarded: () => c.get('forwarded') !== undefined,
     isOwn: ({ id }) => id === owner.id,

@@ -21,11 +21,15 @@ function routesOf(app: ReturnType<typeof createTestApp>['app']): Route[] {
 const limits = { failuresPerSource: Infinity, failuresInAll: Infinity };
 /** The token of somebody with this role. */
 const tokenOf = (role: Role): string => `the-token-of-a-${role}`;
-const findPerson = (token: string) => {
-  const role = roles.find((each) => token === tokenOf(each));
-  return Promise.resolve(role && { id: `some-${role}`, name: `Some ${role}`, role });
+const grants = {
+  find(token: string) {
+    const role = roles.find((each) => token === tokenOf(each));
+    const principal = role && { id: `some-${role}`, name: `Some ${role}`, role };
+    return Promise.resolve(principal && { principal, by: 'host' as const });
+  },
+  isEnded: () => false,
 };
-const { app, chats, errors } = createTestApp({ limits, access: { token: testToken, findPerson } });
+const { app, chats, errors } = createTestApp({ limits, access: { token: testToken, grants } });
 const routes = routesOf(app);
 
 const pathOf = (route: Route): string => route.path.replaceAll(/\{\w+\}/g, '11111111-1111-4111-8111-111111111111');
@@ -71,6 +75,7 @@ describe('ACCESS-1: the policy table', () => {
     expect(open).toEqual([
       ['open', '/healthz'],
       ['code', '/v1/sign-in'],
+      ['code', '/v1/invites/accept'],
       ['static', '/'],
       ['static', '/assets/{file}'],
       ['ticket', '/v1/live'],
@@ -196,29 +201,37 @@ describe('PEOPLE-1: roles', () => {
 
   it('let viewers only read', () => {
     const changing = routes.filter(({ role, method }) => role === 'viewer' && method !== 'GET').map(({ id }) => id);
-    expect(changing).toEqual(['createLiveTicket']);
+    // Nothing of these is anybody else’s.
+    expect(changing).toEqual(['createToken', 'revokeToken', 'createLiveTicket']);
   });
 
   it('leave to owners what concerns the server', () => {
     expect(idsOf('owner').toSorted()).toEqual([
       'addImportLines',
+      'addPerson',
       'beginAgentSignIn',
       'beginImport',
       'cancelAgentSignIn',
       'cancelDrain',
+      'createInvite',
       'createSignInLink',
+      'deleteInvite',
       'finishAgentSignIn',
       'finishImport',
+      'listInvites',
       'patchBudgets',
       'readAudit',
       'readImport',
       'removeImport',
+      'removePerson',
+      'rotateServerToken',
       'startDrain',
+      'updatePerson',
     ]);
   });
 
   it('refuse with the role that is needed, also at a route that bypassed the list', async () => {
-    const { app: other } = createTestApp({ access: { token: testToken, findPerson } });
+    const { app: other } = createTestApp({ access: { token: testToken, grants } });
     other.get('/v1/forgotten', (c) => c.text('a secret'));
     const headers = { ...local, authorization: `Bearer ${tokenOf('member')}` };
     const refused = await other.request('/v1/forgotten', { headers });

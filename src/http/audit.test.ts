@@ -18,9 +18,13 @@ import { listen } from './server.ts';
 
 const marker = 'MARK-hunter2';
 const tokenOf = (role: string): string => `the-token-of-a-${role}`;
-const findPerson = (token: string) => {
-  const role = roles.find((each) => token === tokenOf(each));
-  return Promise.resolve(role && { id: `some-${role}`, name: `Some ${role}`, role });
+const grants = {
+  find(token: string) {
+    const role = roles.find((each) => token === tokenOf(each));
+    const principal = role && { id: `some-${role}`, name: `Some ${role}`, role };
+    return Promise.resolve(principal && { principal, by: 'host' as const });
+  },
+  isEnded: () => false,
 };
 const as = (role: string) => ({ authorization: `Bearer ${tokenOf(role)}` });
 
@@ -32,7 +36,7 @@ beforeEach(async () => {
   clock = new ManualClock();
   test = createTestApp({
     clock,
-    access: { token: testToken, findPerson },
+    access: { token: testToken, grants },
     limits: { failuresPerSource: Infinity, failuresInAll: Infinity },
   });
   ({ id: chatId } = await test.chats.createChat({ cwd: '/tmp' }));

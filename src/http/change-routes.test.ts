@@ -62,12 +62,12 @@ describe('CHANGE-14: changes over HTTP', () => {
 
 test('CHANGE-22: a watch that cannot begin leaves no timer', async () => {
   const clock = new ManualClock();
-  const principal = { id: 'owner', name: 'owner', role: 'owner' };
+  const grant = { principal: { id: 'owner', name: 'owner', role: 'owner' }, by: 'server' };
   const { chats, id } = await withChat();
   chats.changes.watch = () => Promise.reject(new BooError('changes_unavailable', '/r is bare.'));
   const watch = changeRoutes(chats, { keepAliveMs: 1_000, clock }).find((each) => each.id === 'watchChanges')!;
   const request = new Request(`http://x/v1/chats/${id}/changes/watch`);
-  const incoming = { request, pathParams: { chatId: id }, clock, env: {}, principal } as unknown as Parameters<
+  const incoming = { request, pathParams: { chatId: id }, clock, env: {}, grant } as unknown as Parameters<
     Route['answer']
   >[0];
   await expect(watch.answer(incoming)).rejects.toThrow('bare');

@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Log } from '../lib/log.ts';
+import type { Grant } from '../people/grant.ts';
 import { sourceOf } from './source-address.ts';
 
 export interface ConnectionLimits {
@@ -22,7 +23,9 @@ export interface Peer {
   readonly source: string;
   /** Whether it has shown a valid credential. */
   readonly isAdmitted: boolean;
-  admit(): void;
+  admit(grant: Grant): void;
+  /** Lets the request that runs on the connection finish, whatever it ends. */
+  finishFirst(): void;
 }
 
 export interface Connections {
@@ -34,6 +37,8 @@ export interface Connections {
   peerOf(socket: Socket, address?: string): Peer;
   /** Call it when a request starts on the connection, which is busy until the returned function is called. */
   begin(socket: Socket): () => void;
+  /** Closes connections whose last request, or live feed, had one of these grants. */
+  end(isEnded: (grant: Grant) => boolean): void;
   /**
    * Closes connections without any request: browsers and undici open spare ones, and Node does not count them as idle.
    */
@@ -66,6 +71,9 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
   /** With the source of each. */
   const all = new Map<Socket, string>();
   const unused = new Set<Socket>();
+  /** By what the last request of each was admitted. */
+  const grants = new Map<Socket, Grant>();
+  const finishing = new Set<Socket>();
   // Oldest first; a connection that was just answered counts as the newest.
   const strangers = new Map<Socket, Stranger>();
 
@@ -73,6 +81,8 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
     all.delete(socket);
     unused.delete(socket);
     strangers.delete(socket);
+    grants.delete(socket);
+    finishing.delete(socket);
   };
 
   /**
@@ -119,19 +129,29 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
       get isAdmitted() {
         return !strangers.has(socket);
       },
-      admit: () => void strangers.delete(socket),
+      admit(grant) {
+        strangers.delete(socket);
+        // One that is closed is not remembered.
+        if (all.has(socket)) grants.set(socket, grant);
+      },
+      finishFirst: () => void finishing.add(socket),
     }),
 
     begin(socket) {
       unused.delete(socket);
       const stranger = strangers.get(socket);
-      if (!stranger) return () => {};
+      if (!stranger) return () => void finishing.delete(socket);
       stranger.requests += 1;
       return () => {
         stranger.requests -= 1;
+        finishing.delete(socket);
         // Unless it was authenticated or is gone, it is now the newest idle one.
         if (strangers.delete(socket)) strangers.set(socket, stranger);
       };
+    },
+
+    end(isEnded) {
+      for (const [socket, grant] of grants) if (isEnded(grant) && !finishing.has(socket)) socket.destroy();
     },
 
     destroyUnused() {

@@ -55,7 +55,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         responses: { 201: { description: 'The ticket.', schema: liveTicket } },
       },
       {},
-      ({ actor }) => json(201, tickets.issue({ to: 'live' }, actor.principal)),
+      ({ grant }) => json(201, tickets.issue({ to: 'live' }, grant)),
     ),
   ];
 }

@@ -9,7 +9,8 @@ import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { BooError, type ErrorCode, toBooError } from '../protocol/error.ts';
 import type { Forwarded } from '../peers/peers.ts';
-import type { Actor, Principal, Role } from '../protocol/principal.ts';
+import type { Grant } from '../people/grant.ts';
+import type { Actor, Role } from '../protocol/principal.ts';
 import type { Peer } from './connections.ts';
 import { parseInput } from './invalid-request.ts';
 import { readJsonBody } from './json-body.ts';
@@ -61,8 +62,8 @@ export interface Incoming {
   pathParams: Record<string, string>;
   clock: Clock;
   env: ServerEnv;
-  /** The caller, as determined by the guard. */
-  principal: Principal | undefined;
+  /** Who calls and by what, as determined by the guard. */
+  grant: Grant | undefined;
   /** Set if another host has sent the request on. */
   forwarded?: Forwarded | undefined;
   trail?: Trail | undefined;
@@ -87,7 +88,7 @@ export interface RouteResponse {
 }
 
 /** The caller. Handlers of routes that require no credential get none. */
-type Asker<L extends Policy> = [L] extends [KnownPolicy] ? { actor: Actor } : unknown;
+type Asker<L extends Policy> = [L] extends [KnownPolicy] ? { actor: Actor; grant: Grant } : unknown;
 
 interface RouteBase<L extends Policy = Policy> {
   /** The operation's name in generated clients. */
@@ -172,8 +173,8 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
     ...text,
     bodyLimitBytes,
     schemas: takesName ? { ...schemas, headers: clientHeader.extend(schemas.headers?.shape ?? {}) } : schemas,
-    async answer({ request, pathParams, clock, env, principal, forwarded, trail = noTrail }) {
-      const asker = wantsPrincipal(policy) ? { actor: actorOf(request, principal, takesName) } : {};
+    async answer({ request, pathParams, clock, env, grant, forwarded, trail = noTrail }) {
+      const asker = wantsPrincipal(policy) ? { actor: actorOf(request, grant, takesName), grant } : {};
       const params = parsePath(schemas.params, pathParams);
       trail.tell({ details: safeDetails(params, undefined) });
       const headers = parse(schemas.headers, headersNamed(schemas.headers, request.headers), 'headers');
@@ -209,9 +210,10 @@ export function wantsPrincipal(policy: Policy | undefined): policy is KnownPolic
   return policy === 'bearer' || policy === 'ticket';
 }
 
-function actorOf(request: Request, principal: Principal | undefined, takesName: boolean): Actor {
+function actorOf(request: Request, grant: Grant | undefined, takesName: boolean): Actor {
   // The guard lets nobody pass without identifying them.
-  if (!principal) throw new BooError('internal', 'A request that requires a credential reached its route without one.');
+  if (!grant) throw new BooError('internal', 'A request that requires a credential reached its route without one.');
+  const { principal } = grant;
   if (!takesName) return { principal, via: clientName.parse(undefined) };
   return {
     principal,

@@ -427,6 +427,11 @@ describe('answers', () => {
       '/v1/drain': {},
       '/v1/imports': { cwd: '/', sessionId: chat.id },
       '/v1/imports/{importId}/lines': { lines: ['{"type":"user"}'] },
+      '/v1/people': { name: 'Ada', role: 'member' },
+      '/v1/people/{personId}': { role: 'member' },
+      '/v1/tokens': { name: 'x' },
+      '/v1/invites': { role: 'viewer' },
+      '/v1/invites/accept': { code: 'x' },
       '/v1/sign-in': { code: test.codes.issue() },
       '/v1/chats/{chatId}/terminal/tickets': { access: 'read' },
     };
@@ -442,6 +447,7 @@ describe('answers', () => {
         importId,
         scheduleId: importId,
         promptId: 'p',
+        personId: 'owner',
         file: 'app.js',
       };
       const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);

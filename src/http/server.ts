@@ -49,7 +49,7 @@ export interface HttpServer {
   readonly port: number;
   /** As a client on this machine would write it, for example `http://127.0.0.1:4700`. */
   readonly url: string;
-  readonly connections: Pick<Connections, 'open' | 'added'>;
+  readonly connections: Pick<Connections, 'open' | 'added' | 'end'>;
   /**
    * Stops accepting connections, ends the live feeds, and lets other requests finish within the time limit. Idempotent.
    */

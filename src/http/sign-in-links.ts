@@ -15,16 +15,25 @@ export interface SignInLinksOptions {
  * itself.
  */
 export function makeSignInLink({ codes, publicOrigins, clock }: SignInLinksOptions, asked: string): SignInLink {
+  return {
+    ...linkTo(publicOrigins, asked, `code=${codes.issue()}`),
+    expiresAt: new Date(clock.now().getTime() + signInCodeMs).toISOString(),
+  };
+}
+
+/** The page with this fragment, under the address that works from outside if there is one. */
+export function linkTo(publicOrigins: readonly string[], asked: string, fragment: string) {
   const outside = publicOrigins.filter((origin) => !isLoopbackUrl(origin));
   const base = outside.find((origin) => new URL(origin).origin === new URL(asked).origin) ?? outside[0] ?? asked;
-  return {
-    url: `${base.replace(/\/+$/, '')}/#code=${codes.issue()}`,
-    expiresAt: new Date(clock.now().getTime() + signInCodeMs).toISOString(),
-    loopback: isLoopbackUrl(base),
-  };
+  return { url: `${base.replace(/\/+$/, '')}/#${fragment}`, loopback: isLoopbackUrl(base) };
 }
 
 function isLoopbackUrl(url: string): boolean {
   const { hostname } = new URL(url);
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
+}
+
+/** The server's URL as this client addressed it, with a Host that is known to be ours. */
+export function urlFor(request: Request, proto = 'http', basePath = ''): string {
+  return `${proto}://${request.headers.get('host')}${basePath}`;
 }

@@ -15,7 +15,7 @@ import {
 } from '../protocol/info.ts';
 import { json, route, type Route } from './route.ts';
 import { owner } from './access.ts';
-import { makeSignInLink, type SignInLinksOptions } from './sign-in-links.ts';
+import { makeSignInLink, urlFor, type SignInLinksOptions } from './sign-in-links.ts';
 
 // The same number of levels up from src/http and from dist/http.
 const openApiFile = new URL('../../openapi.json', import.meta.url);
@@ -25,7 +25,7 @@ const text = (contentType: string, body: string): Response =>
 
 export function systemRoutes(
   chats: Chats,
-  door: { token: string; log: Log; basePath?: string } & SignInLinksOptions,
+  door: { token: () => string; log: Log; basePath?: string } & SignInLinksOptions,
 ): Route[] {
   // Anyone may ask, so concurrent requests share one database query.
   let asking: Promise<HealthReason | null> | undefined;
@@ -110,7 +110,7 @@ export function systemRoutes(
         if (door.codes.redeem(body.code)) {
           trail.tell({ person: owner });
           door.log.info({ source: env.peer?.source }, 'A browser has signed in.');
-          return json(200, { token: door.token });
+          return json(200, { token: door.token() });
         }
         throw new BooError('unauthorized', 'code: is unknown, already used, or older than ten minutes.', {
           details: { field: 'code' },
@@ -118,9 +118,4 @@ export function systemRoutes(
       },
     ),
   ];
-}
-
-/** The server's URL as this client addressed it, with a Host that is known to be ours. */
-function urlFor(request: Request, proto = 'http', basePath = ''): string {
-  return `${proto}://${request.headers.get('host')}${basePath}`;
 }

@@ -105,7 +105,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         responses: { 201: { description: 'The ticket.', schema: terminalTicket } },
       },
       { params: chatPath, body: createTerminalTicket },
-      async ({ params: { chatId }, body, actor, request, forwarded }) => {
+      async ({ params: { chatId }, body, actor, grant, request, forwarded }) => {
         // Report problems with the terminal here, because browsers cannot see why a WebSocket was refused.
         const here = async (): Promise<Response> => {
           await chats.openTerminal(chatId);
@@ -122,7 +122,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         if (!opened.ok) return opened;
         // The ticket is for the host that has the browser: its WebSocket begins here.
         await opened.body?.cancel();
-        return json(201, tickets.issue({ to: 'terminal', chatId, access: body.access }, actor.principal));
+        return json(201, tickets.issue({ to: 'terminal', chatId, access: body.access }, grant));
       },
     ),
   ];

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { BooError } from '../protocol/error.ts';
-import type { Principal } from '../protocol/principal.ts';
+import type { Grant } from '../people/grant.ts';
 import { ticketPrefix } from '../protocol/terminal-names.ts';
 import type { TerminalAccess } from '../protocol/terminal.ts';
 
@@ -10,16 +10,16 @@ export type TicketRights = { to: 'terminal'; chatId: string; access: TerminalAcc
 
 /** One-use tickets for clients that cannot send headers with a WebSocket: browsers. */
 export interface Tickets {
-  issue(rights: TicketRights, principal: Principal): { ticket: string; expiresAt: string };
-  /** Returns the ticket's creator without using it up. Throws `unauthorized` for an invalid ticket. */
-  check(ticket: string): Principal;
+  issue(rights: TicketRights, grant: Grant): { ticket: string; expiresAt: string };
+  /** What the ticket's creator had, without using it up. Throws `unauthorized` for an invalid ticket. */
+  check(ticket: string): Grant;
   /** Uses the ticket up, and returns what it opens of this kind. */
   redeem<T extends TicketRights['to']>(ticket: string, to: T): Extract<TicketRights, { to: T }>;
 }
 
 interface Ticket {
   rights: TicketRights;
-  principal: Principal;
+  grant: Grant;
 }
 
 const lifetimeMs = 30_000;
@@ -38,13 +38,13 @@ export function createTickets(clock: Clock = systemClock): Tickets {
   }
 
   return {
-    issue(rights, principal) {
+    issue(rights, grant) {
       const ticket = randomBytes(32).toString('base64url');
-      alive.set(digest(ticket), { rights, principal, expiry: clock.monotonicMs() + lifetimeMs });
+      alive.set(digest(ticket), { rights, grant, expiry: clock.monotonicMs() + lifetimeMs });
       for (const key of alive.keys()) if (alive.size > maxAlive) alive.delete(key);
       return { ticket, expiresAt: new Date(clock.now().getTime() + lifetimeMs).toISOString() };
     },
-    check: (ticket) => find(ticket).principal,
+    check: (ticket) => find(ticket).grant,
     redeem<T extends TicketRights['to']>(ticket: string, to: T) {
       const { rights } = find(ticket);
       alive.delete(digest(ticket));

@@ -87,13 +87,13 @@ describe('WHO-1: a route', () => {
 
   it.each(['bearer', 'ticket'] as const)('under the policy %s answers only with a principal', async (policy) => {
     const who = route({ ...textOf(policy), role }, {}, ({ actor }) => json(200, actor.principal));
-    await expect(who.answer({ ...incoming, principal: undefined })).rejects.toMatchObject({ code: 'internal' });
-    expect(await (await who.answer({ ...incoming, principal: owner })).json()).toEqual(owner);
+    await expect(who.answer({ ...incoming, grant: undefined })).rejects.toMatchObject({ code: 'internal' });
+    expect(await (await who.answer({ ...incoming, grant: { principal: owner, by: 'server' } })).json()).toEqual(owner);
   });
 
   it.each(['open', 'static', 'code'] as const)('under the policy %s gets no principal', async (policy) => {
     const isKnown = route(textOf(policy), {}, (input) => json(200, 'actor' in input));
-    expect(await (await isKnown.answer({ ...incoming, principal: owner })).json()).toBe(false);
+    expect(await (await isKnown.answer({ ...incoming, grant: { principal: owner, by: 'server' } })).json()).toBe(false);
     // @ts-expect-error -- its handler gets no actor
     route(textOf(policy), {}, ({ actor }) => json(200, actor));
   });

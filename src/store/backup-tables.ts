@@ -2,6 +2,7 @@
 
 /** In an order in which they can be filled: a table comes after those that it refers to. */
 export const backupTables = [
+  'people',
   'chats',
   'budgets',
   'turns',
@@ -24,6 +25,8 @@ export const backupTables = [
 export const leftOutTables = {
   hosts: 'the servers of this database, which a restored one has never met',
   plan_windows: 'what accounts of those servers have said, and say again',
+  access_tokens: 'credentials: what was revoked since must not come back; people get new ones',
+  invites: 'credentials, like access tokens',
   peer_keys: 'secrets with which those servers recognize each other',
   deleted_chats: 'only tells those servers what was deleted within the last hour',
   search_pages: 'built again from the log',

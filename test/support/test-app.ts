@@ -7,6 +7,7 @@ import type { Log } from '../../src/lib/log.ts';
 import type { ErrorCode } from '../../src/protocol/error.ts';
 import { createMemoryAudit, type MemoryAudit } from './memory-audit.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
+import { createMemoryPeople } from './memory-people.ts';
 
 export const testToken = 'a-token-for-tests-0123456789';
 
@@ -52,7 +53,18 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     warn: (facts, message) => warnings.push({ facts, message }),
     error: (facts, message) => errors.push({ facts, message }),
   };
-  const all = { chats, audit, signInCodes: codes, access: { token: testToken }, log, web: testWeb, ...options };
+  const people = createMemoryPeople(testToken);
+  const all = {
+    people,
+    rotateToken() {},
+    chats,
+    audit,
+    signInCodes: codes,
+    access: { token: testToken },
+    log,
+    web: testWeb,
+    ...options,
+  };
   const app = createApp(all);
   const routes = createRoutes(all, createTickets());
 
