@@ -74,6 +74,14 @@ const attacks = {
   'a hook of git': () => put('.git/hooks/post-checkout', `#!/bin/sh\n# ${t.mark}\n`),
   'the configuration of git': () => put('.git/config', `\n# ${t.mark}\n`),
   'git’s own writing of it': () => run('git', 'config', 'core.fsmonitor', `true ${t.mark}`) === '',
+  'the configuration of git, taken from elsewhere': async () => {
+    fs.writeFileSync('.git/commondir', '.\n');
+    const until = Date.now() + 3_000;
+    while (fs.existsSync('.git/commondir') && Date.now() < until) await new Promise((done) => setTimeout(done, 5));
+    const stays = fs.existsSync('.git/commondir');
+    fs.rmSync('.git/commondir', { force: true });
+    return stays;
+  },
   'another .git in its place': () => (fs.renameSync('.git', '.git-old'), fs.renameSync('.git-old', '.git'), true),
   'the system’s programs': () => t.isSandboxed && put(`/usr/bin/boocode-${t.mark}`),
   'the system’s settings': () => t.isSandboxed && put(`/etc/boocode-${t.mark}`),

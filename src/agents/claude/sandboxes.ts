@@ -8,6 +8,7 @@ import { sandboxInForce } from '../../protocol/sandbox.ts';
 import type { SandboxSettings } from '../agent.ts';
 import type { AgentSessionSpec } from '../agent-backend.ts';
 import { type Bubblewrap, findBubblewrap } from '../sandbox/bubblewrap.ts';
+import { GitGuard } from '../sandbox/git-guard.ts';
 import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
 import {
   configDirFor,
@@ -44,6 +45,7 @@ export class Sandboxes {
   readonly #base: string;
   /** Chats that were told that there is no sandbox. */
   readonly #told = new Set<string>();
+  readonly #gitGuard = new GitGuard();
 
   constructor(parts: SandboxesParts) {
     this.#parts = parts;
@@ -93,6 +95,7 @@ export class Sandboxes {
       readable: settings?.readable ?? [],
       writable: settings?.writable ?? [],
     });
+    for (const git of sandbox.gitDirectories) this.#gitGuard.protect(git, () => tellRedirection(spec, git));
     // What is not stored yet of a session that was outside.
     if (!existsSync(directory)) await storeLeft(spec.sessionStore, { ...spec, configDir: this.#base });
     await prepareSandboxDirectory(directory);
@@ -120,6 +123,11 @@ export class Sandboxes {
     const what = `The agent runs without a sandbox. ${message}`;
     onEvent({ type: 'notice', level: 'warning', code: 'sandbox_missing', message: what, data: {} });
   }
+}
+
+function tellRedirection({ onEvent }: Spec, git: string): void {
+  const message = `Git was told to take its hooks and configuration from elsewhere. ${git}/commondir has been removed.`;
+  onEvent({ type: 'notice', level: 'warning', code: 'git_redirected', message, data: {} });
 }
 
 /** The agent's program with its package, and Node, which runs our hooks. */

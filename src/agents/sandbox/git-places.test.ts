@@ -33,8 +33,11 @@ test('SANDBOX-3: a worktree has what it shares with its repository, and cannot b
   initRepository(top);
   git(top, 'worktree', 'add', '-q', tree);
   const common = join(top, '.git');
-  const readOnly = [join(common, 'hooks'), join(common, 'config'), join(tree, '.git')];
+  const links = ['commondir', 'gitdir'].map((name) => join(common, 'worktrees', 'tree', name));
+  const readOnly = [join(common, 'hooks'), join(common, 'config'), ...links, join(tree, '.git')];
   expect(gitPlaces(tree)).toEqual({ top: tree, writable: [common], readOnly });
+  // Seen from the repository, its worktrees are as they are, too.
+  expect(gitPlaces(top)?.readOnly).toEqual(expect.arrayContaining(links));
 });
 
 test.each(['a directory', 'a repository', 'another worktree', 'a link'])(

@@ -5,7 +5,7 @@
  * A `.git` file is only believed if the directory that it names says the same: otherwise an agent could write one that
  * names any directory, and have it mounted at its next start.
  */
-import { lstatSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 export interface GitPlaces {
@@ -28,7 +28,7 @@ export function gitPlaces(cwd: string): GitPlaces | undefined {
 function ofRepository(top: string): GitPlaces {
   const git = join(top, '.git');
   const kept = keptParts(git);
-  return kept ? { top, writable: [git], readOnly: kept } : { top, writable: [], readOnly: [git] };
+  return kept ? { top, writable: [git], readOnly: [...kept, ...linksOf(git)] } : { top, writable: [], readOnly: [git] };
 }
 
 function ofWorktree(top: string): GitPlaces | undefined {
@@ -38,7 +38,17 @@ function ofWorktree(top: string): GitPlaces | undefined {
   if (own === undefined || common === undefined || dirname(own) !== join(common, 'worktrees')) return undefined;
   const isItsOwn = realPath(read(join(own, 'gitdir')).trim()) === file && kindOf(join(own, 'gitdir')) === 'file';
   const kept = isItsOwn ? keptParts(common) : undefined;
-  return kept && { top, writable: [common], readOnly: [...kept, file] };
+  return kept && { top, writable: [common], readOnly: [...kept, ...linksOf(common), file] };
+}
+
+/** What says where the worktrees of a repository have their configuration and hooks. */
+function linksOf(common: string): string[] {
+  const worktrees = join(common, 'worktrees');
+  if (kindOf(worktrees) !== 'directory') return [];
+  const links = readdirSync(worktrees).flatMap((name) =>
+    ['commondir', 'gitdir'].map((file) => join(worktrees, name, file)),
+  );
+  return links.filter((path) => kindOf(dirname(path)) === 'directory' && kindOf(path) === 'file');
 }
 
 /** Undefined if it is no repository of the usual shape. */

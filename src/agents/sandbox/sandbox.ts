@@ -11,7 +11,7 @@ import { basename, delimiter, dirname, join, sep } from 'node:path';
 import { BooError } from '../../protocol/error.ts';
 import { namespaceArgs, systemArgs } from './bubblewrap.ts';
 import { prepareSandboxDirectory } from './session-directory.ts';
-import { gitPlaces } from './git-places.ts';
+import { type GitPlaces, gitPlaces } from './git-places.ts';
 
 export interface SandboxParts {
   /** The path of `bwrap`. */
@@ -34,6 +34,8 @@ export interface SandboxParts {
 
 export interface Sandbox {
   readonly configDir: string;
+  /** Git directories that can be written inside, see `git-guard.ts`. */
+  readonly gitDirectories: readonly string[];
   /** Runs the command inside. `more`: further places that it needs. */
   wrap(command: string, args: readonly string[], more?: readonly string[]): { command: string; args: string[] };
   /** Call it before the server works in its directories while the program does not run. */
@@ -76,8 +78,10 @@ const systemPlaces = [
 /** Throws `cwd_invalid` if the workspace is a place that would let the agent out. */
 export function createSandbox(parts: SandboxParts): Sandbox {
   const { bubblewrap, directory, env } = parts;
-  const before = [...namespaceArgs(), ...systemArgs(), ...placeArgs(parts)];
+  const git = gitPlaces(parts.cwd);
+  const before = [...namespaceArgs(), ...systemArgs(), ...placeArgs(parts, git)];
   return {
+    gitDirectories: git?.writable ?? [],
     configDir: join(directory, 'claude'),
     env: {
       CLAUDE_CONFIG_DIR: join(directory, 'claude'),
@@ -92,13 +96,12 @@ export function createSandbox(parts: SandboxParts): Sandbox {
   };
 }
 
-function placeArgs(parts: SandboxParts): string[] {
+function placeArgs(parts: SandboxParts, git: GitPlaces | undefined): string[] {
   const { cwd, directory, dataDir, baseConfigDir, env, readable, writable } = parts;
   const home = realPath(env['HOME'] ?? homedir());
   assertWorkspace(cwd, [home, realPath(dataDir), realPath(baseConfigDir), realPath(tmpdir())]);
   const configDir = join(directory, 'claude');
   const credentials = join(baseConfigDir, '.credentials.json');
-  const git = gitPlaces(cwd);
   const hasTop = git !== undefined && git.top !== cwd && !isWithin(home, git.top) && git.top !== sep;
   return [
     ...bind(join(directory, 'tmp'), '/tmp'),
