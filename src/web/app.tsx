@@ -6,18 +6,22 @@ import {
   hasLeft,
   readSignInNews,
   signInWithCode,
+  signInWithInvite,
   storedToken,
   takeCode,
+  takeInvite,
   wasRefused,
 } from './state/sign-in.ts';
 import { onWake } from './state/on-wake.ts';
 import { SessionContext } from './ui/parts/session-context.ts';
 import { Shell } from './ui/shell/shell.tsx';
-import { SignIn } from './ui/shell/sign-in.tsx';
+import { Join, SignIn } from './ui/shell/sign-in.tsx';
 
 type Door =
   | { state: 'opening' }
   | { state: 'shut'; why?: string | undefined }
+  /** By a link that leaves the choice of a name. */
+  | { state: 'invited'; invite: string }
   | { state: 'open'; token: string; loginSession: string; session: Session };
 
 export function App() {
@@ -45,13 +49,17 @@ export function App() {
   useEffect(() => {
     const open = async (): Promise<void> => {
       const code = takeCode();
-      const why = code === null ? undefined : await signInWithCode(code);
+      const invite = takeInvite();
+      const problem = invite === null ? undefined : await signInWithInvite(invite);
+      if (invite !== null && problem?.isName) return setDoor({ state: 'invited', invite });
+      const why = problem?.why ?? (code === null ? undefined : await signInWithCode(code));
       if (why !== undefined && storedToken() === null) setDoor({ state: 'shut', why });
       else enter();
+      return undefined;
     };
     // Opening a link in an existing tab only changes the fragment.
     const onHash = (): void => {
-      if (location.hash.startsWith('#code=')) void open();
+      if (/^#(?:code|invite)=/.test(location.hash)) void open();
     };
     void open();
     addEventListener('hashchange', onHash);
@@ -80,6 +88,7 @@ export function App() {
   }, [door]);
 
   if (door.state === 'opening') return <p className="quiet-page">Opening BooCode …</p>;
+  if (door.state === 'invited') return <Join invite={door.invite} onSignedIn={enter} />;
   if (door.state === 'shut') return <SignIn why={door.why} onSignedIn={enter} />;
   return (
     <SessionContext value={door.session}>

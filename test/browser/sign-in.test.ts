@@ -29,6 +29,31 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await Promise.all([context.close(), other.context.close()]);
   });
 
+  it('PEOPLE-7: the link of an invitation makes somebody a person, under a name that they choose', async () => {
+    const { url } = await server.client.createInvite({ role: 'viewer' });
+    const { page, context, problems } = await openPage(browser);
+    await page.goto(url);
+    await page.getByLabel('Your name').fill('Ada');
+    await page.getByRole('button', { name: 'Join' }).click();
+    await page.getByText('No chats yet.').waitFor();
+    expect(page.url()).toBe(`${server.url}/`);
+    expect((await server.client.listPeople()).map(({ name, role }) => [name, role])).toContainEqual(['Ada', 'viewer']);
+    // The browser reports that the server wanted a name.
+    expect(problems.filter((problem) => !problem.includes('400'))).toEqual([]);
+    await context.close();
+    const named = await server.client.createInvite({ role: 'member', name: 'Ben' });
+    const again = await openPage(browser);
+    await again.page.goto(named.url);
+    await again.page.getByText('No chats yet.').waitFor();
+    expect((await server.client.listPeople()).map((each) => each.name)).toContain('Ben');
+    expect(again.problems).toEqual([]);
+    await again.context.close();
+    const late = await openPage(browser);
+    await late.page.goto(named.url);
+    await late.page.getByText('This invitation no longer works').waitFor();
+    await late.context.close();
+  });
+
   it('WEB-59: signs another device in with a link that the page creates, once', async () => {
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());

@@ -69,6 +69,34 @@ export async function signInWithCode(code: string): Promise<string | undefined> 
   }
 }
 
+/** Takes the code of an invitation out of the address. */
+export function takeInvite(): string | null {
+  const code = new URLSearchParams(location.hash.slice(1)).get('invite');
+  if (code !== null) history.replaceState(null, '', location.pathname);
+  return code;
+}
+
+/** Why an invitation could not be accepted. `isName`: it can be with another name, which those without one ask for. */
+export interface InviteProblem {
+  why: string;
+  isName: boolean;
+}
+
+/** Resolves with what is wrong, or with undefined once the token is stored. */
+export async function signInWithInvite(code: string, name?: string): Promise<InviteProblem | undefined> {
+  try {
+    keepToken((await createApi(baseUrl(), undefined).acceptInvite({ code, name })).token);
+    return undefined;
+  } catch (error) {
+    const { code: reason, message, details } = toBooError(error);
+    if (reason !== 'unauthorized') return { why: message, isName: details['field'] === 'name' };
+    return {
+      why: 'This invitation no longer works: it can be used once, and expires. Ask for a new one.',
+      isName: false,
+    };
+  }
+}
+
 export async function signInWithToken(token: string): Promise<string | undefined> {
   // A header cannot hold other characters.
   if (!/^[\x21-\x7e]+$/.test(token)) return 'This is not a token: tokens contain no spaces and only plain characters.';

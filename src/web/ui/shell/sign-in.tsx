@@ -1,5 +1,5 @@
 import { type FormEvent, useState } from 'react';
-import { signInWithToken } from '../../state/sign-in.ts';
+import { signInWithInvite, signInWithToken } from '../../state/sign-in.ts';
 import { Logo } from '../parts/icon.tsx';
 import { Problem } from '../parts/problem.tsx';
 
@@ -41,6 +41,39 @@ export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedI
         />
         <button className="primary" disabled={isBusy || token.trim() === ''}>
           {isBusy ? 'Signing in …' : 'Sign in'}
+        </button>
+      </form>
+    </main>
+  );
+}
+
+/** Somebody has followed an invitation without a name. */
+export function Join({ invite, onSignedIn }: { invite: string; onSignedIn: () => void }) {
+  const [name, setName] = useState('');
+  const [problem, setProblem] = useState<string>();
+  const [isBusy, setBusy] = useState(false);
+
+  const submit = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    const refused = await signInWithInvite(invite, name.trim());
+    setBusy(false);
+    setProblem(refused?.why);
+    if (refused === undefined) onSignedIn();
+  };
+
+  return (
+    <main className="sign-in">
+      <h1>
+        <Logo /> BooCode
+      </h1>
+      <Problem text={problem} />
+      <p>You have been invited. What should the others here call you?</p>
+      <form onSubmit={(event) => void submit(event)}>
+        <label htmlFor="name">Your name</label>
+        <input id="name" autoComplete="name" value={name} onChange={(event) => setName(event.target.value)} required />
+        <button className="primary" disabled={isBusy || name.trim() === ''}>
+          {isBusy ? 'Joining …' : 'Join'}
         </button>
       </form>
     </main>
