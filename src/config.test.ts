@@ -146,3 +146,15 @@ describe('CLI-14: an invalid setting is reported in plain words', () => {
     ]);
   });
 });
+
+describe('ROOT-2: workspace roots', () => {
+  const rootsOf = (text: string, flags = {}) =>
+    readConfig({ env: { HOME: '/nowhere', BOOCODE_WORKSPACE_ROOTS: text }, flags }).workspaceRoots;
+
+  it('are a list like PATH, and the flag goes before the variable', () => {
+    expect(rootsOf('/srv/a:/srv/x/../b/:')).toEqual(['/srv/a', '/srv/b']);
+    expect(rootsOf('/srv/a', { 'workspace-root': '/srv/c' })).toEqual(['/srv/c']);
+    expect(rootsOf('')).toEqual([]);
+    expect(() => rootsOf('::')).toThrow(/^BOOCODE_WORKSPACE_ROOTS: must be paths of directories, separated by :/);
+  });
+});

@@ -1,6 +1,6 @@
 /** Turns flags and environment into one frozen, validated Config. Nothing else reads the environment. */
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { agentEnvironment, isServersOwn, modelKeys } from './agents/claude/agent-environment.ts';
 import { hostName } from './protocol/chat.ts';
@@ -55,6 +55,8 @@ export interface Config {
   readonly drainMs: number;
   /** Where directories and repositories of other hosts are here. */
   readonly workspaces: readonly WorkspaceMapping[];
+  /** Where the server works at all; empty: wherever no place forbids it. */
+  readonly workspaceRoots: readonly string[];
   /** Whether this host clones what it lacks. */
   readonly clones: boolean;
   readonly idleTimeoutMs: number;
@@ -178,6 +180,12 @@ const proxies = list.superRefine((each, context) => {
   }
 });
 
+const roots = z
+  .string()
+  .transform((text) => text.split(delimiter).filter(Boolean))
+  .refine((paths) => paths.length > 0, `must be paths of directories, separated by ${delimiter}`)
+  .transform((paths) => paths.map((path) => resolve(path)));
+
 const advertised = z.string().transform((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : null;
   const isPlain = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
@@ -223,6 +231,7 @@ const schemas = {
   'host-name': hostName,
   'drain-seconds': whole(0, 24 * 3600),
   workspaces: z.string().trim().min(1, 'must not be empty'),
+  'workspace-root': roots,
   clone: z.enum(['on', 'off'], 'must be on or off'),
   'idle-seconds': whole(1, 7 * 24 * 3600),
   'starts-at-once': whole(1, 1000),
@@ -313,6 +322,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
       flags.workspaces === undefined ? 'BOOCODE_WORKSPACES' : '--workspaces',
       dataDir,
     ),
+    workspaceRoots: read('workspace-root') ?? [],
     clones: read('clone') === 'on',
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
     startsAtOnce: read('starts-at-once'),

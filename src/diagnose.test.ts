@@ -35,6 +35,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     hostName: null,
     drainMs: 0,
     workspaces: [],
+    workspaceRoots: [],
     clones: false,
     idleTimeoutMs: 1,
     startsAtOnce: null,

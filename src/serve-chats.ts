@@ -16,6 +16,7 @@ import { Host } from './chats/host.ts';
 import { SearchIndexer } from './chats/search-indexer.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
 import { SharedBudgets } from './chats/shared-budgets.ts';
+import { WorkPlaces } from './chats/work-places.ts';
 import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
 import { exposureOf } from './exposure.ts';
@@ -110,7 +111,8 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
 
   const { backends } = agents.describe();
   const { dataDir, workspaces: mappings, clones } = config;
-  const workspaces = new Workspaces({ dataDir, env: config.agentEnv, mappings, clones });
+  const places = new WorkPlaces({ dataDir, roots: config.workspaceRoots, programs: agents.privateDirectories });
+  const workspaces = new Workspaces({ dataDir, places, env: config.agentEnv, mappings, clones });
   const offers = {
     backends: backends.filter(({ available }) => available).map(({ name }) => name),
     workspaces: await workspaces.present(),

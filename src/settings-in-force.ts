@@ -25,6 +25,7 @@ export function settingsInForce(config: Config, { demo }: { demo: boolean }): ob
     hostName: config.hostName,
     drainMs: config.drainMs,
     workspaces: config.workspaces,
+    workspaceRoots: config.workspaceRoots,
     clones: config.clones,
     idleTimeoutMs: config.idleTimeoutMs,
     startsAtOnce: config.startsAtOnce,

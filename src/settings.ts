@@ -126,6 +126,15 @@ export const settings = [
     fallback: null,
   },
   {
+    flag: 'workspace-root',
+    env: 'BOOCODE_WORKSPACE_ROOTS',
+    value: '<path>',
+    about:
+      'a directory that the server works in; can be repeated, and then it works and lists nowhere else (default: anywhere ' +
+      'but in system directories, in directories of keys and in others’ homes)',
+    fallback: null,
+  },
+  {
     flag: 'clone',
     env: 'BOOCODE_CLONE',
     value: '[on|off]',

@@ -165,6 +165,9 @@ export interface Agent {
   /** Removes the agent's own files of a closed session whose chat is being deleted. */
   removeSession?(session: NativeSession & { sideFiles: SideFileStore }): Promise<void>;
 
+  /** Where its program keeps settings and sign-ins: no directory for chats. */
+  readonly privateDirectories?: readonly string[];
+
   /** For the whole host. Absent if there is nothing to sign in to. */
   readonly signIn?: AgentSignIn;
 

@@ -47,6 +47,10 @@ export class Agents implements AgentDirectory {
     return [...this.#agents.values()];
   }
 
+  get privateDirectories(): readonly string[] {
+    return this.all.flatMap((agent) => agent.privateDirectories ?? []);
+  }
+
   get default(): Agent {
     const [agent] = this.all;
     if (agent) return agent;

@@ -18,7 +18,6 @@ import type { ChatSession } from './chat-session.ts';
 import type { OpenDecisions } from './open-decisions.ts';
 import { asideCostAdded } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
-import { assertApart } from './working-directory.ts';
 
 const limitMs = 2 * 60_000;
 
@@ -95,13 +94,13 @@ export class Asides {
   }
 
   async #askCopy(question: string, signal: AbortSignal): Promise<string> {
-    const { sql, log, agents, admission, settings, dataDir, fail } = this.#context;
+    const { sql, log, agents, admission, settings, workspaces, fail } = this.#context;
     signal.throwIfAborted();
     const backend = this.#backend;
     if (settings.missing) throw settings.missing;
     const { id: chatId, agent, model, effort } = settings.row;
     const cwd = settings.directory;
-    await assertApart(cwd, dataDir);
+    await workspaces.places.assert(cwd);
     const wanted = { agent, backend: backend.name, sessionId: randomUUID() };
     const found = await log.ask(() => openAgentSession(sql, log.lease, wanted));
     if (!found) throw new FencedError(chatId);

@@ -24,9 +24,10 @@ export async function assertHere(
   if (now.missing) throw now.missing;
 }
 
-/** The chat with its directory's path on this host. Throws `workspace_missing`. */
-export async function rowHere(workspaces: Pick<Workspaces, 'locate'>, row: ChatRow): Promise<ChatRow> {
+/** The chat with its directory's path on this host. Throws `workspace_missing`; `cwd_invalid` if nobody may work there. */
+export async function rowHere(workspaces: Pick<Workspaces, 'locate' | 'places'>, row: ChatRow): Promise<ChatRow> {
   const { directory, missing } = await workspaces.locate(row);
   if (missing) throw missing;
+  await workspaces.places.assert(directory);
   return { ...row, cwd: directory };
 }

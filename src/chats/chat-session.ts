@@ -1,5 +1,6 @@
 /** The agent's session of one chat: opened for work, closed at rest, opened again after it was lost. */
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import type { AgentSession, AgentSessionSpec, ContinuedCall } from '../agents/agent-backend.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
@@ -16,7 +17,6 @@ import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
 import { fullNotice, isScheduled, noteScheduled } from './schedules/agent-schedules.ts';
 import { agentWrite } from './turn.ts';
-import { assertApart } from './working-directory.ts';
 import { arrive, noteBranch } from './arrival.ts';
 
 /** What a new process begins with by itself. */
@@ -229,7 +229,11 @@ export class ChatSession {
     const { directory: cwd, missing } = settings;
     if (missing) throw missing;
     const backend = agents.backendFor(name);
-    await assertApart(cwd, this.#context.dataDir);
+    // A link may have changed since the chat was created.
+    await workspaces.places.assert(cwd);
+    if (agentDirectory?.worktree && existsSync(agentDirectory.worktree)) {
+      await workspaces.places.assert(agentDirectory.worktree);
+    }
     const wanted = { agent, backend: name, sessionId: randomUUID() };
     const session = await log.ask(() => openAgentSession(sql, log.lease, wanted));
     if (!session) throw new FencedError(chatId);

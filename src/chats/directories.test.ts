@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { listDirectories } from './directories.ts';
+import { listDirectories as listIn } from './directories.ts';
+import { WorkPlaces } from './work-places.ts';
 
 let root: string;
 beforeAll(async () => {
@@ -17,6 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
+const places = new WorkPlaces({ dataDir: '/nonexistent' });
+const listDirectories = (prefix: string) => listIn(prefix, places);
 const names = async (prefix: string): Promise<string[]> =>
   (await listDirectories(prefix)).items.map(({ name }) => name);
 

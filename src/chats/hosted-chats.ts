@@ -108,7 +108,6 @@ export class HostedChats implements Chats {
   readonly #sql: Sql;
   readonly #slow: SlowLane;
   readonly #host: Host;
-  readonly #dataDir: string;
   readonly #workspaces: Workspaces;
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
@@ -135,7 +134,6 @@ export class HostedChats implements Chats {
     this.#sql = parts.sql;
     this.#slow = parts.slow;
     this.#host = parts.host;
-    this.#dataDir = parts.dataDir;
     this.#workspaces = parts.workspaces;
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
@@ -168,7 +166,7 @@ export class HostedChats implements Chats {
     assertSandbox(this.#sandbox, input);
     const agent = input.agent ?? this.#agents.default.name;
     const backend = this.#agents.choose(agent, input.backend);
-    const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
+    const cwd = await resolveWorkingDirectory(input.cwd, this.#workspaces.places);
     await assertOffered(this.#agents.agentFor(agent), input);
     if (input.host !== undefined) await this.#hostMoves.assertKnown(input.host);
     const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset, budgetUsd: this.#budgetUsd };
@@ -199,7 +197,7 @@ export class HostedChats implements Chats {
     { cwd: given, ...rest }: PatchChat,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<ChatView> {
-    const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#dataDir) };
+    const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#workspaces.places) };
     const patch = { ...rest, ...place };
     assertSandbox(this.#sandbox, patch);
     if (patch.model || patch.permissionMode) {
@@ -311,7 +309,7 @@ export class HostedChats implements Chats {
   }
 
   listDirectories(prefix: string): Promise<DirectoryList> {
-    return listDirectories(prefix);
+    return listDirectories(prefix, this.#workspaces.places);
   }
 
   async readEvents(chatId: string, page: EventPageQuery): Promise<EventPage> {

@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
-import { resolveWorkingDirectory } from './working-directory.ts';
+import { WorkPlaces } from './work-places.ts';
+import { Workspaces } from './workspaces/workspaces.ts';
+import { resolveWorkingDirectory as resolveIn } from './working-directory.ts';
 
 let database: TestDatabase;
 let root: string;
 let dataDir: string;
 let host: ChatsHost;
+const resolveWorkingDirectory = (cwd: string, data: string) => resolveIn(cwd, new WorkPlaces({ dataDir: data }));
 beforeAll(async () => {
   database = await createTestDatabase();
   root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-apart-')));
@@ -79,4 +82,57 @@ test('AGENT-15: a chat that already has such a directory starts no agent, and sa
   expect(held?.reason).toBe('directory');
   expect(held?.message).toMatch(/home holds the server’s data directory .*: choose a directory further down/);
   expect(host.backend.opened).toEqual([]);
+});
+
+describe('ROOT-2 on a server with a root', () => {
+  let roots: string;
+  let bounded: ChatsHost;
+  let workspaces: Workspaces;
+  beforeEach(async () => {
+    roots = join(root, `roots-${randomUUID()}`);
+    for (const name of ['project', 'elsewhere']) await mkdir(join(roots, name), { recursive: true });
+    const places = new WorkPlaces({ dataDir, roots: [roots] });
+    const mappings = [
+      { from: '/there', to: join(root, 'links') },
+      { from: '/other', to: join(roots, 'project') },
+    ];
+    workspaces = new Workspaces({ dataDir, env: process.env, places, mappings });
+    bounded = await openChatsHost(database.url, { dataDir, workspaces });
+  });
+  afterEach(() => bounded.close());
+
+  const outside = {
+    code: 'cwd_invalid',
+    message: expect.stringMatching(/^cwd: .* is outside of .*--workspace-root/) as string,
+  };
+
+  test('chats, moves and imports are refused elsewhere, and nothing is said about what is there', async () => {
+    const chat = await bounded.createChat({ cwd: join(roots, 'project') });
+    for (const cwd of [join(root, 'links'), join(root, 'nothing')]) {
+      await expect(bounded.createChat({ cwd })).rejects.toMatchObject(outside);
+      await expect(bounded.chats.patchChat(chat.id, { cwd })).rejects.toMatchObject(outside);
+      await expect(bounded.chats.beginImport({ cwd, sessionId: randomUUID() })).rejects.toMatchObject(outside);
+    }
+    expect((await bounded.chats.patchChat(chat.id, { cwd: join(roots, 'elsewhere') })).cwd).toBe(
+      join(roots, 'elsewhere'),
+    );
+  });
+
+  test('no agent starts where a link leads out of it by now, and neither changes nor settings are shown', async () => {
+    const chat = await bounded.createChat({ cwd: join(roots, 'project') });
+    await rm(join(roots, 'project'), { recursive: true });
+    await symlink(join(root, 'links'), join(roots, 'project'));
+    await bounded.chats.submitPrompt(chat.id, { content: 'hello' });
+    const [held] = await bounded.events(chat.id, 'queue_held');
+    expect(held).toMatchObject({ reason: 'directory', message: expect.stringMatching(/is outside of/) as string });
+    expect(bounded.backend.opened).toEqual([]);
+    await expect(bounded.chats.readTrust(chat.id)).rejects.toMatchObject(outside);
+    await expect(bounded.chats.changes.list(chat.id, 'turn')).rejects.toMatchObject(outside);
+  });
+
+  test('a directory that is mapped to one elsewhere is not here', async () => {
+    const chat = { cwd: '/there', workspace: null, agentDirectory: null };
+    expect((await workspaces.locate(chat)).directory).not.toBe(join(root, 'links'));
+    expect(await workspaces.locate({ ...chat, cwd: '/other' })).toEqual({ directory: join(roots, 'project') });
+  });
 });

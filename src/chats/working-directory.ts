@@ -1,17 +1,18 @@
 import { constants } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { overlapOf } from '../lib/directory-overlap.ts';
 import { BooError } from '../protocol/error.ts';
+import type { WorkPlaces } from './work-places.ts';
 
 /**
- * The directory's real path, symbolic links resolved. Throws `cwd_invalid` with the reason: for instance that an agent
- * in it could access the server's own files.
+ * The directory's real path, symbolic links resolved. Throws `cwd_invalid` with the reason: for instance that no agent may
+ * work there, which is said of what does not exist, too.
  */
-export async function resolveWorkingDirectory(cwd: string, dataDir: string): Promise<string> {
+export async function resolveWorkingDirectory(cwd: string, places: WorkPlaces): Promise<string> {
   if (!isAbsolute(cwd)) throw refusal('must be an absolute path');
   let path: string;
   try {
+    await places.assert(cwd);
     path = await realpath(cwd);
     if (!(await stat(path)).isDirectory()) throw refusal('is not a directory');
     await access(path, constants.R_OK | constants.X_OK);
@@ -23,19 +24,9 @@ export async function resolveWorkingDirectory(cwd: string, dataDir: string): Pro
       error,
     );
   }
-  await assertApart(path, dataDir);
+  // A link may have changed meanwhile.
+  await places.assert(path);
   return path;
-}
-
-/** A missing directory is not reported here: the agent that works in it does that. */
-export async function assertApart(cwd: string, dataDir: string): Promise<void> {
-  const overlap = await overlapOf(cwd, dataDir);
-  if (overlap === null) return;
-  const choose = overlap === 'holds' ? 'choose a directory further down' : 'choose another directory';
-  throw refusal(
-    `${cwd} ${overlap} the server’s data directory${overlap === 'is' ? '' : ` ${dataDir}`}, whose token and database are not ` +
-      `for agents: ${choose}, or start the server with another --data-dir`,
-  );
 }
 
 function refusal(problem: string, cause?: unknown): BooError {

@@ -1,12 +1,16 @@
 /** The server's settings as options of a command. */
+import { delimiter } from 'node:path';
 import type { Command } from 'commander';
 import { type Setting, settings } from '../settings.ts';
 
 /** Flags that the client commands share. */
 export const sharedFlags = ['data-dir', 'token-file'] as const;
 
-/** Given more than once, they add up. */
-const repeatable: ReadonlySet<Setting['flag']> = new Set(['trusted-proxy']);
+/** Given more than once, they add up: to a list with this between its parts. */
+const repeatable: ReadonlyMap<Setting['flag'], string> = new Map([
+  ['trusted-proxy', ','],
+  ['workspace-root', delimiter],
+]);
 
 const environmentOnly = `
 The data directory is $XDG_DATA_HOME/boocode or ~/.local/share/boocode; the demo's is boocode-demo beside it.
@@ -18,10 +22,11 @@ Environment only:
 /** `--port <number>  port to listen on (BOOCODE_PORT, default: 4127)`. */
 export function addSetting(command: Command, { flag, env, value, about, fallback }: Setting): void {
   const text = `${about} (${env}${fallback === null ? '' : `, default: ${fallback}`})`;
-  if (!repeatable.has(flag)) command.option(`--${flag} ${value}`, text);
+  const between = repeatable.get(flag);
+  if (between === undefined) command.option(`--${flag} ${value}`, text);
   else {
     command.option(`--${flag} ${value}`, text, (given: string, before: string | undefined) =>
-      before === undefined ? given : `${before},${given}`,
+      before === undefined ? given : `${before}${between}${given}`,
     );
   }
 }

@@ -7,6 +7,7 @@ export const changesProblems = [
   'no_repository',
   'bare_repository',
   'no_working_tree',
+  'outside_roots', // the repository, or its git directory, is not in the directories that the server works in
   'directory_missing',
   'no_snapshot', // that state was not recorded
   'too_slow', // reading the working tree took too long

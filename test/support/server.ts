@@ -92,6 +92,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     hostName: null,
     drainMs: 0,
     workspaces: [],
+    workspaceRoots: [],
     clones: false,
     idleTimeoutMs: 600_000,
     startsAtOnce: null,

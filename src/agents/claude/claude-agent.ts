@@ -57,6 +57,7 @@ async function open(options: AgentOptions): Promise<Agent> {
     name: 'claude',
     label: 'Claude',
     backends: sdkByDefault ? [onSdk, inTerminal] : [inTerminal, onSdk],
+    privateDirectories: [configDir],
     permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'],
     models: ['opus', 'sonnet', 'haiku'],
     knowsModel: (model) => knowsModel(model, env),

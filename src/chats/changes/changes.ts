@@ -37,11 +37,14 @@ import { PrivateGit } from './private-git.ts';
 import { Repositories, type Repository } from './repository.ts';
 import { endSuffix, findSnapshot, readHead, readSnapshot, topOfSnapshot } from './snapshot-refs.ts';
 import { takeEndSnapshot, takeSnapshot, type TurnStart } from './take-snapshot.ts';
+import type { WorkPlaces } from '../work-places.ts';
 import { unavailable } from './unavailable.ts';
 import { readWorkingTree, type WorkingTree } from './working-tree.ts';
 
 export interface ChangesOptions {
   dataDir: string;
+  /** Where the server works at all; without, anywhere. */
+  places?: WorkPlaces;
   env: GitEnvironment;
   limits?: Partial<ChangesLimits>;
   clock?: Clock;
@@ -74,7 +77,7 @@ export class Changes {
   constructor(options: ChangesOptions) {
     this.#options = options;
     this.#limits = { ...usualLimits, ...options.limits };
-    this.#repositories = new Repositories(options.env);
+    this.#repositories = new Repositories(options.env, options.places);
     this.#watches = new Watches(options.clock ?? systemClock);
   }
 

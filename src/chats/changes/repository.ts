@@ -4,6 +4,7 @@ import { lstat, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { toBooError } from '../../protocol/error.ts';
 import { complaint, git, type GitEnvironment, type GitResult } from '../workspaces/git.ts';
+import type { WorkPlaces } from '../work-places.ts';
 import { unavailable } from './unavailable.ts';
 
 export interface Repository {
@@ -47,14 +48,23 @@ const maxKept = 200;
 
 export class Repositories {
   readonly #env: GitEnvironment;
+  readonly #places: WorkPlaces | undefined;
   readonly #known = new Map<string, { mark: string; repository: Repository }>();
 
-  constructor(env: GitEnvironment) {
+  constructor(env: GitEnvironment, places?: WorkPlaces) {
     this.#env = env;
+    this.#places = places;
   }
 
   /** Throws `changes_unavailable`. */
   async find(directory: string): Promise<Repository> {
+    const repository = await this.#find(directory);
+    const problem = await this.#places?.problemOfRepository([repository.top, repository.commonDirectory]);
+    if (problem) throw unavailable('outside_roots', problem);
+    return repository;
+  }
+
+  async #find(directory: string): Promise<Repository> {
     const own = await realpath(directory).catch(() => null);
     if (own === null) throw unavailable('directory_missing', `The directory ${directory} does not exist.`);
     // Most chats without a repository are told apart without starting a process.

@@ -4,8 +4,8 @@
  */
 import { mkdir, mkdtemp, realpath, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { overlapOf } from '../../lib/directory-overlap.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
+import type { WorkPlaces } from '../work-places.ts';
 import { complaint, git, type GitEnvironment } from './git.ts';
 
 export interface CloneRequest {
@@ -24,7 +24,7 @@ export interface Clone {
 }
 
 export interface ClonesOptions {
-  dataDir: string;
+  places: WorkPlaces;
   env: GitEnvironment;
   waitMs?: number;
 }
@@ -85,14 +85,17 @@ export class Clones {
     const { remote, branch } = request;
     const { signal } = this.#stop;
     const env = { ...this.#options.env, GIT_NO_LAZY_FETCH: '0' };
+    const { places } = this.#options;
     const parent = dirname(top);
+    const refused = await places.problemOf(top);
+    if (refused !== null) throw failed(request, refused, undefined);
     let created: string | undefined;
     let scratch: string | undefined;
     try {
       created = await mkdir(parent, { recursive: true });
-      if (['is', 'lies in'].includes((await overlapOf(parent, this.#options.dataDir)) ?? '')) {
-        throw new Error('no agent may work inside the server’s data directory');
-      }
+      // A link on the way may have been put there meanwhile.
+      const moved = await places.problemOf(top);
+      if (moved !== null) throw new Error(moved);
       // Beside it, so that it can be given its name at once.
       scratch = await mkdtemp(join(parent, `.${basename(top)}-clone-`));
       const settings = protocols.flatMap((setting) => ['-c', `protocol.${setting}`]);

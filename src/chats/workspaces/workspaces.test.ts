@@ -281,7 +281,7 @@ describe('HOST-19: a host that may clone', () => {
       clones: true,
       mappings: [{ from: chat.cwd, to: join(dataDir, 'x/repo') }],
     });
-    await expect(bring(host, chat)).rejects.toThrow('no agent may work inside the server’s data directory');
+    await expect(bring(host, chat)).rejects.toThrow('lies in the server’s data directory');
     expect(readdirSync(dataDir)).toEqual([]);
   });
 

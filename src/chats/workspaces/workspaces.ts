@@ -10,6 +10,7 @@ import { type BooError, toBooError } from '../../protocol/error.ts';
 import type { StoredWorkspace, StoredWorktree } from '../../store/chats.ts';
 import type { PlacedChat } from '../../store/workspaces.ts';
 import { Changes } from '../changes/changes.ts';
+import { WorkPlaces } from '../work-places.ts';
 import { type Checkout, readCheckout } from './checkout.ts';
 import { type Clone, Clones, workspaceMissing } from './clones.ts';
 import { type GitEnvironment, gitEnvironment } from './git.ts';
@@ -18,6 +19,8 @@ import { mapWorkspace, type WorkspaceMapping } from './workspace-map.ts';
 
 export interface WorkspacesOptions {
   dataDir: string;
+  /** Where the server works at all. */
+  places?: WorkPlaces;
   env: Readonly<Record<string, string | undefined>>;
   mappings?: readonly WorkspaceMapping[];
   /** Whether this host clones what it lacks. */
@@ -50,19 +53,21 @@ export class Workspaces {
   /** What changes in them. */
   readonly changes: Changes;
   readonly dataDir: string;
+  readonly places: WorkPlaces;
   readonly #stop = new AbortController();
   readonly #env: GitEnvironment;
   readonly #mappings: readonly WorkspaceMapping[];
   readonly #clones: Clones | null;
 
-  constructor({ dataDir, env, mappings = [], clones = false, cloneWaitMs }: WorkspacesOptions) {
+  constructor({ dataDir, places, env, mappings = [], clones = false, cloneWaitMs }: WorkspacesOptions) {
     this.here = createHash('sha256').update(`${hostname()}\n${dataDir}`).digest('hex').slice(0, 16);
     this.#env = gitEnvironment(env);
-    this.changes = new Changes({ dataDir, env: this.#env });
     this.dataDir = dataDir;
+    this.places = places ?? new WorkPlaces({ dataDir });
+    this.changes = new Changes({ dataDir, env: this.#env, places: this.places });
     this.#mappings = mappings;
     this.#clones = clones
-      ? new Clones({ dataDir, env: this.#env, ...(cloneWaitMs !== undefined && { waitMs: cloneWaitMs }) })
+      ? new Clones({ places: this.places, env: this.#env, ...(cloneWaitMs !== undefined && { waitMs: cloneWaitMs }) })
       : null;
   }
 
@@ -151,8 +156,11 @@ export class Workspaces {
   async #problemOf(candidate: string, chat: Whereabouts): Promise<string | null> {
     const { cwd, workspace } = chat;
     const found = await stat(candidate, { bigint: true }).catch(() => null);
-    if (found?.isDirectory() !== true) return `${candidate} does not exist`;
     const isMapped = candidate !== cwd;
+    // Of the chat's own directory its agent says so.
+    const refused = isMapped ? await this.places.problemOf(candidate) : null;
+    if (refused !== null) return refused;
+    if (found?.isDirectory() !== true) return `${candidate} does not exist`;
     // A chat of an earlier version: its path is all that is known.
     if (workspace === null) return null;
     if (!isMapped && workspace.directoryId !== null && identityOf(found) === workspace.directoryId) return null;

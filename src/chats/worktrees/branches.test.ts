@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { git, initRepository } from '../../../test/support/git-repository.ts';
+import { WorkPlaces } from '../work-places.ts';
 import { gitEnvironment } from '../workspaces/git.ts';
 import { listBranches } from './branches.ts';
 import type { GitWork } from './git-work.ts';
@@ -12,7 +13,8 @@ let top: string;
 let work: GitWork;
 beforeEach(() => {
   top = realpathSync(mkdtempSync(join(tmpdir(), 'boocode-branches-')));
-  work = { dataDir: top, env: gitEnvironment(process.env), signal: new AbortController().signal };
+  const places = new WorkPlaces({ dataDir: top });
+  work = { dataDir: top, places, env: gitEnvironment(process.env), signal: new AbortController().signal };
 });
 afterEach(() => rmSync(top, { recursive: true, force: true }));
 

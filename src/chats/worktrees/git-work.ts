@@ -11,10 +11,12 @@ import { keyOf } from '../changes/named-files.ts';
 import { splitPaths } from '../changes/paths.ts';
 import { unchangedInIndex } from '../changes/racy-files.ts';
 import { complaint, git, type GitEnvironment, type GitOptions, type GitResult } from '../workspaces/git.ts';
+import type { WorkPlaces } from '../work-places.ts';
 import { refused } from './refused.ts';
 
 export interface GitWork {
   dataDir: string;
+  places: WorkPlaces;
   env: GitEnvironment;
   signal: AbortSignal;
 }
@@ -44,9 +46,9 @@ export async function must(
 }
 
 /** Throws `worktree_refused` if there is none. */
-export async function findRepository({ env }: GitWork, directory: string): Promise<Repository> {
+export async function findRepository({ env, places }: GitWork, directory: string): Promise<Repository> {
   try {
-    return await new Repositories(env).find(directory);
+    return await new Repositories(env, places).find(directory);
   } catch (error) {
     const { message, details } = toBooError(error);
     const reason = details['reason'] === 'directory_missing' ? 'missing' : 'no_repository';

@@ -8,7 +8,6 @@ import type { StoredWorktree } from '../../store/chats.ts';
 import type { Repository } from '../changes/repository.ts';
 import { TreeFolder } from '../changes/tree-folder.ts';
 import { complaint } from '../workspaces/git.ts';
-import { assertApart } from '../working-directory.ts';
 import {
   ask,
   findBranch,
@@ -55,7 +54,7 @@ export async function plan(work: GitWork, { directory, wanted, spare, seenBy, tr
   const settings = await readSettings(work, top, trusted);
   const root = settings.place ?? (await besideRepository(top));
   const path = join(root, ...(settings.place === null ? [] : [basename(top)]), name.replaceAll('/', '-'));
-  await assertApart(path, work.dataDir);
+  await work.places.assert(path);
   if (!relative(top, path).startsWith('..'))
     throw refused('place_taken', `${path} is inside of the repository ${top}.`);
   if (await lstat(path).catch(() => null)) throw refused('place_taken', `${path} exists already: choose another name.`);

@@ -473,7 +473,9 @@ test.each(['recorded', 'made', 'given up'])(
   async (when) => {
     const before = own.state();
     const id = randomUUID();
-    const work = { dataDir: own.dataDir, env: gitEnvironment(process.env), signal: new AbortController().signal };
+    const { places } = own.workspacesOf(own.dataDir);
+    const { signal } = new AbortController();
+    const work = { dataDir: own.dataDir, places, env: gitEnvironment(process.env), signal };
     const seenBy = own.workspacesOf(own.dataDir).here;
     const planned = await plan(work, { directory: own.top, wanted: {}, spare: 'x', seenBy, trusted: false });
     await insertWorktree(own.here.sql, id, planned.place);

@@ -322,6 +322,7 @@ export class Worktrees implements ChatWorktrees {
     const { dataDir, workspaces } = this.#parts;
     return {
       dataDir,
+      places: workspaces.places,
       env: workspaces.gitEnvironment,
       signal: AbortSignal.any([workspaces.stopping, ...(signal ? [signal] : [])]),
     };

@@ -36,6 +36,7 @@ export function linesText({ added, removed, isBinary, isSubmodule }: ChangedFile
 const reasons: Readonly<Record<string, string>> = {
   no_repository: 'This chat’s directory is not in a git repository, so there is nothing to compare it with.',
   bare_repository: 'This chat’s directory is a bare git repository, which has no files to compare.',
+  outside_roots: 'This chat’s repository reaches outside of the directories that the server works in.',
   no_working_tree: 'This chat’s directory is inside of a git repository’s own files, outside of its working tree.',
   directory_missing: 'This chat’s directory is gone.',
   no_snapshot: 'The state to compare with was not recorded. Choose another one above.',

@@ -1,6 +1,6 @@
 /**
  * Everything in a directory that the program would load or run once it is trusted: its settings, servers, commands,
- * agents, skills, hooks. Trust covers exactly this content, so all of it is read and identified by one digest.
+ * agents, skills, hooks, and what git runs there. Trust covers exactly this content, so all of it is read and identified by one digest.
  *
  * Excluded are files that are only text for the model (CLAUDE.md and rules, no more dangerous than any file it reads),
  * and files that the program writes there while it works. Programs that a hook names are included only if it names a
@@ -12,6 +12,7 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { BooError } from '../../../protocol/error.ts';
 import { isRecord } from '../mapping/loose-json.ts';
+import { countedNow, readGitContent } from './git-content.ts';
 import type { DirectoryContent, DirectoryFile } from '../../agent-backend.ts';
 
 const leftOut = new Set(
@@ -47,23 +48,25 @@ export async function readDirectoryContent(cwd: string, configDir: string): Prom
     const { run, named } = namedFiles(text, path);
     for (const name of run) if ((await fileAt(name)) !== null) await reader.file(name);
     for (const name of named) if (await isScript(name)) await reader.file(name);
+    for (const name of await pluginPlaces(text, path)) await reader.directory(name, 1);
   }
+  if (root !== null) await reader.git(root);
   const files = [...reader.files.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
   const digest = createHash('sha256');
   for (const file of files) digest.update(JSON.stringify([file.path, file.sha256]));
-  const seen = [...reader.seen].map((each) => [each, signature(each)] as const);
+  const seen = [...reader.seen].map(([each, sign]) => [each, sign, sign(each)] as const);
   return {
     path,
     digest: digest.digest('hex'),
     files,
-    isCurrent: () => seen.every(([each, before]) => signature(each) === before),
+    isCurrent: () => seen.every(([each, sign, before]) => sign(each) === before),
   };
 }
 
 class Reader {
   readonly files = new Map<string, DirectoryFile>();
-  /** Missing files count too: creating one is a change. */
-  readonly seen = new Set<string>();
+  /** With what tells a change. Missing files count too: creating one is a change. */
+  readonly seen = new Map<string, (name: string) => string>();
   readonly #path: string;
   #bytes = 0;
   #textBytes = 0;
@@ -73,7 +76,7 @@ class Reader {
   }
 
   async directory(directory: string, depth = 0): Promise<void> {
-    this.seen.add(directory);
+    this.seen.set(directory, signature);
     if (depth > maxDepth) throw tooMuch(directory);
     for (const entry of await readdir(directory).catch(() => [])) {
       if (depth === 0 && leftOut.has(entry)) continue;
@@ -85,9 +88,24 @@ class Reader {
     }
   }
 
-  async file(name: string): Promise<void> {
-    this.seen.add(name);
-    const path = relative(this.#path, name);
+  /** What the repository makes git run. */
+  async git(root: string): Promise<void> {
+    const { files, directories, problem } = await readGitContent(root);
+    if (problem !== null) throw new BooError('trust_refused', `The directory cannot be trusted: ${problem}.`);
+    for (const directory of directories) this.seen.set(directory, signature);
+    for (const { name, file, text } of files) {
+      if (text === undefined) await this.file(file, name);
+      else this.seen.set(file, countedNow);
+      if (text === undefined || text === '') continue;
+      const bytes = Buffer.from(text);
+      this.files.set(name, { path: name, sha256: sha256Of(bytes), text: this.#text(bytes) });
+    }
+  }
+
+  /** Under another name than its path, if it has one. */
+  async file(name: string, shown?: string): Promise<void> {
+    this.seen.set(name, signature);
+    const path = shown ?? relative(this.#path, name);
     const found = await stat(name).catch(() => null);
     if (!found?.isFile() || this.files.has(path)) return;
     this.#bytes += found.size;
@@ -96,10 +114,9 @@ class Reader {
     const bytes = await readFile(name).catch(() => null);
     // If this server cannot read it, neither can the program.
     if (!bytes) return;
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
     this.files.set(path, {
       path,
-      sha256,
+      sha256: sha256Of(bytes),
       text: settingsFiles.includes(path) ? settingsText(name, bytes) : this.#text(bytes),
     });
   }
@@ -116,6 +133,8 @@ class Reader {
     }
   }
 }
+
+const sha256Of = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 function tooMuch(name: string): BooError {
   return new BooError(
@@ -158,6 +177,24 @@ function namedFiles(text: string | null, path: string): { run: string[]; named: 
   const words = [...texts, ...commands.flatMap((command) => command.split(/[\s<>=]+/))];
   return { run, named: words.filter((word) => /[./]/.test(word)).flatMap(asPath) };
 }
+
+const pluginParts = ['.claude-plugin', 'commands', 'agents', 'skills', 'hooks', 'output-styles'];
+
+/** Directories of plugins that the settings name, in this directory. It may be a marketplace and a plugin itself. */
+async function pluginPlaces(text: string | null, path: string): Promise<string[]> {
+  const settings = parse(text ?? '');
+  const places = directoriesIn(isRecord(settings) ? settings['extraKnownMarketplaces'] : undefined, path);
+  if (!places.includes(path)) return places;
+  const listed = await readFile(join(path, '.claude-plugin/marketplace.json'), 'utf8').catch(() => '');
+  const plugins = directoriesIn(parse(listed), path).filter((place) => place !== path);
+  return [...places.filter((place) => place !== path), ...plugins, ...pluginParts.map((part) => join(path, part))];
+}
+
+const directoriesIn = (value: unknown, path: string): string[] =>
+  textsIn(value)
+    .filter((word) => /^[./]/.test(word) && !word.includes('\0'))
+    .map((word) => resolve(path, word))
+    .filter((name) => isWithin(path, name));
 
 function parse(text: string): unknown {
   try {
