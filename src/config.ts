@@ -12,6 +12,8 @@ import { createTrustedProxies } from './http/trusted-proxies.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import {
   defaultDataDir,
+  type BypassRule,
+  bypassRules,
   type Environment,
   type Flags,
   type LogFormat,
@@ -81,6 +83,8 @@ export interface Config {
   readonly budgetDayUsd: number | null;
   /** What all chats together may ever cost. */
   readonly budgetServerUsd: number | null;
+  /** Where owners may let agents work without asking. */
+  readonly bypassPermissions: BypassRule;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly sdkByDefault: boolean;
@@ -245,6 +249,7 @@ const schemas = {
   'budget-chat-usd': dollars,
   'budget-day-usd': dollars,
   'budget-server-usd': dollars,
+  'bypass-permissions': z.enum(bypassRules, { error: `must be one of ${bypassRules.join(', ')}` }),
   'log-level': z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }),
   'log-format': z.enum(logFormats, { error: `must be one of ${logFormats.join(', ')}` }),
   'agent-env': names,
@@ -336,6 +341,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     budgetChatUsd: read('budget-chat-usd'),
     budgetDayUsd: read('budget-day-usd'),
     budgetServerUsd: read('budget-server-usd'),
+    bypassPermissions: read('bypass-permissions') as BypassRule,
     logLevel: read('log-level') as LogLevel,
     logFormat: read('log-format') as LogFormat,
     sdkByDefault: gate,

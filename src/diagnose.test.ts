@@ -36,6 +36,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     drainMs: 0,
     workspaces: [],
     workspaceRoots: [],
+    bypassPermissions: 'allow',
     clones: false,
     idleTimeoutMs: 1,
     startsAtOnce: null,

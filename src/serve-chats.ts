@@ -7,6 +7,7 @@ import { AuditLog } from './chats/audit-log.ts';
 import { PlanWindows } from './chats/limits/plan-usage.ts';
 import { endOrphans } from './agents/agent-process.ts';
 import { startHostWatcher } from './agents/host-watcher.ts';
+import { Bypass } from './chats/bypass.ts';
 import { ChangesElsewhere } from './chats/changes-elsewhere.ts';
 import { Doorbell } from './chats/doorbell.ts';
 import { drain } from './chats/drain.ts';
@@ -113,6 +114,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   const { dataDir, workspaces: mappings, clones } = config;
   const places = new WorkPlaces({ dataDir, roots: config.workspaceRoots, programs: agents.privateDirectories });
   const workspaces = new Workspaces({ dataDir, places, env: config.agentEnv, mappings, clones });
+  const bypass = new Bypass(config.bypassPermissions, config.sandbox);
   const offers = {
     backends: backends.filter(({ available }) => available).map(({ name }) => name),
     workspaces: await workspaces.present(),
@@ -148,6 +150,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     idleTimeoutMs: config.idleTimeoutMs,
     aheadTimeoutMs: 120_000,
     workspaces,
+    bypass,
     waitLimits: { quietMs: config.quietMs, modelSilenceMs: config.modelSilenceMs },
     dataDir: config.dataDir,
     drainMs: config.drainMs,
@@ -194,6 +197,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     dataDir: config.dataDir,
     workspaces,
     resumeAtReset: config.resumeAtReset,
+    bypass,
     budgetUsd: config.budgetChatUsd,
     sandbox: config.sandbox,
     budgets,

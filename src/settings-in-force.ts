@@ -39,6 +39,7 @@ export function settingsInForce(config: Config, { demo }: { demo: boolean }): ob
     budgetChatUsd: config.budgetChatUsd,
     budgetDayUsd: config.budgetDayUsd,
     budgetServerUsd: config.budgetServerUsd,
+    bypassPermissions: config.bypassPermissions,
     agentEnvNames: config.agentEnvNames,
     sandbox: config.sandbox,
     sandboxRead: config.sandboxRead,

@@ -23,6 +23,9 @@ export type ProxyHeader = (typeof proxyHeaders)[number];
 
 /** Chats, and live sockets, feeds and terminals at a time, by person; prompts that wait in a chat. */
 export const quotaNames = ['chats-per-hour', 'chats-per-day', 'sockets', 'feeds', 'terminals', 'prompts'] as const;
+/** Where agents may work without asking. */
+export const bypassRules = ['allow', 'sandboxed', 'never'] as const;
+export type BypassRule = (typeof bypassRules)[number];
 
 /** Every setting that has a flag. */
 export const settings = [
@@ -225,6 +228,13 @@ export const settings = [
     value: '<dollars>',
     about: 'what all chats together may ever cost, unless `boocode budget` sets it',
     fallback: null,
+  },
+  {
+    flag: 'bypass-permissions',
+    env: 'BOOCODE_BYPASS_PERMISSIONS',
+    value: '<rule>',
+    about: `whether owners may let agents work without asking, or only in a sandbox: ${bypassRules.join(', ')}`,
+    fallback: 'allow',
   },
   {
     flag: 'log-level',

@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Sql } from '../store/database.ts';
 import type { Admission } from './admission.ts';
+import type { Bypass } from './bypass.ts';
 import type { ChatBudget } from './chat-budget.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
@@ -25,6 +26,8 @@ export interface ChatEnvironment {
   /** No agent is started in a directory that overlaps it. */
   readonly dataDir: string;
   readonly workspaces: Workspaces;
+  /** Whose agents may work without asking; without, all owners’. */
+  readonly bypass?: Bypass;
   /** Starting agents is heavy, and memory is limited. */
   readonly admission: Admission;
   /** Resolves when the session that this host released earlier has ended. */

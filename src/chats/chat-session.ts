@@ -13,6 +13,7 @@ import { FencedError } from '../store/storage-error.ts';
 import { StartPlace, type StartPurpose, WaitEnded } from './start-place.ts';
 import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
+import { keepAsking } from './keep-asking.ts';
 import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
 import { fullNotice, isScheduled, noteScheduled } from './schedules/agent-schedules.ts';
@@ -213,6 +214,7 @@ export class ChatSession {
   async #open(signal: AbortSignal, begins?: SessionBegins): Promise<void> {
     const { sql, log, logger, queue, settings, state, waits, agents, workspaces } = this.#context;
     this.#isOutdated = false;
+    await keepAsking(this.#context);
     const {
       id: chatId,
       agent,

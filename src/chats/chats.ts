@@ -54,6 +54,12 @@ export interface SubmittedPrompt {
   created: boolean;
 }
 
+/** Who creates a chat; nobody but an owner may do so without saying. The signal gives it up. */
+export interface Creating {
+  actor?: Actor | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 /** Which chat a request is about. */
 export type Subject = { chatId: string } | { decisionId: string };
 
@@ -118,8 +124,11 @@ export interface Draining {
  * Methods that record who did something take that `actor` first.
  */
 export interface Chats {
-  /** Throws `cwd_invalid`, `backend_unavailable`, and `worktree_refused` if it is to have a worktree. The signal gives it up. */
-  createChat(input: CreateChat, signal?: AbortSignal): Promise<Chat>;
+  /**
+   * Throws `cwd_invalid`, `backend_unavailable`, `forbidden`, and `worktree_refused` if it is to have a worktree. The signal
+   * gives it up.
+   */
+  createChat(input: CreateChat, creating?: Creating): Promise<Chat>;
   /**
    * Newest first, all of them unless `archived` is given. `after` is the `next` of the page before. Throws `query_timeout`.
    */
@@ -222,7 +231,7 @@ export interface Chats {
   answerDecision(actor: Actor, decisionId: string, answer: AnswerDecision): Promise<Decision>;
 
   /** Throws `session_taken`, `cwd_invalid`, `backend_unavailable`. */
-  beginImport(input: BeginImport): Promise<SessionImport>;
+  beginImport(input: BeginImport, actor?: Actor): Promise<SessionImport>;
   /** Works until the import is finished or removed. */
   readImport(importId: string): Promise<ImportProgress>;
   addImportLines(importId: string, lines: ImportLines): Promise<void>;

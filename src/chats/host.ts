@@ -32,6 +32,7 @@ import { Feeds, type FeedsParts } from './feeds.ts';
 import { Health } from './health.ts';
 import { HostDrain } from './host-drain.ts';
 import { LeaseKeeper, type LeaseKeeperParts, leaseTtlMs } from './lease-keeper.ts';
+import type { Bypass } from './bypass.ts';
 import { ChatNotifier } from './chat-notifier.ts';
 import { OrphanedWork } from './orphaned-work.ts';
 import { storeSessions } from './kept-sessions.ts';
@@ -60,6 +61,8 @@ export interface HostParts
   /** How long running turns may take to finish when the host is drained. */
   drainMs: number;
   readonly workspaces: Workspaces;
+  /** Whose agents may work without asking; without, all owners’. */
+  readonly bypass?: Bypass;
   startLimits: StartLimits;
   readonly readMemory: ReadMemory;
   readonly agents: AgentDirectory;

@@ -32,6 +32,7 @@ import type { ChangesElsewhere } from './changes-elsewhere.ts';
 import { type EventPageQuery, readEventPage } from './event-page.ts';
 import { rowHere } from './assert-here.ts';
 import { assertOffered } from './assert-offered.ts';
+import { Bypass } from './bypass.ts';
 import { ChatChanges } from './changes/chat-changes.ts';
 import { ChatViews } from './chat-views.ts';
 import type {
@@ -39,6 +40,7 @@ import type {
   ChatNotification,
   ChatQuery,
   Chats,
+  Creating,
   Draining,
   FollowFrom,
   Holder,
@@ -90,6 +92,8 @@ export interface HostedChatsParts {
   budgetUsd: number | null;
   /** The least that any chat has. */
   sandbox?: SandboxMode;
+  /** Who may have an agent that never asks. */
+  readonly bypass?: Bypass;
   budgets: SharedBudgets;
   describe(): Omit<Info, 'hostId' | keyof Host['counts'] | keyof ReturnType<AgentDirectory['describe']>>;
 }
@@ -113,6 +117,7 @@ export class HostedChats implements Chats {
   readonly #resumeAtReset: boolean;
   readonly #budgetUsd: number | null;
   readonly #sandbox: SandboxMode;
+  readonly #bypass: Bypass;
   readonly #views: ChatViews;
   readonly #holders: Holders;
   readonly #hostMoves: HostMoves;
@@ -139,6 +144,7 @@ export class HostedChats implements Chats {
     this.#resumeAtReset = parts.resumeAtReset;
     this.#budgetUsd = parts.budgetUsd;
     this.#sandbox = parts.sandbox ?? 'off';
+    this.#bypass = parts.bypass ?? new Bypass();
     this.budgets = parts.budgets;
     this.#views = new ChatViews(parts);
     this.#holders = new Holders(parts);
@@ -146,24 +152,25 @@ export class HostedChats implements Chats {
     this.#imports = new Imports({
       ...parts,
       hostId: parts.host.id,
-      newChat: (input) => this.#newChat(input),
+      newChat: (input, actor) => this.#newChat(input, actor),
       trust: (chat) => this.#trust(chat),
     });
     this.#changesElsewhere = parts.changesElsewhere;
     this.#describe = () => parts.describe();
   }
 
-  async createChat({ isolation, worktree, ...input }: CreateChat, signal?: AbortSignal): Promise<ChatView> {
+  async createChat({ isolation, worktree, ...input }: CreateChat, { signal, actor }: Creating = {}): Promise<ChatView> {
     if (worktree && isolation !== 'worktree') throw onlyIsolated();
-    const chat = await this.#newChat(input);
+    const chat = await this.#newChat(input, actor);
     if (isolation === 'worktree') return this.#announce(await this.worktrees.create(chat, worktree ?? {}, { signal }));
     if (chat.trusted) await this.#trust(chat);
     return this.#announce(await ask(() => insertChat(this.#sql, chat)));
   }
 
   /** What to store for a new chat. Throws if it could not run here. */
-  async #newChat(input: CreateChat): Promise<NewChat> {
+  async #newChat({ confirmBypass, ...input }: CreateChat, actor: Actor | undefined): Promise<NewChat> {
     assertSandbox(this.#sandbox, input);
+    this.#bypass.assertMay(actor, { ...input, confirmBypass }, null);
     const agent = input.agent ?? this.#agents.default.name;
     const backend = this.#agents.choose(agent, input.backend);
     const cwd = await resolveWorkingDirectory(input.cwd, this.#workspaces.places);
@@ -194,12 +201,13 @@ export class HostedChats implements Chats {
   async patchChat(
     actor: Actor,
     chatId: string,
-    { cwd: given, ...rest }: PatchChat,
+    { cwd: given, confirmBypass, ...rest }: PatchChat,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<ChatView> {
     const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#workspaces.places) };
     const patch = { ...rest, ...place };
     assertSandbox(this.#sandbox, patch);
+    this.#bypass.assertMay(actor, { ...patch, confirmBypass }, await this.#row(chatId));
     if (patch.model || patch.permissionMode) {
       await assertOffered(this.#agents.agentFor((await this.#row(chatId)).agent), patch);
     }
@@ -243,7 +251,7 @@ export class HostedChats implements Chats {
   }
 
   readonly forkChat: Chats['forkChat'] = async (actor, chatId, fork, signal) => {
-    const parent = await this.#row(chatId);
+    const parent = this.#bypass.inherited(actor, await this.#row(chatId));
     const isolate: ForkParts['isolate'] = (chat, isolated) =>
       isolateFork({ workspaces: this.#workspaces, worktrees: this.worktrees, parent, signal }, chat, isolated);
     return this.#announce(await forkChat({ slow: this.#slow, agents: this.#agents, isolate }, actor, parent, fork));
@@ -358,8 +366,8 @@ export class HostedChats implements Chats {
     });
   }
 
-  beginImport(input: BeginImport): Promise<SessionImport> {
-    return this.#imports.begin(input);
+  beginImport(input: BeginImport, actor?: Actor): Promise<SessionImport> {
+    return this.#imports.begin(input, actor);
   }
 
   readImport(importId: string): Promise<ImportProgress> {

@@ -9,6 +9,7 @@ import type { SessionStoreEntry } from '../protocol/session-store.ts';
 import type { Agent, AgentDirectory, History } from '../agents/agent.ts';
 import { textOf } from '../protocol/text-of.ts';
 import { BooError } from '../protocol/error.ts';
+import type { Actor } from '../protocol/principal.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
@@ -36,7 +37,7 @@ export interface ImportsParts {
   hostId: string;
   agents: AgentDirectory;
   /** What to store for a new chat. */
-  newChat(input: CreateChat): Promise<NewChat>;
+  newChat(input: CreateChat, actor: Actor | undefined): Promise<NewChat>;
   /** Trusts the directory as it is now. */
   trust(chat: Pick<ChatRow, 'agent' | 'cwd'>): Promise<void>;
 }
@@ -53,9 +54,9 @@ export class Imports {
     this.#parts = parts;
   }
 
-  async begin({ sessionId, ...input }: BeginImport): Promise<SessionImport> {
+  async begin({ sessionId, ...input }: BeginImport, actor?: Actor): Promise<SessionImport> {
     const { sql } = this.#parts.slow;
-    const chat = await this.#parts.newChat(input);
+    const chat = await this.#parts.newChat(input, actor);
     assertImports(this.#parts.agents.agentFor(chat.agent));
     await this.#assertFree(sessionId);
     if (chat.trusted) await this.#parts.trust(chat);

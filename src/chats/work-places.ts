@@ -33,12 +33,11 @@ const system = ['/proc', '/sys', '/dev', '/etc', '/boot', '/run', '/var/run'];
 /** Where desktops mount what people plug in. */
 const exempt = ['/run/media'];
 const rootsHomes = ['/root', '/var/root'];
-const keys = [
-  ...['.ssh', '.gnupg', '.aws', '.azure', '.kube', '.docker', '.oci', '.terraform.d', '.password-store', '.pki'],
-  ...['.config/gcloud', '.config/gh', '.config/op', '.config/rclone', '.config/sops', '.local/share/keyrings'],
-  ...['.mozilla', '.thunderbird', '.config/google-chrome', '.config/chromium', 'Library/Keychains'],
-  ...['.claude', '.codex', '.gemini'],
-];
+const keys = (
+  '.ssh,.gnupg,.aws,.azure,.kube,.docker,.oci,.terraform.d,.password-store,.pki,.config/gcloud,.config/gh,' +
+  '.config/op,.config/rclone,.config/sops,.local/share/keyrings,.mozilla,.thunderbird,.config/google-chrome,' +
+  '.config/chromium,Library/Keychains,.claude,.codex,.gemini'
+).split(',');
 const maxLinks = 40;
 
 export class WorkPlaces {

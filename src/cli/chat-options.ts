@@ -1,6 +1,7 @@
 /** The settings of a chat as options of a command. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CreateChat, PatchChat } from '../client/client.ts';
+import { misuse } from './cli.ts';
 
 export interface ChatOptions {
   title?: string;
@@ -9,6 +10,7 @@ export interface ChatOptions {
   backend?: CreateChat['backend'];
   permissionMode?: CreateChat['permissionMode'];
   trust?: true;
+  confirmBypass?: true;
   acceptAgentMessages?: boolean;
   resumeAtReset?: boolean;
   onInterrupted?: CreateChat['onInterrupted'];
@@ -56,6 +58,10 @@ export function addChatOptions(command: Command): Command {
     .option('--backend <backend>', 'the engine to run the agent on, such as claude_sdk or claude_pty')
     .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
     .option('--trust', "load the directory's own settings, hooks and instructions")
+    .option(
+      '--confirm-bypass',
+      'with --trust and --permission-mode bypassPermissions: yes, run what the directory turns on, and ask nothing',
+    )
     .option('--accept-agent-messages', 'let agents of other chats on the machine start turns in this one')
     .option('--no-accept-agent-messages', 'refuse them (the default for a new chat)')
     .option(
@@ -94,7 +100,12 @@ export function chatSettings(options: ChatOptions) {
   const idleSeconds = options.idleSeconds === 'default' ? null : options.idleSeconds;
   const budgetUsd = options.budget === 'none' ? null : options.budget;
   const sandbox = options.sandbox === 'default' ? null : options.sandbox;
-  const { trust: trusted, acceptAgentMessages: acceptsAgentMessages } = options;
+  const { trust: trusted, acceptAgentMessages: acceptsAgentMessages, confirmBypass } = options;
+  if (trusted && permissionMode === 'bypassPermissions' && !confirmBypass) {
+    throw misuse(
+      '--trust with --permission-mode bypassPermissions runs what the directory turns on, and never asks: add --confirm-bypass if you mean it.',
+    );
+  }
   const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host, idleSeconds, budgetUsd, sandbox };
-  return { title, model, effort, permissionMode, trusted, ...others } satisfies PatchChat;
+  return { title, model, effort, permissionMode, trusted, confirmBypass, ...others } satisfies PatchChat;
 }

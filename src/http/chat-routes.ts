@@ -29,9 +29,9 @@ export function chatRoutes(chats: Chats): Route[] {
         responses: { 201: { description: 'The new chat; Location is its address.', schema: chat } },
       },
       { body: createChat },
-      ({ body, request, env }) =>
+      ({ body, actor, request, env }) =>
         patiently(request, env, async (signal) => {
-          const created = await chats.createChat(body, signal);
+          const created = await chats.createChat(body, { actor, signal });
           return json(201, created, { location: `/v1/chats/${created.id}` });
         }),
     ),

@@ -27,8 +27,8 @@ export function importRoutes(chats: Chats): Route[] {
         },
       },
       { body: beginImport },
-      async ({ body }) => {
-        const begun = await chats.beginImport(body);
+      async ({ body, actor }) => {
+        const begun = await chats.beginImport(body, actor);
         return json(201, begun, { location: `/v1/imports/${begun.id}` });
       },
     ),

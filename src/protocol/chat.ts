@@ -241,6 +241,8 @@ export const warmedChat = chat.pick({ state: true }).meta({ id: 'WarmedChat' });
 export type WarmedChat = z.infer<typeof warmedChat>;
 
 const isolation = z.enum(['none', 'worktree']);
+/** To set `bypassPermissions` and `trusted` in one request: nothing that the directory turns on would be asked about. */
+const confirmBypass = z.boolean().optional();
 
 export const createChat = z
   .strictObject(shapeOf('create'))
@@ -253,6 +255,7 @@ export const createChat = z
     isolation: isolation.optional(),
     /** Only with isolation `worktree`. */
     worktree: newWorktree.optional(),
+    confirmBypass,
     /** Any id that attempts at the same prompt share. */
     group: z.uuid().optional(),
   })
@@ -269,8 +272,12 @@ export const patchChat = z
      * afterwards. `refuse` is the default.
      */
     running: z.enum(runningChoices).optional(),
+    confirmBypass,
   })
-  .refine((patch) => Object.keys(patch).some((field) => field !== 'running'), 'must change at least one field')
+  .refine(
+    (patch) => Object.keys(patch).some((field) => !['running', 'confirmBypass'].includes(field)),
+    'must change at least one field',
+  )
   .refine(({ running, backend, cwd }) => running === undefined || backend !== undefined || cwd !== undefined, {
     path: ['running'],
     message: 'is valid with backend or cwd only',

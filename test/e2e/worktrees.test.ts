@@ -50,6 +50,7 @@ test('CLI-29: a chat works on its own branch, which is merged and removed', asyn
     '--worktree',
     'login',
     '--trust',
+    '--confirm-bypass',
     ...free,
   );
   await until(() => terminal.stderr.includes('· setup installing\n'));

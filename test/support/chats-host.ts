@@ -145,6 +145,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     dataDir,
     workspaces,
     resumeAtReset,
+    ...(parts.bypass && { bypass: parts.bypass }),
     budgetUsd,
     sandbox,
     budgets,

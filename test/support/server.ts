@@ -93,6 +93,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     drainMs: 0,
     workspaces: [],
     workspaceRoots: [],
+    bypassPermissions: 'allow',
     clones: false,
     idleTimeoutMs: 600_000,
     startsAtOnce: null,

@@ -320,7 +320,7 @@ describe('BRANCH-6: the setup command', () => {
     const abort = new AbortController();
     const creating = own.here.everyones.createChat(
       { cwd: own.top, isolation: 'worktree', worktree: {}, trusted: true },
-      abort.signal,
+      { signal: abort.signal },
     );
     const failed = refusal(creating);
     await until(() => existsSync(`${started}.pid`) && readFileSync(`${started}.pid`, 'utf8') !== '', {

@@ -125,7 +125,7 @@ async function addConfig(content: GitContent, hooks: string[], place: ConfigPlac
     }
     const [, key = '', value = ''] = /^\s*([A-Za-z-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
     const path = value.replace(/^"(.*)"$/, '$1');
-    if (/^\[core\]/.test(section) && key.toLowerCase() === 'hookspath' && path !== '') hooks.push(path);
+    if (section.startsWith('[core]') && key.toLowerCase() === 'hookspath' && path !== '') hooks.push(path);
     if (!/^\[include(if)?[\s\]]/.test(section) || key.toLowerCase() !== 'path') continue;
     if (depth >= maxIncludes || /["\\#;]/.test(path)) {
       content.problem = `${name} names what it includes in an unusual way: ${line.trim()}`;

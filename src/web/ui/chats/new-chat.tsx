@@ -39,6 +39,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
   const [isolation, setIsolation] = useState(noIsolation);
   const draft = useSettingsDraft(initial);
   const { permissionMode, cwd = lastDirectory } = draft.values;
+  const asksNothing = permissionMode === 'bypassPermissions' && draft.values.trusted === true;
   const { isBusy, problem, details, attempt } = useAttempt();
 
   // Making a branch may take minutes, and nobody has to watch.
@@ -60,6 +61,8 @@ export function NewChat({ onClose }: { onClose: () => void }) {
     event.preventDefault();
     // A nullable setting that changed is not null: null is what it started with.
     const input: CreateChat = { ...(draft.changes as Partial<CreateChat>), cwd: cwd.trim() };
+    // The form is sent with its box checked only.
+    if (asksNothing) input.confirmBypass = true;
     const href = await attempt(() =>
       create(input).catch((error: unknown) => {
         if (!isShown.current) session.showToast(toBooError(error).message, { level: 'error' });
@@ -126,6 +129,12 @@ export function NewChat({ onClose }: { onClose: () => void }) {
           />
           <InterruptedField draft={draft} />
         </details>
+        {asksNothing && (
+          <label className="check">
+            <input type="checkbox" required />
+            Run what this directory turns on, and never ask
+          </label>
+        )}
         {/* What is refused of the branch is said there. */}
         <Problem text={isIsolated && refusedField(details) ? undefined : problem} />
         <div className="actions">
