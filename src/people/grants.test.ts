@@ -82,6 +82,20 @@ describe('PEOPLE-2: a token', () => {
     }
   });
 
+  test('is forgotten long after it has ended, and not before, however old it is', async () => {
+    const [used, unused] = await Promise.all([
+      addToken('owner', { idleDays: 90 }),
+      addToken('owner', { idleDays: 90 }),
+    ]);
+    await database.sql`update boocode.access_tokens set created_at = clock_timestamp() - interval '600 days'`;
+    await database.sql`update boocode.access_tokens set last_used_at = clock_timestamp() where id = ${used.id}`;
+    await addToken('owner');
+    const left = await database.sql`select id from boocode.access_tokens`;
+    expect(left.map((row) => row['id'])).toContain(used.id);
+    expect(left.map((row) => row['id'])).not.toContain(unused.id);
+    expect(await grants.find(used.secret)).toBeDefined();
+  });
+
   test('is looked for with one query at a time, also if it is one among many wrong ones, and those only once', async () => {
     const { secret } = await addToken('member');
     const wrong = Array.from({ length: 400 }, newToken);

@@ -38,7 +38,8 @@ export async function insertToken(db: Sql, token: NewToken): Promise<TokenRow | 
   const rows = await db`
     with old as (
       delete from boocode.access_tokens
-      where greatest(revoked_at, least(expires_at, created_at + idle_days * interval '1 day')) < clock_timestamp() - interval '400 days')
+      where least(revoked_at, expires_at, coalesce(last_used_at, created_at) + idle_days * interval '1 day')
+        < clock_timestamp() - interval '400 days')
     insert into boocode.access_tokens (id, person_id, digest, name, kind, role, created_by, idle_days, expires_at)
     select ${id}, ${personId}::uuid, ${digest}, ${name}, ${kind}, ${role}, ${createdBy}, ${idleDays}::int,
       least(clock_timestamp() + ${expiresInSeconds}::float8 * interval '1 second', ${notAfter}::timestamptz)
