@@ -61,7 +61,10 @@ export function addTokens(token: Command, cli: Cli): void {
       const client = await connect(cli, flags);
       const items = await client.listTokens({ everyone: flags.all === true });
       if (flags.json) return printJson(cli, items);
-      if (items.length === 0) return cli.terminal.err('There are none. See `boocode token --help`.\n');
+      if (items.length === 0) {
+        const more = flags.all ? '' : ' Everybody’s: `boocode token list --all`.';
+        return cli.terminal.err(`There are none.${more} To make one: \`boocode token create --help\`.\n`);
+      }
       cli.terminal.out(tokenTable(items, cli));
     });
 
