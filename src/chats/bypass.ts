@@ -17,6 +17,10 @@ type Changes = Pick<PatchChat, 'permissionMode' | 'trusted' | 'cwd' | 'sandbox' 
 const mode = 'bypassPermissions';
 const field = 'permissionMode';
 
+/** Whether the changes set the mode, or widen what an agent in that mode reaches. */
+export const concernsBypass = ({ permissionMode, trusted, cwd, sandbox }: Changes): boolean =>
+  permissionMode === mode || trusted === true || cwd !== undefined || sandbox !== undefined;
+
 export class Bypass {
   readonly #rule: BypassRule;
   readonly #sandbox: SandboxMode;
@@ -31,9 +35,8 @@ export class Bypass {
   assertMay(actor: Actor | undefined, changes: Changes, before: Bypassing | null): void {
     const after = { ...before, ...changes };
     if (after.permissionMode !== mode) return;
+    if (!concernsBypass(changes)) return;
     const sets = changes.permissionMode === mode;
-    const widens = sets || changes.trusted === true || changes.cwd !== undefined || changes.sandbox !== undefined;
-    if (!widens) return;
     if (actor && actor.principal.role !== 'owner') {
       const { name, role } = actor.principal;
       const what = sets ? 'only an owner may let an agent work without asking' : 'its agent works without asking';

@@ -32,7 +32,7 @@ import type { ChangesElsewhere } from './changes-elsewhere.ts';
 import { type EventPageQuery, readEventPage } from './event-page.ts';
 import { rowHere } from './assert-here.ts';
 import { assertOffered } from './assert-offered.ts';
-import { Bypass } from './bypass.ts';
+import { Bypass, concernsBypass } from './bypass.ts';
 import { ChatChanges } from './changes/chat-changes.ts';
 import { ChatViews } from './chat-views.ts';
 import type {
@@ -207,7 +207,8 @@ export class HostedChats implements Chats {
     const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#workspaces.places) };
     const patch = { ...rest, ...place };
     assertSandbox(this.#sandbox, patch);
-    this.#bypass.assertMay(actor, { ...patch, confirmBypass }, await this.#row(chatId));
+    // What has nothing to do with it needs no answer of the database first.
+    if (concernsBypass(patch)) this.#bypass.assertMay(actor, { ...patch, confirmBypass }, await this.#row(chatId));
     if (patch.model || patch.permissionMode) {
       await assertOffered(this.#agents.agentFor((await this.#row(chatId)).agent), patch);
     }

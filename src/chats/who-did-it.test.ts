@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createGate } from '../../test/support/gate.ts';
@@ -10,7 +11,7 @@ import { decision } from '../protocol/decision.ts';
 import { event, type EventType } from '../protocol/event.ts';
 import type { Actor, DoneBy } from '../protocol/principal.ts';
 
-// Two different principals; a server has only one so far.
+// Two different principals.
 const actorNamed = (name: string): Actor => ({
   principal: { id: name.toLowerCase(), name, role: 'owner' },
   via: `the client of ${name}`,
@@ -93,7 +94,7 @@ test('WHO-3: a rename, another setting, trust, a flip and a move say who made th
   await here.everyones.patchChat(ben, id, { archived: true, permissionMode: 'plan' });
   await here.everyones.giveTrust(anna, id, { digest: '0'.repeat(64) });
   await here.everyones.patchChat(ben, id, { backend: 'claude_pty' });
-  await here.everyones.patchChat(anna, id, { cwd: '/', title: 'Moved' });
+  await here.everyones.patchChat(anna, id, { cwd: tmpdir(), title: 'Moved' });
   // A flip to the current backend is a plain change.
   await here.everyones.patchChat(ben, id, { backend: 'claude_pty', title: 'Flipped' });
   const doers = [anna, ben, anna, ben, anna, ben].map(done);
