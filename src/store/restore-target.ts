@@ -108,7 +108,7 @@ export async function openRestoreTarget(url: string, signal?: AbortSignal): Prom
 
 const bookkeeping = ['session_store_migrations', 'migrations'].map((table) => `boocode.${table}`);
 
-/** One transaction, with the lock that starting servers take. Tables of a restore that was cut off are dropped. */
+/** One transaction, with the lock that starting servers take. Tables and functions of a restore that was cut off are dropped. */
 const markEmpty = `
   ${beginSchemaChange}
   do $$
@@ -133,6 +133,9 @@ const markEmpty = `
     end if;
     for name in select relname from pg_class where relnamespace = to_regnamespace('boocode') and relkind = 'r' loop
       execute format('drop table boocode.%I cascade', name);
+    end loop;
+    for name in select oid::regprocedure from pg_proc where pronamespace = to_regnamespace('boocode') loop
+      execute format('drop function %s', name);
     end loop;
   end $$;
   ${bookkeeping
