@@ -104,8 +104,23 @@ function isWithoutSnapshot(error: unknown): boolean {
 }
 
 async function viewOf({ sql }: Parts, { id, cwd }: Row, past: FilesThen): Promise<EditedFilesView> {
-  const quietMs = await ask(() => readQuietMs(sql, id));
-  return { directory: cwd, past, maxFileBytes, quietSince: quietMs === null ? null : new Date(Date.now() - quietMs) };
+  return { directory: cwd, past, maxFileBytes, quietSince: await readQuietSince(sql, id) };
+}
+
+/**
+ * By this machine's clock, like the times of files, and never later than it was: what was written right after that would seem
+ * to be older. So the time that the question took is left out, and a slow answer is asked for again.
+ */
+async function readQuietSince(sql: Sql, id: string): Promise<Date | null> {
+  let sinceMs = -Infinity;
+  for (let left = 3; left > 0; left -= 1) {
+    const askedMs = Date.now();
+    const quietMs = await ask(() => readQuietMs(sql, id));
+    if (quietMs === null) return null;
+    sinceMs = Math.max(sinceMs, askedMs - quietMs);
+    if (Date.now() - askedMs < 5) break;
+  }
+  return new Date(sinceMs);
 }
 
 /** Null if the agent has recorded nothing of that time. */
