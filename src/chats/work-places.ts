@@ -10,6 +10,7 @@ import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { homedir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { overlapOf } from '../lib/directory-overlap.ts';
+import { isWithin } from '../lib/is-within.ts';
 import { BooError } from '../protocol/error.ts';
 
 export interface WorkPlacesOptions {
@@ -231,7 +232,3 @@ export async function realPathOf(path: string, links = 0): Promise<string> {
   const above = await realPathOf(parent, links);
   return target === null ? join(above, basename(absolute)) : realPathOf(resolve(above, target), links + 1);
 }
-
-/** Whether the path is this directory, or below it. */
-const isWithin = (path: string, directory: string): boolean =>
-  path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep);

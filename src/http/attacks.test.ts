@@ -1,6 +1,7 @@
 /** Routes times attacks, read from the router itself: a new route is covered without a line here. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
+import { roleGrants as grants, tokenOf } from '../../test/support/role-grants.ts';
 import { createTestApp, testToken } from '../../test/support/test-app.ts';
 import { hasRole, type Role, roles } from '../protocol/principal.ts';
 import { declaredFor } from './app.ts';
@@ -19,16 +20,6 @@ function routesOf(app: ReturnType<typeof createTestApp>['app']): Route[] {
 }
 
 const limits = { failuresPerSource: Infinity, failuresInAll: Infinity };
-/** The token of somebody with this role. */
-const tokenOf = (role: Role): string => `the-token-of-a-${role}`;
-const grants = {
-  find(token: string) {
-    const role = roles.find((each) => token === tokenOf(each));
-    const principal = role && { id: `some-${role}`, name: `Some ${role}`, role };
-    return Promise.resolve(principal && { principal, by: 'host' as const });
-  },
-  isEnded: () => false,
-};
 const { app, chats, errors } = createTestApp({ limits, access: { token: testToken, grants } });
 const routes = routesOf(app);
 

@@ -4,29 +4,21 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createMemoryTerminal } from '../../test/support/memory-terminal.ts';
+import { roleGrants as grants, tokenOf } from '../../test/support/role-grants.ts';
 import { createTestApp, type TestApp, testToken } from '../../test/support/test-app.ts';
 import { until } from '../../test/support/until.ts';
 import type { Act } from '../chats/audit-log.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLog } from '../lib/log.ts';
 import { digestOf } from '../peers/signature.ts';
-import { roles } from '../protocol/principal.ts';
+import type { Role } from '../protocol/principal.ts';
 import { declaredFor } from './app.ts';
 import { refusalsEach } from './audit-pacer.ts';
 import { Forwarding } from './forwarding.ts';
 import { listen } from './server.ts';
 
 const marker = 'MARK-hunter2';
-const tokenOf = (role: string): string => `the-token-of-a-${role}`;
-const grants = {
-  find(token: string) {
-    const role = roles.find((each) => token === tokenOf(each));
-    const principal = role && { id: `some-${role}`, name: `Some ${role}`, role };
-    return Promise.resolve(principal && { principal, by: 'host' as const });
-  },
-  isEnded: () => false,
-};
-const as = (role: string) => ({ authorization: `Bearer ${tokenOf(role)}` });
+const as = (role: Role) => ({ authorization: `Bearer ${tokenOf(role)}` });
 
 let clock: ManualClock;
 let test: TestApp;
@@ -159,7 +151,7 @@ describe('AUDIT-1: the audit log', () => {
 
 describe('AUDIT-4: reading a chat that is not one’s own', () => {
   it('has one entry per person, chat and hour, however it is read', async () => {
-    const read = (path: string, role = 'member') =>
+    const read = (path: string, role: Role = 'member') =>
       test.call('GET', `/v1/chats/${chatId}${path}`, { headers: as(role) });
     for (const path of ['/events', '', '/prompts', '/events']) await read(path);
     expect(acts).toMatchObject([

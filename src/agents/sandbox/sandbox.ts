@@ -8,6 +8,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, sep } from 'node:path';
+import { isWithin } from '../../lib/is-within.ts';
 import { BooError } from '../../protocol/error.ts';
 import { namespaceArgs, systemArgs } from './bubblewrap.ts';
 import { prepareSandboxDirectory } from './session-directory.ts';
@@ -167,11 +168,6 @@ const bind = (from: string, to = from): string[] => ['--bind', from, to];
 const bindIfThere = (from: string, to = from): string[] => (existsSync(from) ? bind(from, to) : []);
 const readOnly = (from: string, to = from): string[] => (existsSync(from) ? ['--ro-bind', from, to] : []);
 const hidden = (path: string): string[] => (existsSync(path) ? ['--ro-bind', '/dev/null', path] : []);
-
-/** Both are real paths. */
-function isWithin(path: string, place: string): boolean {
-  return path === place || path.startsWith(place.endsWith(sep) ? place : place + sep);
-}
 
 function realPath(path: string): string {
   try {

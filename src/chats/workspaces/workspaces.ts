@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { isWithin } from '../../lib/is-within.ts';
 import { type BooError, toBooError } from '../../protocol/error.ts';
 import type { StoredWorkspace, StoredWorktree } from '../../store/chats.ts';
 import type { PlacedChat } from '../../store/workspaces.ts';
@@ -106,7 +107,7 @@ export class Workspaces {
   /** Where the chat's directory is here. Clones nothing. */
   async locate(chat: Whereabouts): Promise<Place> {
     // Another checkout of its repository is not the chat's own working tree.
-    if (chat.worktree && isInside(chat.cwd, chat.worktree.path) && chat.worktree.seenBy !== this.here)
+    if (chat.worktree && isWithin(chat.cwd, chat.worktree.path) && chat.worktree.seenBy !== this.here)
       return { directory: chat.cwd, missing: onlyElsewhere(chat, chat.worktree) };
     const candidates = this.#candidates(chat);
     const problems: string[] = [];
@@ -129,7 +130,7 @@ export class Workspaces {
   async bring(chat: Whereabouts, error: BooError): Promise<void> {
     const { workspace } = chat;
     const [directory] = this.#candidates(chat);
-    if (chat.worktree && isInside(chat.cwd, chat.worktree.path)) throw error;
+    if (chat.worktree && isWithin(chat.cwd, chat.worktree.path)) throw error;
     if (!this.#clones || !workspace || workspace.remote === null || directory === undefined) throw error;
     if (await exists(directory)) throw error;
     await this.#clones.clone({ directory, remote: workspace.remote, branch: workspace.branch, inside: workspace.path });
@@ -147,7 +148,7 @@ export class Workspaces {
   }
 
   #candidates({ cwd, workspace, worktree }: Whereabouts): string[] {
-    if (worktree && isInside(cwd, worktree.path)) return [cwd];
+    if (worktree && isWithin(cwd, worktree.path)) return [cwd];
     const { remote, inside } = { remote: workspace?.remote ?? null, inside: workspace?.path ?? '' };
     return [...new Set([...mapWorkspace(this.#mappings, { cwd, remote, inside }), cwd])];
   }
@@ -218,8 +219,6 @@ function onlyElsewhere({ cwd }: Whereabouts, { path, branch, repository }: Store
     { cwd, branch },
   );
 }
-
-const isInside = (path: string, directory: string): boolean => path === directory || path.startsWith(`${directory}/`);
 
 /** Equal only for the very same directory: a number that is never reused together with its time. */
 function identityOf({ ino, birthtimeNs }: BigIntStats): string | null {
