@@ -33,7 +33,12 @@ export function hasBrowser(suite: string): boolean {
 export async function openBrowser(): Promise<Browser> {
   if (chromiumPath === undefined) throw new Error('There is no Chromium here.');
   // Root and containers cannot always use the browser's sandbox; the pages are our own.
-  return chromium.launch({ executablePath: chromiumPath, chromiumSandbox: false });
+  return chromium.launch({
+    executablePath: chromiumPath,
+    chromiumSandbox: false,
+    // It would start another process for each page, in case that one more is opened.
+    args: ['--disable-features=SpareRendererForSitePerProcess'],
+  });
 }
 
 /** A page that records what should never happen: script errors, dialogs, and policy violations. */
