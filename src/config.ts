@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { agentEnvironment, isServersOwn, modelKeys } from './agents/claude/agent-environment.ts';
 import { hostName } from './protocol/chat.ts';
 import { type SandboxMode, sandboxModes } from './protocol/sandbox.ts';
+import { defaultKeyFile } from './chats/secrets/secret-keys.ts';
 import { readWorkspaceMap, type WorkspaceMapping } from './chats/workspaces/workspace-map.ts';
 import type { TlsPaths } from './http/tls-files.ts';
 import type { QuotaLimits } from './http/quotas.ts';
@@ -99,6 +100,8 @@ export interface Config {
   readonly sandboxRead: readonly string[];
   /** Places that they may also write. */
   readonly sandboxWrite: readonly string[];
+  /** Has the keys of secrets, or will. */
+  readonly secretsKeyFile: string;
   /** The file that the token was read from. */
   readonly tokenFile: string | null;
 }
@@ -257,6 +260,7 @@ const schemas = {
   'sandbox-read': paths,
   'sandbox-write': paths,
   'terminal-passthrough': passthroughs,
+  'secrets-key-file': z.string().min(1, 'must be the path of a file'),
   'token-file': z.string().min(1, 'must be the path of a file'),
 } satisfies Record<Setting['flag'], z.ZodType>;
 
@@ -351,6 +355,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     sandbox: read('sandbox') as SandboxMode,
     sandboxRead: read('sandbox-read') ?? [],
     sandboxWrite: read('sandbox-write') ?? [],
+    secretsKeyFile: resolve(read('secrets-key-file') ?? defaultKeyFile(dataDir)),
     tokenFile: read('token-file'),
   });
 }

@@ -59,6 +59,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     sandbox: 'off',
     sandboxRead: [],
     sandboxWrite: [],
+    secretsKeyFile: join(dataDir, 'secrets.key'),
     tokenFile: null,
     ...changes,
   };

@@ -13,6 +13,7 @@ import { checkMemory } from './diagnose-memory.ts';
 import { exposureOf } from './exposure.ts';
 import { checkTlsFiles, warningsAbout } from './http/tls-files.ts';
 import { checkSandbox } from './diagnose-sandbox.ts';
+import { checkSecrets } from './diagnose-secrets.ts';
 import { isBooCode } from './http/is-boocode.ts';
 import { memoryReader } from './lib/memory.ts';
 import { withDeathSignal } from './lib/process-identity.ts';
@@ -34,6 +35,7 @@ export async function diagnose(config: Config): Promise<Finding[]> {
     checkMemory(config, memoryReader()),
     checkDataDir(config),
     await checkDatabase(config),
+    ...(await checkSecrets(config)),
     ...checkTls(config),
     await checkPort(config),
   ];

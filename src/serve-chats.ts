@@ -14,6 +14,8 @@ import { drain } from './chats/drain.ts';
 import { Heartbeat } from './chats/heartbeat.ts';
 import { registerHost } from './chats/register-host.ts';
 import { Host } from './chats/host.ts';
+import { SecretKeys } from './chats/secrets/secret-keys.ts';
+import { Secrets } from './chats/secrets/secrets.ts';
 import { SearchIndexer } from './chats/search-indexer.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
 import { SharedBudgets } from './chats/shared-budgets.ts';
@@ -28,6 +30,7 @@ import { createSignInCodes } from './http/sign-in-codes.ts';
 import { makeSignInLink } from './http/sign-in-links.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
+import type { Redaction } from './lib/redaction.ts';
 import { memoryReader } from './lib/memory.ts';
 import { BooError } from './protocol/error.ts';
 import { checkAddress } from './peers/check-address.ts';
@@ -57,6 +60,8 @@ export interface ServerParts {
   door: Door;
   publicOrigins: readonly string[];
   logger: Log;
+  /** Of the logger. */
+  redaction: Redaction;
   closers: (() => Promise<unknown>)[];
   close: () => Promise<void>;
   signal: AbortSignal;
@@ -97,7 +102,9 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
         mode: config.sandbox,
         readable: config.sandboxRead,
         writable: config.sandboxWrite,
-        secretFiles: [config.tokenFile, config.tls?.key].filter((path) => typeof path === 'string'),
+        secretFiles: [config.tokenFile, config.tls?.key, config.secretsKeyFile].filter(
+          (path) => typeof path === 'string',
+        ),
       },
       logger,
       limits,
@@ -114,6 +121,14 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   const { dataDir, workspaces: mappings, clones } = config;
   const places = new WorkPlaces({ dataDir, roots: config.workspaceRoots, programs: agents.privateDirectories });
   const workspaces = new Workspaces({ dataDir, places, env: config.agentEnv, mappings, clones });
+  const keys = new SecretKeys(config.secretsKeyFile);
+  const secrets = new Secrets({
+    sql,
+    keys,
+    refuses: (name) => agents.all.some((agent) => agent.refusesVariable?.(name) ?? false),
+    logger,
+    ofLog: parts.redaction,
+  });
   const bypass = new Bypass(config.bypassPermissions, config.sandbox);
   const offers = {
     backends: backends.filter(({ available }) => available).map(({ name }) => name),
@@ -139,6 +154,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   });
   await budgets.start();
   closers.push(() => Promise.resolve(budgets.stop()));
+  secrets.check().catch((err: unknown) => logger.warn({ err }, 'Whether secrets can be read was not looked at.'));
   const readMemory = memoryReader();
   const host = new Host({
     hostId,
@@ -159,10 +175,12 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     readerBacklogBytes: 4 * 1024 * 1024,
     agents,
     budgets,
+    secrets,
     onRenewed: () => watcher.beat(),
     followHolder: (holder, from, gone) => followHolder(peers, holder, from, gone),
     doorbell,
   });
+  secrets.onChosen = (chatId) => host.find(chatId)?.renewAgent();
   host.notifier.observe((change) => doorbell.ring(change));
   const changesElsewhere = new ChangesElsewhere({
     sql,
@@ -238,6 +256,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log: logger }),
     agentSignIn: agents.default.signIn,
     audit,
+    secrets,
     log: logger,
   });
   // Again: requests end before what answers them.

@@ -286,6 +286,13 @@ export const settings = [
     fallback: null,
   },
   {
+    flag: 'secrets-key-file',
+    env: 'BOOCODE_SECRETS_KEY_FILE',
+    value: '<path>',
+    about: 'the file with the key of secrets, the same on all hosts (default: secrets.key in the data directory)',
+    fallback: null,
+  },
+  {
     flag: 'token-file',
     env: 'BOOCODE_TOKEN_FILE',
     value: '<path>',

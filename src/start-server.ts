@@ -10,6 +10,7 @@ import { createTrustedProxies } from './http/trusted-proxies.ts';
 import { nameIn } from './http/certificate-name.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
+import { Redaction } from './lib/redaction.ts';
 import { openFilesLimit } from './lib/open-files-limit.ts';
 import { createLogger } from './logger.ts';
 import { openStore } from './open-store.ts';
@@ -23,7 +24,8 @@ import { checkToken } from './token-file.ts';
  * `config_invalid` or `storage_unavailable` with one clear sentence.
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
-  const logger = createLogger(config.logLevel, config.logFormat);
+  const redaction = new Redaction();
+  const logger = createLogger(config.logLevel, config.logFormat, redaction);
   const closers: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= closeAll(closers, logger));
@@ -59,7 +61,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const { serveChats } = await import('./serve-chats.ts');
     const store = await storing;
     signal.throwIfAborted();
-    return await serveChats({ config, options, store, server, door, publicOrigins, logger, closers, close, signal });
+    const parts = { config, options, store, server, door, publicOrigins, logger, redaction, closers, close, signal };
+    return await serveChats(parts);
   } catch (error) {
     await close();
     throw error;

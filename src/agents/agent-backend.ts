@@ -138,6 +138,8 @@ export interface AgentSessionSpec {
   directory?: DirectoryContent | undefined;
   /** What the chat asks for; the server may ask for more. Null or missing leaves it to the server. */
   sandbox?: SandboxMode | null | undefined;
+  /** Further variables of its process. They are in nothing that is stored. */
+  variables?: Readonly<Record<string, string>> | undefined;
   /** Where the transcript is mirrored, entry by entry; already bound to the chat and its lease. */
   sessionStore: SessionStore;
   /**

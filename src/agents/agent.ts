@@ -119,6 +119,9 @@ export interface Agent {
   /** Names to offer. Others may work too: see `knowsModel`. */
   readonly models: readonly string[];
 
+  /** Whether its processes must not be given this variable by chats. */
+  refusesVariable?(name: string): boolean;
+
   /** Whether the model exists, as far as can be known; true if nobody can tell. */
   knowsModel?(model: string): Promise<boolean>;
 

@@ -72,6 +72,10 @@ async function fillWithEverything(sql: Sql): Promise<Lease> {
       values (gen_random_uuid(), '${id}', '"\\u0000"', '0 9 * * *', 'UTC', 'skip', true, now());
     insert into boocode.budgets (name, is_set, limit_usd) values ('day', true, 20);
     insert into boocode.directory_trusts (path, digest, files) values ('/tmp', 'd', '[]');
+    with secret as (
+      insert into boocode.secrets (id, name, person_id, key_id, sealed, set_by)
+      values (gen_random_uuid(), 'A_KEY', '${id}', 'k', 'sealed', 'Ada') returning id
+    ) insert into boocode.chat_secrets (chat_id, name, secret_id) select '${id}', 'A_KEY', id from secret;
     insert into boocode.audit_log (id, at, act, outcome, details) values (gen_random_uuid(), now(), 'a', 'done', '{"n": "\\u0000"}');
     insert into boocode.claude_session_entries (project_key, session_id, uuid, entry)
       select '${id}', 's', n, '{"n": 1}' from generate_series(1, 3) n;

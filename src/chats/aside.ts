@@ -43,8 +43,9 @@ export class Asides {
   }
 
   /** Throws as `Chats.askAside`. Aborting the signal withdraws the question. */
-  ask(question: string, signal: AbortSignal): Promise<string> {
-    return this.#answering.run((either) => this.#ask(question, either), signal);
+  async ask(question: string, signal: AbortSignal): Promise<string> {
+    const answer = await this.#answering.run((either) => this.#ask(question, either), signal);
+    return this.#context.log.redaction.text(answer);
   }
 
   /** Withdraws all. Idempotent. */

@@ -8,6 +8,7 @@ import type { ChatBudget } from './chat-budget.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 import type { ChatStateMachine } from './chat-state-machine.ts';
+import type { ChatSecrets } from './secrets/chat-secrets.ts';
 import type { SharedBudgets } from './shared-budgets.ts';
 import type { PromptCache } from './prompt-cache.ts';
 import type { Waits } from './waits.ts';
@@ -33,6 +34,8 @@ export interface ChatEnvironment {
   /** Resolves when the session that this host released earlier has ended. */
   readonly before: Promise<void> | undefined;
   readonly agents: AgentDirectory;
+  /** What its agents get, and nobody is shown. */
+  readonly secrets?: ChatSecrets | undefined;
   readonly budgets: SharedBudgets;
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import { Redaction } from '../lib/redaction.ts';
 import { createSerial } from '../lib/serial.ts';
 import type { Delta, DeltaBody, Event } from '../protocol/event.ts';
 import type { Sql } from '../store/database.ts';
@@ -7,7 +8,10 @@ import { appendEvents, type Lease, type Write } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { FencedError, isRetried } from '../store/storage-error.ts';
 import type { Feed } from './feed.ts';
+import { previewKey, previewText, withPreviewText } from './preview-text.ts';
 import { Previews } from './previews.ts';
+import type { ChatSecrets } from './secrets/chat-secrets.ts';
+import { redactedSql } from './secrets/redacted-store.ts';
 import { UnfinishedMessages } from './unfinished-messages.ts';
 
 export interface ChatLogParts {
@@ -16,6 +20,8 @@ export interface ChatLogParts {
   feed: Feed;
   clock: Clock;
   logger: Log;
+  /** What must not be in it. */
+  secrets?: ChatSecrets | undefined;
   /** Called after a lost connection or a refusal that may pass. Resolves to whether to try again, when it is time to. */
   retry(attempt: number): Promise<boolean>;
   /** Called for every event once it is stored, before the next write starts. */
@@ -26,11 +32,14 @@ export interface ChatLogParts {
 
 /**
  * The writing end of one chat's log. Writes go one at a time, in the order they were asked for, and are shown to readers
- * only once they are stored.
+ * only once they are stored. Here, and nowhere else, the chat's secrets are taken out of what is stored and shown: of
+ * events, of the rows that are written with them, and of previews.
  */
 export class ChatLog {
   readonly lease: Lease;
   readonly unfinished: UnfinishedMessages;
+  readonly redaction: Redaction;
+  readonly #secrets: ChatSecrets | undefined;
   readonly #sql: Sql;
   readonly #feed: Feed;
   readonly #previews: Previews;
@@ -43,6 +52,8 @@ export class ChatLog {
 
   constructor(parts: ChatLogParts) {
     this.lease = parts.lease;
+    this.#secrets = parts.secrets;
+    this.redaction = parts.secrets?.redaction ?? new Redaction();
     this.unfinished = new UnfinishedMessages(parts);
     this.#sql = parts.sql;
     this.#feed = parts.feed;
@@ -71,12 +82,15 @@ export class ChatLog {
     this.#waiting += 1;
     return this.#serial(async () => {
       if (this.#isLeft) throw new FencedError(this.lease.chatId, `This host has dropped chat ${this.lease.chatId}.`);
-      const write = await decide();
-      if (!write) return null;
+      if (this.#secrets) await this.#secrets.prepare();
+      const decided = await decide();
+      if (!decided) return null;
+      const write = this.#redacted(decided);
       const stored = await appendEvents(this.#sql, this.lease, write, { retry: this.#retry });
       this.#previews.flush();
       for (const event of stored) {
         this.unfinished.noted(event);
+        if (event.type === 'turn_finished') this.redaction.forgetPieces();
         this.#onStored(event);
         this.#feed.publishEvent(event);
       }
@@ -87,6 +101,16 @@ export class ChatLog {
         throw error;
       })
       .finally(() => (this.#waiting -= 1));
+  }
+
+  #redacted({ events, side, chat }: Write): Write {
+    const { redaction } = this;
+    if (redaction.isEmpty) return { events, side, chat };
+    return {
+      events: events.map(({ turnId, body }) => ({ turnId, body: redaction.deep(body) })),
+      side: side && ((db) => side(redactedSql(db, redaction))),
+      chat: redaction.deep(chat),
+    };
   }
 
   /** A query to the database, retried after lost connections as long as a write would be. */
@@ -119,8 +143,16 @@ export class ChatLog {
   }
 
   /** Shows a preview. It is no event; see `unfinished` for what is kept of it. */
-  preview(turnId: string, body: DeltaBody): void {
+  preview(turnId: string, piece: DeltaBody): void {
+    const body = this.redaction.isEmpty ? piece : this.#redactedPiece(piece);
+    if (!body) return;
     this.unfinished.add(turnId, body);
     this.#previews.add(turnId, body);
+  }
+
+  /** Null if nothing of it can be shown yet. */
+  #redactedPiece(piece: DeltaBody): DeltaBody | null {
+    const text = this.redaction.piece(`${piece.type} ${previewKey(piece)}`, previewText(piece));
+    return text === '' ? null : this.redaction.deep(withPreviewText(piece, text));
   }
 }

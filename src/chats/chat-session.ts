@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { AgentSession, AgentSessionSpec, ContinuedCall } from '../agents/agent-backend.ts';
+import { isWithin } from '../lib/is-within.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
@@ -17,6 +18,8 @@ import { keepAsking } from './keep-asking.ts';
 import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
 import { fullNotice, isScheduled, noteScheduled } from './schedules/agent-schedules.ts';
+import { redactedError } from './secrets/redacted-error.ts';
+import { redactedSessionStore, redactedSideFiles } from './secrets/redacted-store.ts';
 import { agentWrite } from './turn.ts';
 import { arrive, noteBranch } from './arrival.ts';
 
@@ -147,8 +150,9 @@ export class ChatSession {
       this.place.opened(purpose);
     } catch (error) {
       this.place.leave();
-      this.#end(error instanceof WaitEnded ? undefined : toBooError(error));
-      throw error;
+      const failure = redactedError(error, this.#context.log.redaction);
+      this.#end(failure instanceof WaitEnded ? undefined : toBooError(failure));
+      throw failure;
     }
   }
 
@@ -249,6 +253,7 @@ export class ChatSession {
     queue.assertOpen();
     let handle: AgentSession | undefined;
     let lost: BooError | undefined;
+    const variables = await this.#variables();
     await this.#context.before;
     const spec: AgentSessionSpec = {
       chatId,
@@ -264,8 +269,12 @@ export class ChatSession {
       acceptsAgentMessages,
       sandbox,
       ...begins,
-      sessionStore: chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
-      sideFiles: chatSideFiles(sql, log.lease),
+      variables,
+      sessionStore: redactedSessionStore(
+        chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
+        log.redaction,
+      ),
+      sideFiles: redactedSideFiles(chatSideFiles(sql, log.lease), log.redaction),
       onUnprompted: (events) => queue.addUnprompted(events),
       onEvent: (event) => this.#record(event),
       onResumed: async (counted) => {
@@ -299,6 +308,15 @@ export class ChatSession {
     // The process may already be gone again.
     if (lost !== undefined) throw lost;
     state.moveSession({ is: 'ready', handle, directory: directory?.content, mcpServers: state.mcpServers });
+  }
+
+  /** The secrets of the chat: only a start of the program applies them. */
+  async #variables(): Promise<AgentSessionSpec['variables']> {
+    const { secrets, log, settings } = this.#context;
+    if (!secrets) return undefined;
+    const { cwd, worktree } = settings.row;
+    const madeFor = worktree && isWithin(cwd, worktree.path) ? [worktree.directory] : [];
+    return log.retrying(() => secrets.variables([settings.directory, ...madeFor]));
   }
 
   /** The agent's process is gone. Not every agent says what has ended with it. */

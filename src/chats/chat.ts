@@ -265,6 +265,11 @@ export class Chat {
     return { state: this.state };
   }
 
+  /** What its agent is started with has changed: it starts again before the next turn. */
+  renewAgent(): void {
+    this.#session.outdate();
+  }
+
   async openTerminal(): Promise<AgentTerminal> {
     this.#context.queue.assertOpen();
     return openTerminal(this.#context, this.#session, this.#decisions);

@@ -37,6 +37,8 @@ import { ChatNotifier } from './chat-notifier.ts';
 import { OrphanedWork } from './orphaned-work.ts';
 import { storeSessions } from './kept-sessions.ts';
 import { ask, databaseLost, draining, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
+import { ChatSecrets } from './secrets/chat-secrets.ts';
+import type { Secrets } from './secrets/secrets.ts';
 import type { SharedBudgets } from './shared-budgets.ts';
 import { takeOver } from './take-over.ts';
 import type { WaitLimits } from './waits.ts';
@@ -67,6 +69,7 @@ export interface HostParts
   readonly readMemory: ReadMemory;
   readonly agents: AgentDirectory;
   readonly budgets: SharedBudgets;
+  readonly secrets?: Secrets | undefined;
 }
 
 interface Held {
@@ -282,6 +285,7 @@ export class Host {
     }
     logger.info({ chatId, epoch: lease.epoch }, 'A chat was claimed: its lease is ours.');
     this.notifier.leaseChanged(chatId);
+    const secrets = this.#parts.secrets && new ChatSecrets(this.#parts.secrets, chatId);
     let chat: Chat | undefined;
     let row: ChatRow | null;
     let openDecisions: OpenDecision[] = [];
@@ -291,6 +295,7 @@ export class Host {
       feed: this.feed(chatId),
       clock,
       logger,
+      secrets,
       retry: (attempt) => this.#retry(attempt),
       onStored: (event) => {
         this.#lines.write(event);
@@ -319,6 +324,7 @@ export class Host {
     }
     const taken = new Chat({
       ...this.#parts,
+      secrets,
       row,
       openDecisions,
       log,

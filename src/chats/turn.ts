@@ -238,7 +238,9 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
 }
 
 /** The write that stores what the agent says, in a turn or outside one, with all that follows from it. */
-export function agentWrite(log: ChatLog, agent: AgentName, body: AgentBody, turnId?: string): Write {
+export function agentWrite(log: ChatLog, agent: AgentName, said: AgentBody, turnId?: string): Write {
+  // What follows from it, such as a title, is kept in memory as well.
+  const body = log.redaction.deep(said);
   const events = [{ turnId, body }];
   // From now on this session is the one to resume.
   if (body.type === 'session_started') return { events, side: (db) => [setAgentSession(db, log.lease, agent, body)] };

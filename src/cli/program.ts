@@ -45,6 +45,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   export: async () => (await import('./export.ts')).addExport,
   login: async () => (await import('./login.ts')).addLogin,
   link: async () => (await import('./link.ts')).addLink,
+  secret: async () => (await import('./secret.ts')).addSecret,
   people: async () => (await import('./people.ts')).addPeople,
   token: async () => (await import('./token.ts')).addToken,
   backup: async () => (await import('./backup.ts')).addBackup,

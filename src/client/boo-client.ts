@@ -57,6 +57,7 @@ import type {
   PatchPerson,
   Person,
 } from '../protocol/people.ts';
+import type { RekeyedSecrets, RekeySecrets, Secret, SetSecret } from '../protocol/secret.ts';
 import type { PlanUsage } from '../protocol/plan-usage.ts';
 import type { WakeCost } from '../protocol/wake-cost.ts';
 import type { CreateSchedule, PatchSchedule, Schedule, SchedulePage } from '../protocol/schedule.ts';
@@ -336,6 +337,19 @@ export interface BooClient {
   revokeToken(tokenId: string): Promise<void>;
   /** Replaces the server's own token in its file. With the old one, this client can do nothing more. */
   rotateServerToken(): Promise<void>;
+  /** Your secrets and those of directories, or all for owners; no value is ever shown. */
+  listSecrets(): Promise<Secret[]>;
+  /** Throws `invalid_request`, also for names that no secret may have, `forbidden`, `cwd_invalid`, `config_invalid`. */
+  setSecret(secret: SetSecret): Promise<Secret>;
+  removeSecret(secretId: string): Promise<void>;
+  /** With a fresh key, or with the first one of the key file. */
+  rekeySecrets(how: RekeySecrets): Promise<RekeyedSecrets>;
+  /** What the chat's agent gets at its next start. */
+  listChatSecrets(chatId: string): Promise<Secret[]>;
+  /** Gives one of yours to a chat. */
+  useSecret(chatId: string, name: string): Promise<Secret[]>;
+  /** Takes it from the chat. */
+  dropSecret(chatId: string, secretId: string): Promise<void>;
   listInvites(): Promise<Invite[]>;
   /** A link through which somebody becomes one of the people, once. */
   createInvite(invite: CreateInvite): Promise<CreatedInvite>;

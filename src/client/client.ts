@@ -10,6 +10,7 @@ import { openLive } from './live.ts';
 import { createWire, isPassing, isUnreachable } from './request.ts';
 import { type RunOptions, type RunResult, runPrompt } from './run.ts';
 import { peopleOf } from './people.ts';
+import { secretsOf } from './secrets.ts';
 import { openTerminal } from './terminal.ts';
 import { watchChanges } from './watch-changes.ts';
 import { readAuditEntries } from './audit.ts';
@@ -74,6 +75,7 @@ export type {
   Me,
   Person,
 } from '../protocol/people.ts';
+export type { RekeyedSecrets, RekeySecrets, Secret, SetSecret } from '../protocol/secret.ts';
 export type { Budgets, PatchBudgets } from '../protocol/budget.ts';
 export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
@@ -322,6 +324,7 @@ export function createClient(options: ClientOptions): BooClient {
     makeSignInLink: () => wire.request('/v1/sign-in-links', { method: 'POST' }),
     signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
     ...peopleOf(wire),
+    ...secretsOf(wire),
   };
   return client;
 }

@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
 import type { Audit } from '../chats/audit-log.ts';
 import type { Chats, Subject } from '../chats/chats.ts';
+import type { SecretsApi } from '../chats/secrets/secrets.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
@@ -39,6 +40,7 @@ import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import { largeBodyBytes, type Route, type ServerEnv, wantsPrincipal } from './route.ts';
 import { limitRoutes } from './limit-routes.ts';
 import { scheduleRoutes } from './schedule-routes.ts';
+import { secretRoutes } from './secret-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
 import { secure } from './security-headers.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
@@ -73,6 +75,7 @@ export interface AppOptions {
   forwarding?: Forwarding | undefined;
   /** Absent if the agents use no account. */
   agentSignIn?: AgentSignIn | undefined;
+  secrets?: SecretsApi | undefined;
   /** Where everything that people do is written down. */
   audit?: Audit | undefined;
   log: Log;
@@ -131,6 +134,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...forkRoutes(options.chats),
     ...worktreeRoutes(options.chats),
     ...scheduleRoutes(options.chats),
+    ...secretRoutes(options.secrets),
     ...usageRoutes(options.chats),
     ...limitRoutes(options.chats),
     ...budgetRoutes(options.chats),

@@ -4,6 +4,9 @@
 export const backupTables = [
   'people',
   'chats',
+  // Ciphertexts: the keys are in files of the hosts.
+  'secrets',
+  'chat_secrets',
   'budgets',
   'turns',
   'events',

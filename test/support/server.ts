@@ -116,6 +116,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     sandbox: 'off',
     sandboxRead: [],
     sandboxWrite: [],
+    secretsKeyFile: join(root, 'data', 'secrets.key'),
     tokenFile: null,
     ...options.config,
   };

@@ -8,6 +8,7 @@ import type { ErrorCode } from '../../src/protocol/error.ts';
 import { createMemoryAudit, type MemoryAudit } from './memory-audit.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
 import { createMemoryPeople } from './memory-people.ts';
+import { createMemorySecrets } from './memory-secrets.ts';
 
 export const testToken = 'a-token-for-tests-0123456789';
 
@@ -56,6 +57,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const people = createMemoryPeople(testToken);
   const all = {
     people,
+    secrets: createMemorySecrets(),
     rotateToken() {},
     chats,
     audit,

@@ -26,6 +26,9 @@ const names = new Set([
   ...models,
 ]);
 
+/** Whether agents inherit it from the server. */
+export const isInherited = (name: string): boolean => names.has(name);
+
 /** Whether the name is one of the server's own, in any spelling that the system treats as the same name. */
 export function isServersOwn(name: string): boolean {
   return /^(BOOCODE_|PG|DATABASE_URL$)/i.test(name);

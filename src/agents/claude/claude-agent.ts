@@ -7,6 +7,7 @@ import { ClaudeSdkBackend } from '../claude-sdk/claude-sdk-backend.ts';
 import { ClaudeSignIn } from '../claude-sdk/claude-sign-in.ts';
 import { loadScreens } from '../../terminal/terminal-screen.ts';
 import { chooseProvider, isOfProvider } from './provider.ts';
+import { isRefusedVariable } from './refused-variables.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { findTerminalPath } from './terminal-path.ts';
 import { diagnoseClaude } from './diagnose-claude.ts';
@@ -60,6 +61,7 @@ async function open(options: AgentOptions): Promise<Agent> {
     privateDirectories: [configDir],
     permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'],
     models: ['opus', 'sonnet', 'haiku'],
+    refusesVariable: (name) => isRefusedVariable(name, chooseProvider(env)),
     knowsModel: (model) => knowsModel(model, env),
     readDirectory: (cwd) => readDirectoryContent(cwd, configDir),
     foldSummary: (...given) => loadSdk().foldSessionSummary(...given),

@@ -25,7 +25,7 @@ const helpers = [
 ] as const;
 
 /** Variables that set where requests go, through which proxy, with which key, and which certificates TLS trusts. */
-const providerNames = new RegExp(
+export const providerNames = new RegExp(
   [
     '^(ANTHROPIC|AWS|GOOGLE|GCLOUD|GCE|VERTEX|CLOUD_ML|AZURE|METADATA_SERVER|SSL_CERT|_?CLAUDE_CODE_ASSUME)_?',
     '^CLAUDE_CODE_(USE|SKIP|OAUTH|API|HOST|PROVIDER|CLIENT|CERT|GATEWAY|HTTPS?|RUNNER|SESSION|REMOTE|MANAGED|GB)_',

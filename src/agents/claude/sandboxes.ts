@@ -36,9 +36,10 @@ export interface SessionPlace {
   sandbox?: Sandbox;
 }
 
-type Spec = Pick<AgentSessionSpec, 'chatId' | 'sessionId' | 'cwd' | 'sessionStore' | 'onEvent'> & {
-  sandbox?: AgentSessionSpec['sandbox'];
-};
+type Spec = Pick<
+  AgentSessionSpec,
+  'chatId' | 'sessionId' | 'cwd' | 'sessionStore' | 'onEvent' | 'sandbox' | 'variables'
+>;
 
 export class Sandboxes {
   readonly #parts: SandboxesParts;
@@ -59,7 +60,9 @@ export class Sandboxes {
 
   /** Call it before a session is opened. Throws `agent_failed` or `cwd_invalid` if it must have a sandbox and cannot. */
   async place(spec: Spec): Promise<SessionPlace> {
-    const { env, dataDir, sandbox: settings } = this.#parts;
+    const { dataDir, sandbox: settings } = this.#parts;
+    // What the server gives all agents goes before what one chat gets.
+    const env = { ...spec.variables, ...this.#parts.env };
     const outside = { env, dataDir: dataDir ?? null };
     if (dataDir === undefined) return outside;
     const mode = sandboxInForce(settings?.mode ?? 'off', spec.sandbox ?? null);
