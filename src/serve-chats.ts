@@ -26,7 +26,6 @@ import { exposureOf } from './exposure.ts';
 import { openAgents } from './agents/agents.ts';
 import { createApp } from './http/app.ts';
 import { Forwarding } from './http/forwarding.ts';
-import { createSignInCodes } from './http/sign-in-codes.ts';
 import { makeSignInLink } from './http/sign-in-links.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
@@ -38,6 +37,7 @@ import { followHolder } from './peers/follow-holder.ts';
 import { Peers } from './peers/peers.ts';
 import { Grants } from './people/grants.ts';
 import { People } from './people/people.ts';
+import { ownersGrant, SignIns } from './people/sign-ins.ts';
 import { leaveNote } from './server-note.ts';
 import { settingsInForce } from './settings-in-force.ts';
 import { startLimitsOf } from './start-limits.ts';
@@ -233,13 +233,13 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   searchIndexer.start();
   closers.push(() => searchIndexer.stop());
 
-  const signInCodes = createSignInCodes();
-  const links = { codes: signInCodes, publicOrigins, clock: systemClock };
   const grants = new Grants({ sql, clock: systemClock, logger });
   grants.observe((isEnded) => server.connections.end(isEnded));
   grants.start();
   closers.push(async () => grants.stop());
   const people = new People({ sql, grants, logger });
+  const signInCodes = new SignIns({ sql, grants, logger });
+  const links = { codes: signInCodes, publicOrigins, clock: systemClock };
   const app = createApp({
     chats,
     access: { token: ownToken, grants, publicOrigins, tls: config.tls !== null },
@@ -247,10 +247,14 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     quotas: config.quotas,
     signInCodes,
     people,
-    rotateToken() {
+    async rotateToken() {
       if (config.token !== null) throw setOnPurpose();
       ownToken.current = replaceToken(config.dataDir);
       grants.end(({ by }) => by === 'server');
+      // The token is replaced in any case; codes last for minutes.
+      await signInCodes
+        .endServers()
+        .catch((err: unknown) => logger.warn({ err }, 'Sign-in links of the former token may work until they expire.'));
       logger.info({}, 'The server’s own token was replaced.');
     },
     forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log: logger }),
@@ -298,7 +302,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     token: ownToken.current,
     close,
     hurry,
-    signInLink: () => makeSignInLink(links, server.url).url,
+    signInLink: () => makeSignInLink(links, ownersGrant, server.url).link.url,
   };
 }
 

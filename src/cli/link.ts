@@ -8,7 +8,9 @@ interface LinkFlags extends GlobalFlags {
 export function addLink(program: Command, cli: Cli): void {
   program
     .command('link')
-    .description('Create a link that signs in another browser, once, within ten minutes; with a QR code for phones')
+    .description(
+      'Create a link that signs in another browser of yours, once, within ten minutes; with a QR code for phones',
+    )
     .option('--no-qr', 'print only the link')
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<LinkFlags>();
@@ -21,9 +23,7 @@ export function addLink(program: Command, cli: Cli): void {
         terminal.err(`\n${qrText(link.url)}\n`);
       }
       const until = new Date(link.expiresAt).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
-      terminal.err(
-        `It signs in one browser, once, until ${until}. Anyone who has it can use this server: do not share it.\n`,
-      );
+      terminal.err(`It signs in one browser, once, until ${until}. Whoever has it acts as you: do not share it.\n`);
       if (link.loopback) {
         terminal.err(
           'It works only on this machine, or through a tunnel to it. For other devices, start the server with an address\n' +

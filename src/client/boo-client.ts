@@ -315,9 +315,9 @@ export interface BooClient {
   /** Finishes it with that code. It may take half a minute. */
   finishAgentSignIn(code: string): Promise<void>;
   cancelAgentSignIn(): Promise<void>;
-  /** Creates a link that signs in another browser, once, within ten minutes. */
+  /** Creates a link that signs in another browser of yours, once, within ten minutes. */
   makeSignInLink(): Promise<SignInLink>;
-  /** Exchanges the sign-in link's one-time code for the token. */
+  /** Exchanges the sign-in link's one-time code for a token of its own, which ends when it was not used for 90 days. */
   signIn(code: string): Promise<{ token: string }>;
   /** Who asks, and with which token. */
   me(): Promise<Me>;
@@ -335,6 +335,8 @@ export interface BooClient {
   createToken(token: CreateAccessToken): Promise<CreatedToken>;
   /** What was opened with it ends at once. */
   revokeToken(tokenId: string): Promise<void>;
+  /** Ends this client's token if it has signed in by a link. Other tokens stay. */
+  signOut(): Promise<void>;
   /** Replaces the server's own token in its file. With the old one, this client can do nothing more. */
   rotateServerToken(): Promise<void>;
   /** Your secrets and those of directories, or all for owners; no value is ever shown. */

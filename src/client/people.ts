@@ -12,6 +12,7 @@ type PeopleClient = Pick<
   | 'listTokens'
   | 'createToken'
   | 'revokeToken'
+  | 'signOut'
   | 'rotateServerToken'
   | 'listInvites'
   | 'createInvite'
@@ -34,6 +35,7 @@ export function peopleOf(wire: Wire): PeopleClient {
       itemsOf<AccessToken>('/v1/tokens', { of: everyone === true ? 'everyone' : undefined }),
     createToken: (body) => wire.request('/v1/tokens', { method: 'POST', body }),
     revokeToken: (id) => wire.request(under('/v1/tokens', id), { method: 'DELETE' }),
+    signOut: () => wire.request('/v1/sign-out', { method: 'POST' }),
     rotateServerToken: () => wire.request('/v1/server-token/rotate', { method: 'POST' }),
     listInvites: () => itemsOf<Invite>('/v1/invites'),
     createInvite: (body) => wire.request('/v1/invites', { method: 'POST', body }),

@@ -12,6 +12,7 @@ import type { Forwarded } from '../peers/peers.ts';
 import { forwardedHeader, hostHeader } from '../peers/signature.ts';
 import type { Grant } from '../people/grant.ts';
 import type { PeopleApi } from '../people/people.ts';
+import type { SignInCodes } from '../people/sign-ins.ts';
 import { hasRole, type Role } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions, owner } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
@@ -43,7 +44,6 @@ import { scheduleRoutes } from './schedule-routes.ts';
 import { secretRoutes } from './secret-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
 import { secure } from './security-headers.ts';
-import type { SignInCodes } from './sign-in-codes.ts';
 import { systemRoutes } from './system-routes.ts';
 import { terminalRoutes } from './terminal-routes.ts';
 import { createTickets, ticketIn, type Tickets } from './tickets.ts';
@@ -70,7 +70,7 @@ export interface AppOptions {
   /** Absent if there is nobody but the owner of the server's token. */
   people?: PeopleApi | undefined;
   /** Replaces the server's own token. Throws if it was not made by the server. */
-  rotateToken?: (() => void) | undefined;
+  rotateToken?: (() => Promise<void>) | undefined;
   /** The way to the other hosts of the database; without it there are none. */
   forwarding?: Forwarding | undefined;
   /** Absent if the agents use no account. */
@@ -112,7 +112,6 @@ export function declaredFor(handler: object): Route | 'guard' | undefined {
 
 export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
   const { keepAliveMs, liveBacklogBytes } = { ...httpLimits, ...options.limits };
-  const { token } = options.access;
   const live = { keepAliveMs, clock: options.clock ?? systemClock, log: options.log };
   const links = {
     codes: options.signInCodes,
@@ -121,11 +120,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     clock: options.clock ?? systemClock,
   };
   return [
-    ...systemRoutes(options.chats, {
-      token: () => (typeof token === 'string' ? token : token.current),
-      ...links,
-      log: options.log,
-    }),
+    ...systemRoutes(options.chats, links),
     ...peopleRoutes(options.people, { ...links, rotateToken: options.rotateToken }),
     ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),

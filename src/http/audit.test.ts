@@ -136,7 +136,7 @@ describe('AUDIT-1: the audit log', () => {
   });
 
   it('has sign-ins with their person, and never the code', async () => {
-    const code = test.codes.issue();
+    const { code } = test.codes.issue();
     await test.call('POST', '/v1/sign-in', { body: { code }, headers: { authorization: '' } });
     expect(acts).toMatchObject([{ act: 'signIn', outcome: 'done', person: { role: 'owner' } }]);
     expect(JSON.stringify(acts)).not.toContain(code);

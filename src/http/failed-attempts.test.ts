@@ -103,7 +103,7 @@ describe('ACCESS-11: a client that guesses', () => {
     expect(await refused.json()).toMatchObject({ code: 'too_many_attempts', retryAfterSeconds: 60 });
 
     expect((await test.call('GET', '/v1/info')).status).toBe(200);
-    const code = test.codes.issue();
+    const { code } = test.codes.issue();
     const headers = { authorization: '' };
     expect((await test.call('POST', '/v1/sign-in', { body: { code }, headers })).status).toBe(200);
     const { ticket } = (await (await test.call('POST', '/v1/live/tickets')).json()) as { ticket: string };

@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import { openBridge } from '../../test/support/bridge.ts';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createGate } from '../../test/support/gate.ts';
+import { createMemorySignIns } from '../../test/support/memory-sign-ins.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { randomOf } from '../../test/support/random.ts';
 import { chunk, finished, said } from '../../test/support/scripted-backend.ts';
@@ -22,7 +23,6 @@ import {
 } from '../client/client.ts';
 import { createApp } from './app.ts';
 import { listen, type HttpServer } from './server.ts';
-import { createSignInCodes } from './sign-in-codes.ts';
 
 let database: TestDatabase;
 let here: ChatsHost;
@@ -39,7 +39,7 @@ beforeEach(async () => {
   const app = createApp({
     chats: here.everyones,
     access: { token: testToken },
-    signInCodes: createSignInCodes(),
+    signInCodes: createMemorySignIns(testToken),
     log: silentLog,
     limits: { liveBacklogBytes: 256 * 1024 },
   });
@@ -157,7 +157,7 @@ test('WEB-3: a client reports correctly whether it is connected and up to date, 
   const app = createApp({
     chats: here.everyones,
     access: { token: testToken },
-    signInCodes: createSignInCodes(),
+    signInCodes: createMemorySignIns(testToken),
     log: silentLog,
   });
   server = await listen(app, { host: '127.0.0.1', port, log: silentLog });

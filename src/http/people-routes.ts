@@ -32,7 +32,7 @@ const invitePath = z.strictObject({ inviteId: uuid });
 interface PeopleRouteOptions {
   publicOrigins: readonly string[];
   basePath: string;
-  rotateToken: (() => void) | undefined;
+  rotateToken: (() => Promise<void>) | undefined;
 }
 
 /** What these change may end the connection they came by: it lasts until they are answered. */
@@ -164,6 +164,23 @@ export function peopleRoutes(
     ),
     route(
       {
+        id: 'signOut',
+        method: 'POST',
+        path: '/v1/sign-out',
+        policy: 'bearer',
+        role: 'viewer',
+        summary: 'End the session of the browser that asks, and what it has open; other tokens stay',
+        responses: { 204: { description: 'It is signed out.' } },
+      },
+      {},
+      async ({ grant, actor, env }) => {
+        env.peer?.finishFirst();
+        await people().signOut(grant, actor);
+        return nothing();
+      },
+    ),
+    route(
+      {
         id: 'rotateServerToken',
         method: 'POST',
         path: '/v1/server-token/rotate',
@@ -174,10 +191,10 @@ export function peopleRoutes(
         responses: { 204: { description: 'The new one is in the file, and is not shown.' } },
       },
       {},
-      ({ env }) => {
+      async ({ env }) => {
         env.peer?.finishFirst();
         if (!rotateToken) return nobody();
-        rotateToken();
+        await rotateToken();
         return nothing();
       },
     ),

@@ -321,7 +321,7 @@ describe('the system', () => {
   });
 
   it('exchanges a sign-in code for the token once', async () => {
-    const body = { code: test.codes.issue() };
+    const body = { code: test.codes.issue().code };
     const headers = { authorization: '' };
     const first = await test.call('POST', '/v1/sign-in', { body, headers });
     expect(await read(first)).toEqual({ token: 'a-token-for-tests-0123456789' });
@@ -435,7 +435,7 @@ describe('answers', () => {
       '/v1/tokens': { name: 'x' },
       '/v1/invites': { role: 'viewer' },
       '/v1/invites/accept': { code: 'x' },
-      '/v1/sign-in': { code: test.codes.issue() },
+      '/v1/sign-in': { code: test.codes.issue().code },
       '/v1/chats/{chatId}/terminal/tickets': { access: 'read' },
     };
     test.chats.setTerminal(chat.id, createMemoryTerminal());

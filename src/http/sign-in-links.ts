@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
+import type { Grant } from '../people/grant.ts';
+import { type SignInCodes, signInCodeMs } from '../people/sign-ins.ts';
 import type { SignInLink } from '../protocol/info.ts';
-import { type SignInCodes, signInCodeMs } from './sign-in-codes.ts';
 
 export interface SignInLinksOptions {
   codes: SignInCodes;
@@ -10,15 +11,17 @@ export interface SignInLinksOptions {
 }
 
 /**
- * Creates a link that signs one browser in, once. The code is in the fragment, which browsers do not send and servers
+ * Creates a link that signs one browser in for whoever asks, once it is stored. The code is in the fragment, which browsers do not send and servers
  * do not log. `asked` is the origin of the request for the link: it is used if no public URL is set, or if it is one
  * itself.
  */
-export function makeSignInLink({ codes, publicOrigins, clock }: SignInLinksOptions, asked: string): SignInLink {
-  return {
-    ...linkTo(publicOrigins, asked, `code=${codes.issue()}`),
+export function makeSignInLink({ codes, publicOrigins, clock }: SignInLinksOptions, grant: Grant, asked: string) {
+  const { code, stored } = codes.issue(grant);
+  const link: SignInLink = {
+    ...linkTo(publicOrigins, asked, `code=${code}`),
     expiresAt: new Date(clock.now().getTime() + signInCodeMs).toISOString(),
   };
+  return { link, stored };
 }
 
 /** The page with this fragment, under the address that works from outside if there is one. */

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
-import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import {
   type Health,
@@ -14,7 +13,7 @@ import {
   unavailable,
 } from '../protocol/info.ts';
 import { json, route, type Route } from './route.ts';
-import { owner } from './access.ts';
+import { deviceLabel } from './device-label.ts';
 import { makeSignInLink, urlFor, type SignInLinksOptions } from './sign-in-links.ts';
 
 // The same number of levels up from src/http and from dist/http.
@@ -23,10 +22,7 @@ const openApiFile = new URL('../../openapi.json', import.meta.url);
 const text = (contentType: string, body: string): Response =>
   new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
 
-export function systemRoutes(
-  chats: Chats,
-  door: { token: () => string; log: Log; basePath?: string } & SignInLinksOptions,
-): Route[] {
+export function systemRoutes(chats: Chats, door: { basePath?: string } & SignInLinksOptions): Route[] {
   // Anyone may ask, so concurrent requests share one database query.
   let asking: Promise<HealthReason | null> | undefined;
   const ask = (): Promise<HealthReason | null> =>
@@ -84,14 +80,17 @@ export function systemRoutes(
         method: 'POST',
         path: '/v1/sign-in-links',
         policy: 'bearer',
-        role: 'owner',
-        summary: 'Create a link that signs another browser in, once, within ten minutes',
+        role: 'viewer',
+        summary: 'Create a link that signs another browser of yours in, once, within ten minutes',
         responses: { 201: { description: 'The link.', schema: signInLink } },
       },
       {},
-      ({ request, env }) =>
+      async ({ request, env, grant }) => {
+        const { link, stored } = makeSignInLink(door, grant, urlFor(request, env.proto, door.basePath));
+        await stored;
         // Only the caller may store it.
-        json(201, makeSignInLink(door, urlFor(request, env.proto, door.basePath)), { 'cache-control': 'no-store' }),
+        return json(201, link, { 'cache-control': 'no-store' });
+      },
     ),
     route(
       {
@@ -99,18 +98,18 @@ export function systemRoutes(
         method: 'POST',
         path: '/v1/sign-in',
         policy: 'code',
-        summary: 'Exchange the one-use code of a sign-in link for the token',
+        summary: 'Exchange the one-use code of a sign-in link for a token of this browser',
         errors: ['unauthorized', 'too_many_attempts'],
         // The only body that is read before a credential was shown.
         bodyLimitBytes: 1024,
         responses: { 200: { description: 'The token.', schema: signInResult } },
       },
       { body: signIn },
-      ({ body, env, trail }) => {
-        if (door.codes.redeem(body.code)) {
-          trail.tell({ person: owner });
-          door.log.info({ source: env.peer?.source }, 'A browser has signed in.');
-          return json(200, { token: door.token() });
+      async ({ body, request, trail }) => {
+        const signedIn = await door.codes.redeem(body.code, deviceLabel(request));
+        if (signedIn) {
+          trail.tell({ person: signedIn.principal });
+          return json(200, { token: signedIn.token }, { 'cache-control': 'no-store' });
         }
         throw new BooError('unauthorized', 'code: is unknown, already used, or older than ten minutes.', {
           details: { field: 'code' },

@@ -12,6 +12,9 @@ export interface Grant {
   readonly by: 'server' | 'host' | TokenRow;
 }
 
+/** A browser that has signed in stays so while it is used, and this long after. */
+export const browserIdleDays = 90;
+
 /** So that a token is recognized where it should not be, such as in a repository. */
 const tokenPrefix = 'boo_';
 const tokenPattern = /^boo_[\w-]{43}$/;
@@ -23,6 +26,9 @@ export const looksLikeToken = (text: string): boolean => tokenPattern.test(text)
 
 /** Secrets have so many bits that nobody can guess them from this, so it needs no salt. */
 export const digestOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+
+/** Null: the server's owner. */
+export const personIdOf = ({ id }: Principal): string | null => (/^[\da-f-]{36}$/.test(id) ? id : null);
 
 export const lesserRole = (one: Role, other: Role): Role => (hasRole(one, other) ? other : one);
 

@@ -31,12 +31,10 @@ import {
   setPersonRole,
   type TokenUse,
 } from '../store/people.ts';
-import { digestOf, type Grant, grantOf, newCode, newToken, owner } from './grant.ts';
+import { browserIdleDays, digestOf, type Grant, grantOf, newCode, newToken, owner, personIdOf } from './grant.ts';
 import type { Grants } from './grants.ts';
 
 const weekSeconds = 7 * 86_400;
-/** A browser that has signed in stays so while it is used, and this long after. */
-const browserIdleDays = 90;
 
 export interface PeopleParts {
   sql: Sql;
@@ -131,6 +129,14 @@ export class People {
     this.#log(actor, { token: id }, 'An access token was revoked.');
   }
 
+  /** Revokes the session of the browser that asks. Other tokens stay: they may be used elsewhere, too. */
+  async signOut({ by }: Grant, actor: Actor): Promise<void> {
+    if (typeof by !== 'object' || by.kind !== 'browser') return;
+    await ask(() => revokeToken(this.#parts.sql, by.id, 'all'));
+    this.#parts.grants.end((grant) => typeof grant.by === 'object' && grant.by.id === by.id);
+    this.#log(actor, { token: by.id }, 'A browser has signed out.');
+  }
+
   /** The token of a browser that signs in for somebody. */
   async openSession({ principal, notAfter }: SessionFor, label: string): Promise<string> {
     const { name: createdBy, role } = principal;
@@ -215,9 +221,6 @@ export class People {
 
 /** Without what is private. */
 export type PeopleApi = Pick<People, keyof People>;
-
-/** Null: the server's owner. */
-const personIdOf = ({ id }: Principal): string | null => (/^[\da-f-]{36}$/.test(id) ? id : null);
 
 function assertOwner({ name, role }: Principal, what: string): void {
   if (role === 'owner') return;

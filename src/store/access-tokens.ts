@@ -29,7 +29,7 @@ export interface NewToken extends Pick<
   notAfter: Date | null;
 }
 
-/** Valid tokens that a person may have. */
+/** Valid tokens that a person may have, and as many browsers, which sign-ins keep to fewer. */
 const maxPerPerson = 200;
 
 /** Null if the person does not exist, or has too many. Old ones that are over are deleted. */
@@ -45,7 +45,7 @@ export async function insertToken(db: Sql, token: NewToken): Promise<TokenRow | 
       least(clock_timestamp() + ${expiresInSeconds}::float8 * interval '1 second', ${notAfter}::timestamptz)
     where (${personId}::uuid is null or exists (select from boocode.people where id = ${personId}::uuid and removed_at is null))
       and (select count(*) from boocode.access_tokens
-        where person_id is not distinct from ${personId}::uuid and ${isValid(db)}) < ${maxPerPerson}
+        where person_id is not distinct from ${personId}::uuid and kind = ${kind} and ${isValid(db)}) < ${maxPerPerson}
     returning id`;
   if (rows.length === 0) return null;
   const [row] = await findTokens(db, [digest]);

@@ -71,7 +71,7 @@ export function App() {
     const onStorage = (event: StorageEvent): void => {
       const news = readSignInNews(event);
       if (news === 'signed in' && storedToken() !== (door.state === 'open' ? door.token : null)) enter();
-      else if (door.state === 'open' && news === 'signed out') door.session.signOut();
+      else if (door.state === 'open' && news === 'signed out') door.session.signOut({ isElsewhere: true });
       else if (door.state === 'open' && news === 'refused') door.session.refuse();
     };
     addEventListener('storage', onStorage);

@@ -1,8 +1,12 @@
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
+import { createClient } from '../../src/client/client.ts';
+import { toBooError } from '../../src/protocol/error.ts';
 import { openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
-import type { TestServer } from '../support/server.ts';
+import { openPostgresProxy } from '../support/postgres-proxy.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 describeInBrowser('WEB-26: signing in', (opened) => {
   let server: TestServer;
@@ -27,6 +31,38 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await other.page.getByText('This sign-in link no longer works').waitFor();
     expect([...problems, ...other.problems]).toEqual([]);
     await Promise.all([context.close(), other.context.close()]);
+  });
+
+  it('SESSION-3: a session that the server cannot look up, with the database away, is not signed out', async () => {
+    const proxy = await openPostgresProxy(server.database.url);
+    const other = await openServer({ beside: server, config: { databaseUrl: proxy.url } });
+    const { page, context } = await openPage(browser);
+    try {
+      await signIn(page, server.running.signInLink());
+      const kept = (await page.evaluate(() => localStorage.getItem('boocode.token')))!;
+      await page.goto('about:blank');
+      await proxy.goDown();
+      await page.addInitScript((token) => localStorage.setItem('boocode.token', token), kept);
+      await page.goto(other.url);
+      await page.getByText('The database cannot be reached').first().waitFor();
+      expect(await page.getByLabel('Token').count()).toBe(0);
+      await proxy.comeUp();
+      await page.getByText('No chats yet.').waitFor();
+      expect(await page.evaluate(() => localStorage.getItem('boocode.token'))).toBe(kept);
+    } finally {
+      await context.close();
+      await other.close();
+      await proxy.close();
+    }
+  });
+
+  it('a browser that holds the server’s own token stays signed in', async () => {
+    const { page, context, problems } = await openPage(browser);
+    await page.addInitScript((token) => localStorage.setItem('boocode.token', token), server.token);
+    await page.goto(server.url);
+    await page.getByText('No chats yet.').waitFor();
+    expect(problems).toEqual([]);
+    await context.close();
   });
 
   it('PEOPLE-7: the link of an invitation makes somebody a person, under a name that they choose', async () => {
@@ -98,7 +134,7 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await context.close();
   });
 
-  it('accepts the token, stays signed in, and forgets it on signing out', async () => {
+  it('SESSION-4: accepts the token, keeps a session instead, stays signed in, and ends it on signing out', async () => {
     const { page, context, problems } = await openPage(browser);
     await page.goto(server.url);
     await page.getByLabel('Token').fill('wrong');
@@ -109,10 +145,24 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await page.getByRole('heading', { name: 'No chat open' }).waitFor();
     await page.reload();
     await page.getByRole('heading', { name: 'No chat open' }).waitFor();
+    const kept = await page.evaluate(() => localStorage.getItem('boocode.token'));
+    expect([kept === server.token, kept]).toEqual([false, expect.stringMatching(/^boo_/)]);
+    const client = createClient({ url: server.url, token: kept! });
+    expect((await client.me()).token).toMatchObject({
+      kind: 'browser',
+      name: expect.stringMatching(/^\w+ on \w+/) as string,
+    });
     await page.getByRole('button', { name: 'Settings' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('Token').waitFor();
-    expect(await page.evaluate(() => Object.values(localStorage).join())).not.toContain(server.token);
+    expect(await page.evaluate(() => Object.values(localStorage).join())).not.toContain(kept);
+    // Not only the browser has forgotten it.
+    await until(() =>
+      client.me().then(
+        () => false,
+        (error: unknown) => toBooError(error).code === 'unauthorized',
+      ),
+    );
     expect(problems).toEqual([]);
     await context.close();
   });

@@ -36,6 +36,7 @@ export function createMemoryPeople(token: string): PeopleApi {
     createToken: () => Promise.resolve({ ...accessToken, token }),
     invite: (_actor, _input, linkOf) => Promise.resolve({ ...invite, ...linkOf('code') }),
     accept: () => Promise.resolve({ token, principal: owner }),
+    signOut: () => Promise.resolve(),
     remove: isUnknown,
     revokeToken: isUnknown,
     removeInvite: isUnknown,

@@ -1,6 +1,5 @@
 import { createApp, createRoutes, type App, type AppOptions } from '../../src/http/app.ts';
 import { refusalsOf } from '../../src/http/route.ts';
-import { createSignInCodes, type SignInCodes } from '../../src/http/sign-in-codes.ts';
 import { createTickets } from '../../src/http/tickets.ts';
 import type { WebFiles } from '../../src/http/web-files.ts';
 import type { Log } from '../../src/lib/log.ts';
@@ -9,6 +8,7 @@ import { createMemoryAudit, type MemoryAudit } from './memory-audit.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
 import { createMemoryPeople } from './memory-people.ts';
 import { createMemorySecrets } from './memory-secrets.ts';
+import { createMemorySignIns, type MemorySignIns } from './memory-sign-ins.ts';
 
 export const testToken = 'a-token-for-tests-0123456789';
 
@@ -31,7 +31,7 @@ export interface TestApp {
   app: App;
   chats: MemoryChats;
   audit: MemoryAudit;
-  codes: SignInCodes;
+  codes: MemorySignIns;
   /** What was logged as an error. */
   errors: LogLine[];
   warnings: LogLine[];
@@ -44,7 +44,7 @@ export interface TestApp {
 export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const chats = createMemoryChats();
   const audit = createMemoryAudit();
-  const codes = createSignInCodes();
+  const codes = createMemorySignIns(testToken);
   const errors: LogLine[] = [];
   const warnings: LogLine[] = [];
   const infos: LogLine[] = [];
@@ -59,6 +59,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     people,
     secrets: createMemorySecrets(),
     rotateToken() {},
+    rotateToken: () => Promise.resolve(),
     chats,
     audit,
     signInCodes: codes,

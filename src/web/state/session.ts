@@ -63,8 +63,8 @@ export interface Session {
   /** Resolves with the problem if the answer itself was invalid; the decision is then still open. */
   decide(decision: Decision, answer: AnswerDecision): Promise<BooError | undefined>;
   deleteChat(chat: Chat): void;
-  /** Also deletes drafts and unsent prompts. */
-  signOut(): void;
+  /** Also deletes drafts and unsent prompts, and ends the browser's session on the server unless another tab has done so. */
+  signOut(options?: { isElsewhere: boolean }): void;
   /** Signs out because the server rejected the token. */
   refuse(): void;
   close(): void;
@@ -191,7 +191,9 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
         },
       });
     },
-    signOut() {
+    signOut({ isElsewhere } = { isElsewhere: false }) {
+      // If the server is away, the session stays in its list, and the browser forgets it all the same.
+      if (!isElsewhere) void api.signOut().catch(() => undefined);
       outbox.clear();
       drafts.clear();
       comments.clear();

@@ -69,6 +69,14 @@ export async function signInWithCode(code: string): Promise<string | undefined> 
   }
 }
 
+/** A session of this browser alone, for whoever has the token. */
+export async function openSessionBy(token: string): Promise<string> {
+  const api = createApi(baseUrl(), token);
+  const { url } = await api.makeSignInLink();
+  const code = new URLSearchParams(new URL(url).hash.slice(1)).get('code') ?? '';
+  return (await api.signIn(code)).token;
+}
+
 /** Takes the code of an invitation out of the address. */
 export function takeInvite(): string | null {
   const code = new URLSearchParams(location.hash.slice(1)).get('invite');
@@ -97,12 +105,12 @@ export async function signInWithInvite(code: string, name?: string): Promise<Inv
   }
 }
 
+/** The browser gets a session of its own: it does not keep the token. */
 export async function signInWithToken(token: string): Promise<string | undefined> {
   // A header cannot hold other characters.
   if (!/^[\x21-\x7e]+$/.test(token)) return 'This is not a token: tokens contain no spaces and only plain characters.';
   try {
-    await createApi(baseUrl(), token).info();
-    keepToken(token);
+    keepToken(await openSessionBy(token));
     return undefined;
   } catch (error) {
     const problem = toBooError(error);

@@ -42,7 +42,7 @@ function Shown({ made: { link, code } }: { made: Made }) {
   return (
     <>
       <p className="quiet">
-        It signs in one browser, once, until {until}. Anyone who has it can use this server: show it to nobody else.
+        It signs in one browser, once, until {until}. Whoever has it acts as you: show it to nobody else.
       </p>
       {link.loopback && (
         <p className="quiet">

@@ -58,5 +58,7 @@ function whyText(error: BooError | undefined): string {
   if (error?.details['step'] === 'websocket_failed') {
     return 'The server answers, but a WebSocket cannot be opened. Check that the proxy in front of it forwards WebSockets (the Upgrade and Connection headers).';
   }
+  // Who has signed in is known to the database alone.
+  if (error?.code === 'storage_unavailable') return `${error.message} Retrying …`;
   return 'The server cannot be reached. Retrying …';
 }
