@@ -75,6 +75,9 @@ describeInBrowser('the tabs of one browser', (opened) => {
 
   it('WEB-45: delete unsent text if they slept while another tab signed out and in again', async () => {
     const { id } = await server.createChat();
+    // With a token that signing out does not revoke, so that only storage tells the tabs: a page that slept hears no more.
+    await page.evaluate((token) => localStorage.setItem('boocode.token', token), server.token);
+    await page.reload();
     const [frozen, discarded] = [await openTab(id), await openTab(id)];
     const prompt = (tab: Page) => tab.getByLabel('Prompt', { exact: true });
     const written = (tab: Page): Promise<string> => tab.evaluate(() => Object.values(sessionStorage).join());
@@ -190,8 +193,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
     const { id } = await server.createChat();
     const tabs = [page, await openTab(id)];
     await tabs[1]!.getByLabel('Prompt', { exact: true }).fill('a draft');
-    const port = Number(new URL(server.url).port);
-    await server.restart({ token: 'another-token-of-forty-characters-or-so-1', port });
+    for (const { id: tokenId } of await server.client.listTokens()) await server.client.revokeToken(tokenId);
     for (const tab of tabs)
       await tab.getByRole('alert').getByText('The server no longer accepts this token.').waitFor();
     await page.getByLabel('Token').fill(server.token);

@@ -58,7 +58,6 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const all = {
     people,
     secrets: createMemorySecrets(),
-    rotateToken() {},
     rotateToken: () => Promise.resolve(),
     chats,
     audit,

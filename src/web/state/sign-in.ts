@@ -70,11 +70,19 @@ export async function signInWithCode(code: string): Promise<string | undefined> 
 }
 
 /** A session of this browser alone, for whoever has the token. */
-export async function openSessionBy(token: string): Promise<string> {
+async function openSessionBy(token: string): Promise<string> {
   const api = createApi(baseUrl(), token);
   const { url } = await api.makeSignInLink();
   const code = new URLSearchParams(new URL(url).hash.slice(1)).get('code') ?? '';
   return (await api.signIn(code)).token;
+}
+
+/** Gives a browser that holds a token which is not its own a session, and starts over with it. */
+export async function takeOwnSession(): Promise<void> {
+  const token = storedToken();
+  if (token === null) return;
+  keepToken(await openSessionBy(token));
+  location.reload();
 }
 
 /** Takes the code of an invitation out of the address. */

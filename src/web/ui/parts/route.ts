@@ -6,10 +6,12 @@ export type Route =
   | { name: 'worktrees' }
   | { name: 'usage' }
   | { name: 'schedules' }
+  | { name: 'people' }
   | { name: 'attempts'; group: string }
   | { name: 'chat'; chatId: string; showsChanges: boolean };
 
 export const schedulesHref = '#/schedules';
+export const peopleHref = '#/people';
 export const worktreesHref = '#/worktrees';
 export const usageHref = '#/usage';
 
@@ -22,6 +24,7 @@ export function parseRoute(hash: string): Route {
   if (hash === worktreesHref) return { name: 'worktrees' };
   if (hash === usageHref) return { name: 'usage' };
   if (hash === schedulesHref) return { name: 'schedules' };
+  if (hash === peopleHref) return { name: 'people' };
   return hash === '#/inbox' ? { name: 'inbox' } : { name: 'home' };
 }
 

@@ -3,7 +3,7 @@ import { type NotificationWish, notificationWish, wishNotifications } from '../.
 import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icon.tsx';
-import { schedulesHref, usageHref, worktreesHref } from '../parts/route.ts';
+import { peopleHref, schedulesHref, usageHref, worktreesHref } from '../parts/route.ts';
 import { useSession } from '../parts/session-context.ts';
 import { AddDevice } from './add-device.tsx';
 import { ClaudeAccount } from './claude-account.tsx';
@@ -123,6 +123,10 @@ function Settings({ onClose }: { onClose: () => void }) {
       <p>
         <a href={usageHref} onClick={onClose}>
           Usage and cost of all chats
+        </a>
+        {' · '}
+        <a href={peopleHref} onClick={onClose}>
+          People, devices and tokens
         </a>
       </p>
       {info && (

@@ -17,6 +17,7 @@ import { Toasts } from './toasts.tsx';
 const AttemptsPage = lazy(() => import('../worktrees/attempts-page.tsx'));
 const UsagePage = lazy(() => import('../usage/usage-page.tsx'));
 const SchedulesPage = lazy(() => import('../schedules/schedules-page.tsx'));
+const PeoplePage = lazy(() => import('../people/people-page.tsx'));
 const WorktreesPage = lazy(() => import('../worktrees/worktrees-page.tsx'));
 
 export function Shell() {
@@ -75,12 +76,14 @@ export function Shell() {
         ) : route.name === 'worktrees' ||
           route.name === 'attempts' ||
           route.name === 'usage' ||
-          route.name === 'schedules' ? (
+          route.name === 'schedules' ||
+          route.name === 'people' ? (
           <ErrorBoundary of={route} instead={(error) => <Broken error={error} />}>
             <Suspense fallback={<p className="quiet-page">Loading …</p>}>
               {route.name === 'worktrees' && <WorktreesPage />}
               {route.name === 'usage' && <UsagePage />}
               {route.name === 'schedules' && <SchedulesPage />}
+              {route.name === 'people' && <PeoplePage />}
               {route.name === 'attempts' && <AttemptsPage key={route.group} group={route.group} />}
             </Suspense>
           </ErrorBoundary>
