@@ -212,6 +212,7 @@ describe('PEOPLE-1: roles', () => {
       'patchBudgets',
       'readAudit',
       'readImport',
+      'rekeySecrets',
       'removeImport',
       'removePerson',
       'rotateServerToken',
