@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
+import { parseHostRule } from './agents/sandbox/host-rules.ts';
 import { agentEnvironment, isServersOwn, modelKeys } from './agents/claude/agent-environment.ts';
 import { hostName } from './protocol/chat.ts';
-import { type SandboxMode, sandboxModes } from './protocol/sandbox.ts';
 import { defaultKeyFile } from './chats/secrets/secret-keys.ts';
+import { type SandboxMode, sandboxModes, type SandboxNetworkMode, sandboxNetworks } from './protocol/sandbox.ts';
 import { readWorkspaceMap, type WorkspaceMapping } from './chats/workspaces/workspace-map.ts';
 import type { TlsPaths } from './http/tls-files.ts';
 import type { QuotaLimits } from './http/quotas.ts';
@@ -102,6 +103,10 @@ export interface Config {
   readonly sandboxWrite: readonly string[];
   /** Has the keys of secrets, or will. */
   readonly secretsKeyFile: string;
+  /** The most that any chat in a sandbox reaches. */
+  readonly sandboxNetwork: SandboxNetworkMode;
+  /** What that is, if it is limited: see `parseHostRule`. */
+  readonly sandboxHosts: readonly string[];
   /** The file that the token was read from. */
   readonly tokenFile: string | null;
 }
@@ -156,6 +161,16 @@ const names = list.pipe(
 const paths = list.pipe(
   z.array(
     z.string().refine((path) => path.startsWith('/') && resolve(path) !== '/', 'must be absolute paths, and not /'),
+  ),
+);
+const hosts = list.pipe(
+  z.array(
+    z
+      .string()
+      .refine(
+        (text) => parseHostRule(text) !== undefined,
+        'must be hosts such as github.com, *.npmjs.org:443, 10.0.0.0/8 or [::1]:8080',
+      ),
   ),
 );
 const passthroughs = list.pipe(
@@ -259,6 +274,8 @@ const schemas = {
   sandbox: z.enum(sandboxModes, { error: `must be one of ${sandboxModes.join(', ')}` }),
   'sandbox-read': paths,
   'sandbox-write': paths,
+  'sandbox-network': z.enum(sandboxNetworks, { error: `must be one of ${sandboxNetworks.join(', ')}` }),
+  'sandbox-hosts': hosts,
   'terminal-passthrough': passthroughs,
   'secrets-key-file': z.string().min(1, 'must be the path of a file'),
   'token-file': z.string().min(1, 'must be the path of a file'),
@@ -356,6 +373,8 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     sandboxRead: read('sandbox-read') ?? [],
     sandboxWrite: read('sandbox-write') ?? [],
     secretsKeyFile: resolve(read('secrets-key-file') ?? defaultKeyFile(dataDir)),
+    sandboxNetwork: read('sandbox-network') as SandboxNetworkMode,
+    sandboxHosts: read('sandbox-hosts') ?? [],
     tokenFile: read('token-file'),
   });
 }

@@ -60,6 +60,8 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     sandboxRead: [],
     sandboxWrite: [],
     secretsKeyFile: join(dataDir, 'secrets.key'),
+    sandboxNetwork: 'open',
+    sandboxHosts: [],
     tokenFile: null,
     ...changes,
   };

@@ -30,7 +30,7 @@ export async function diagnose(config: Config): Promise<Finding[]> {
     ...checkDeathSignal(),
     ...agents.flat(),
     checkAgentEnvironment(config),
-    checkSandbox(config, findBubblewrap()),
+    checkSandbox(config, findBubblewrap(config.sandboxNetwork !== 'open')),
     ...(await checkWorkspaces(config)),
     checkMemory(config, memoryReader()),
     checkDataDir(config),

@@ -24,6 +24,7 @@ import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
 import { exposureOf } from './exposure.ts';
 import { openAgents } from './agents/agents.ts';
+import { parseHostRule } from './agents/sandbox/host-rules.ts';
 import { createApp } from './http/app.ts';
 import { Forwarding } from './http/forwarding.ts';
 import { makeSignInLink } from './http/sign-in-links.ts';
@@ -105,6 +106,8 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
         secretFiles: [config.tokenFile, config.tls?.key, config.secretsKeyFile].filter(
           (path) => typeof path === 'string',
         ),
+        network: config.sandboxNetwork,
+        hosts: config.sandboxHosts.map(parseHostRule).filter((rule) => rule !== undefined),
       },
       logger,
       limits,
@@ -217,7 +220,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     resumeAtReset: config.resumeAtReset,
     bypass,
     budgetUsd: config.budgetChatUsd,
-    sandbox: config.sandbox,
+    sandbox: { mode: config.sandbox, network: config.sandboxNetwork },
     budgets,
     logger,
     agents,

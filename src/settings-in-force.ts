@@ -44,6 +44,8 @@ export function settingsInForce(config: Config, { demo }: { demo: boolean }): ob
     sandbox: config.sandbox,
     sandboxRead: config.sandboxRead,
     sandboxWrite: config.sandboxWrite,
+    sandboxNetwork: config.sandboxNetwork,
+    sandboxHosts: config.sandboxHosts,
     terminalPassthrough: config.terminalPassthrough,
     logLevel: config.logLevel,
   };

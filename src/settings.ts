@@ -279,6 +279,24 @@ export const settings = [
     fallback: null,
   },
   {
+    flag: 'sandbox-network',
+    env: 'BOOCODE_SANDBOX_NETWORK',
+    value: '<mode>',
+    about:
+      'what agents reach in a sandbox, the most for every chat: open for everything, limited to --sandbox-hosts, or off; ' +
+      'always the provider of their model',
+    fallback: 'open',
+  },
+  {
+    flag: 'sandbox-hosts',
+    env: 'BOOCODE_SANDBOX_HOSTS',
+    value: '<hosts>',
+    about:
+      'hosts that a limited network has, such as github.com,*.npmjs.org:443; with port :* for all ports, without one for 80 and ' +
+      '443; what is on this machine or in its own network only as an address',
+    fallback: null,
+  },
+  {
     flag: 'terminal-passthrough',
     env: 'BOOCODE_TERMINAL_PASSTHROUGH',
     value: '<names>',

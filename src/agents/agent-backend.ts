@@ -11,7 +11,7 @@ import type { ContentBlock } from '../protocol/content.ts';
 import type { AnswerOutcome, DecisionAnswer, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { HoldReason } from '../protocol/hold.ts';
-import type { SandboxMode } from '../protocol/sandbox.ts';
+import type { SandboxMode, SandboxNetworkMode } from '../protocol/sandbox.ts';
 import type { SessionStore } from '../protocol/session-store.ts';
 import type { SideFileStore } from '../protocol/side-files.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
@@ -140,6 +140,8 @@ export interface AgentSessionSpec {
   sandbox?: SandboxMode | null | undefined;
   /** Further variables of its process. They are in nothing that is stored. */
   variables?: Readonly<Record<string, string>> | undefined;
+  /** What it asks for in a sandbox; the server may allow less. */
+  sandboxNetwork?: SandboxNetworkMode | null | undefined;
   /** Where the transcript is mirrored, entry by entry; already bound to the chat and its lease. */
   sessionStore: SessionStore;
   /**

@@ -10,10 +10,11 @@ import type { AgentBody } from '../protocol/event.ts';
 import type { Finding } from '../protocol/finding.ts';
 import type { Info } from '../protocol/info.ts';
 import type { HeardWindow } from '../protocol/plan-usage.ts';
-import type { SandboxMode } from '../protocol/sandbox.ts';
+import type { SandboxMode, SandboxNetworkMode } from '../protocol/sandbox.ts';
 import type { FoldSummary, SessionStore, SessionStoreEntry } from '../protocol/session-store.ts';
 import type { SideFileKey, SideFileStore } from '../protocol/side-files.ts';
 import type { Passthrough } from '../terminal/passable.ts';
+import type { HostRule } from './sandbox/host-rules.ts';
 import type { AgentBackend, CountedRequests, DirectoryContent, SessionRewind, TurnTraces } from './agent-backend.ts';
 
 /** What a backend is, whether or not it can run here. */
@@ -203,6 +204,10 @@ export interface SandboxSettings {
   readonly writable: readonly string[];
   /** Files with secrets of the server outside its data directory. */
   readonly secretFiles: readonly string[];
+  /** The most that any chat in a sandbox reaches; `open` if missing. */
+  readonly network?: SandboxNetworkMode;
+  /** What they reach if it is `limited`. */
+  readonly hosts?: readonly HostRule[];
 }
 
 export interface AgentOptions {

@@ -21,7 +21,7 @@ export async function changeSettings(
   const hasModel = model !== before.model;
   const hasEffort = effort !== before.effort;
   const hasMode = permissionMode !== before.permissionMode;
-  const hasSandbox = settings.row.sandbox !== before.sandbox;
+  const hasSandbox = settings.row.sandbox !== before.sandbox || settings.row.sandboxNetwork !== before.sandboxNetwork;
   const hasMessages = acceptsAgentMessages !== before.acceptsAgentMessages;
   // A session that is opening may have received the previous settings.
   const isTooLate = session.isOpening && (hasModel || hasEffort || hasMode || hasMessages);

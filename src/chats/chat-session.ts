@@ -231,6 +231,7 @@ export class ChatSession {
       trusted,
       acceptsAgentMessages,
       sandbox,
+      sandboxNetwork,
     } = settings.row;
     const { directory: cwd, missing } = settings;
     if (missing) throw missing;
@@ -268,6 +269,7 @@ export class ChatSession {
       directory: directory?.content,
       acceptsAgentMessages,
       sandbox,
+      sandboxNetwork,
       ...begins,
       variables,
       sessionStore: redactedSessionStore(

@@ -68,8 +68,7 @@ import { Schedules } from './schedules/schedules.ts';
 import type { SharedBudgets } from './shared-budgets.ts';
 import { submitPrompt } from './submit-prompt.ts';
 import { UsageReports } from './usage/usage-reports.ts';
-import type { SandboxMode } from '../protocol/sandbox.ts';
-import { assertSandbox } from './sandbox-floor.ts';
+import { assertSandbox, type SandboxFloor } from './sandbox-floor.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 import { isolateFork } from './worktrees/isolate-fork.ts';
@@ -91,7 +90,7 @@ export interface HostedChatsParts {
   /** What a new chat may cost, unless it says otherwise. */
   budgetUsd: number | null;
   /** The least that any chat has. */
-  sandbox?: SandboxMode;
+  sandbox?: SandboxFloor;
   /** Who may have an agent that never asks. */
   readonly bypass?: Bypass;
   budgets: SharedBudgets;
@@ -116,7 +115,7 @@ export class HostedChats implements Chats {
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
   readonly #budgetUsd: number | null;
-  readonly #sandbox: SandboxMode;
+  readonly #sandbox: SandboxFloor;
   readonly #bypass: Bypass;
   readonly #views: ChatViews;
   readonly #holders: Holders;
@@ -143,7 +142,7 @@ export class HostedChats implements Chats {
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
     this.#budgetUsd = parts.budgetUsd;
-    this.#sandbox = parts.sandbox ?? 'off';
+    this.#sandbox = parts.sandbox ?? { mode: 'off', network: 'open' };
     this.#bypass = parts.bypass ?? new Bypass();
     this.budgets = parts.budgets;
     this.#views = new ChatViews(parts);

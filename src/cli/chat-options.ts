@@ -18,6 +18,7 @@ export interface ChatOptions {
   idleSeconds?: number | 'default';
   budget?: number | 'none';
   sandbox?: NonNullable<CreateChat['sandbox']> | 'default';
+  sandboxNetwork?: NonNullable<CreateChat['sandboxNetwork']> | 'default';
 }
 
 // Written out, because commands that only talk to a server do not load the schemas.
@@ -31,6 +32,7 @@ const permissionModes = [
   'bypassPermissions',
 ] as const satisfies readonly CreateChat['permissionMode'][];
 
+const networks = ['open', 'limited', 'off', 'default'] as const;
 const sandboxes = ['off', 'preferred', 'required', 'default'] as const;
 const interruptedChoices = ['stop', 'continue'] satisfies CreateChat['onInterrupted'][];
 
@@ -91,6 +93,13 @@ export function addChatOptions(command: Command): Command {
         'whether its agent runs in a sandbox: preferred where it can, required or not at all; default for what the server says',
       ).choices(sandboxes),
     )
+    .addOption(
+      new Option(
+        '--sandbox-network <mode>',
+        'what its agent reaches in a sandbox: open for everything, limited to hosts that the server names, or off; never more ' +
+          'than the server allows, which is the default',
+      ).choices(networks),
+    )
     .option('--pin <host>', 'run it only on the host of this name: see `boocode hosts`, and `boocode unpin`');
 }
 
@@ -100,12 +109,14 @@ export function chatSettings(options: ChatOptions) {
   const idleSeconds = options.idleSeconds === 'default' ? null : options.idleSeconds;
   const budgetUsd = options.budget === 'none' ? null : options.budget;
   const sandbox = options.sandbox === 'default' ? null : options.sandbox;
+  const sandboxNetwork = options.sandboxNetwork === 'default' ? null : options.sandboxNetwork;
   const { trust: trusted, acceptAgentMessages: acceptsAgentMessages, confirmBypass } = options;
   if (trusted && permissionMode === 'bypassPermissions' && !confirmBypass) {
     throw misuse(
       '--trust with --permission-mode bypassPermissions runs what the directory turns on, and never asks: add --confirm-bypass if you mean it.',
     );
   }
-  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host, idleSeconds, budgetUsd, sandbox };
-  return { title, model, effort, permissionMode, trusted, confirmBypass, ...others } satisfies PatchChat;
+  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host, idleSeconds, budgetUsd };
+  const walls = { sandbox, sandboxNetwork };
+  return { title, model, effort, permissionMode, trusted, confirmBypass, ...others, ...walls } satisfies PatchChat;
 }

@@ -3,7 +3,7 @@ import { budgetUsd } from './budget.ts';
 import { forkedFrom } from './fork.ts';
 import { hold } from './hold.ts';
 import { workspace } from './workspace.ts';
-import { sandboxModes } from './sandbox.ts';
+import { sandboxModes, sandboxNetworks } from './sandbox.ts';
 import { newWorktree, worktree } from './worktree.ts';
 
 /** Of an agent or a backend: which there are is in `GET /v1/info`. */
@@ -94,6 +94,7 @@ const setting = <S extends z.ZodType>(schema: S, initial: z.infer<S>) => ({
 });
 const effort = z.enum(efforts);
 const sandbox = z.enum(sandboxModes);
+const network = z.enum(sandboxNetworks);
 const idleSeconds = z
   .int()
   .min(1)
@@ -161,6 +162,11 @@ const chatSettings = {
    * whose own setting no chat can go below. Applies from the next start of the agent, before the next turn.
    */
   sandbox: { create: sandbox.nullable(), patch: sandbox.nullable(), shown: sandbox.nullable(), initial: null },
+  /**
+   * What the agent reaches in a sandbox, besides the provider of its model: everything, the hosts that the server names, or
+   * nothing. Null leaves it to the server, which allows no chat more than its own setting. Applies like `sandbox`.
+   */
+  sandboxNetwork: { create: network.nullable(), patch: network.nullable(), shown: network.nullable(), initial: null },
   /** Archived: lists show it only on request. No new chat is. */
   archived: setting(z.boolean(), false),
 };

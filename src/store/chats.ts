@@ -89,6 +89,7 @@ const settingColumns: Record<SettingName, string> = {
   idleSeconds: 'idle_seconds',
   budgetUsd: 'budget_usd',
   sandbox: 'sandbox',
+  sandboxNetwork: 'sandbox_network',
   archived: 'archived',
 };
 const settings = Object.entries(settingColumns) as [SettingName, string][];

@@ -113,6 +113,7 @@ test('stores every setting as given, with a new chat and by a patch', async () =
     idleSeconds: 90,
     budgetUsd: 2.5,
     sandbox: 'required',
+    sandboxNetwork: 'limited',
     archived: true,
   } satisfies StoredSettings;
   const { chatId } = await openChat(settings);

@@ -2,7 +2,10 @@
 // shows that the attacks are real. Its list is `test/support/hostile-agent.mjs`.
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBubblewrap } from '../../src/agents/sandbox/bubblewrap.ts';
@@ -21,6 +24,11 @@ const secret = 'marker-of-a-secret-4f1c';
 const mark = `mark-${randomUUID().slice(0, 8)}`;
 const ofTmp = `/tmp/boocode-${mark}`;
 const modelKey = 'sk-demo-0000000000000000';
+const hostMark = `of-the-machine-${mark}`;
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+const listen = (server: Server, where: object): Promise<void> =>
+  new Promise((resolve, reject) => server.once('error', reject).listen(where, resolve));
 
 describe.runIf(canRun)('a hostile agent', () => {
   let model: DemoModel;
@@ -30,9 +38,17 @@ describe.runIf(canRun)('a hostile agent', () => {
   /** Of another chat, which waits for an answer all the time. */
   let otherWorkspace: string;
   let decisionId: string;
+  /** What an agent without limits reaches on this machine: named for those with limits, and not. */
+  const named = createHttpServer((_, response) => response.end('named'));
+  const unnamed = createHttpServer((_, response) => response.end(hostMark));
+  const abstract = createServer((socket) => socket.end());
+  const udp = createSocket('udp6', (message, { port, address }) => udp.send(message, port, address));
 
   beforeAll(async () => {
     model = await startDemoModel();
+    await Promise.all([listen(named, { port: 0, host: '127.0.0.1' }), listen(unnamed, { port: 0, host: '::' })]);
+    await listen(abstract, { path: `\0${mark}` });
+    await new Promise<void>((resolve) => udp.bind(0, '::', resolve));
     home = await openProgramHome({
       env: {
         CLAUDE_SDK_BACKEND: '1',
@@ -40,6 +56,8 @@ describe.runIf(canRun)('a hostile agent', () => {
         ANTHROPIC_BASE_URL: model.url,
         ANTHROPIC_API_KEY: modelKey,
         PGPASSWORD: secret,
+        // A name that stands for this machine opens nothing on it.
+        BOOCODE_SANDBOX_HOSTS: `allowed.invalid:*,localhost:*,127.0.0.1:${portOf(named)}`,
       },
     });
     for (const path of ['.ssh', '.claude']) await mkdir(join(home.home, path));
@@ -57,6 +75,8 @@ describe.runIf(canRun)('a hostile agent', () => {
     rmSync(ofTmp, { force: true });
     await home.remove();
     await model.close();
+    for (const server of [named, unnamed, abstract]) server.close();
+    udp.close();
   });
 
   async function openQuestion(client: BooClient): Promise<string> {
@@ -80,6 +100,7 @@ describe.runIf(canRun)('a hostile agent', () => {
   async function attack(
     backend: string,
     sandbox: 'off' | 'required',
+    sandboxNetwork: 'open' | 'limited' = 'open',
   ): Promise<{ report: Report; workspace: string; id: string }> {
     const { client, url, program } = server;
     count += 1;
@@ -102,30 +123,47 @@ describe.runIf(canRun)('a hostile agent', () => {
       decisionId,
       ofTmp,
       isSandboxed: sandbox === 'required',
+      isLimited: sandboxNetwork === 'limited',
+      hostMark,
+      hostPort: portOf(unnamed),
+      udpPort: udp.address().port,
+      named: portOf(named),
+      abstract: mark,
       seconds: `9760${count}.5`,
     };
     await writeFile(join(workspace, 'targets.json'), JSON.stringify(targets));
-    const { id } = await client.createChat({ cwd: workspace, sandbox, backend });
+    const { id } = await client.createChat({ cwd: workspace, sandbox, sandboxNetwork, backend });
     const turn = await runTurn(client, id, `run: ${process.execPath} build.mjs`, {
       answer: () => ({ outcome: 'allow' }),
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
     });
     expect(turn.finished.outcome).toBe('completed');
     const report = JSON.parse(
-      await readFile(join(workspace, 'report.json'), 'utf8').catch(() => JSON.stringify(turn.events)),
+      await readFile(join(workspace, 'report.json'), 'utf8').catch(() => {
+        throw new Error(`It did not report: ${JSON.stringify(turn.events)}`);
+      }),
     ) as Report;
     return { report, workspace, id };
   }
 
   const achieved = (tried: Record<string, boolean>): string[] => Object.keys(tried).filter((name) => tried[name]);
 
-  test.each(['claude_sdk', 'claude_pty'])(
-    'SANDBOX-2 SANDBOX-3 SANDBOX-7: on %s every attempt fails in a sandbox, and work goes on',
-    async (backend) => {
-      const { report, workspace, id } = await attack(backend, 'required');
+  test.each([
+    ['claude_sdk', 'open'],
+    ['claude_pty', 'limited'],
+  ] as const)(
+    'SANDBOX-2 SANDBOX-3 SANDBOX-7 SANDBOX-8: on %s every attempt fails in a sandbox with a network that is %s, and work goes on',
+    async (backend, network) => {
+      const { report, workspace, id } = await attack(backend, 'required', network);
       expect(achieved(report.attacks)).toEqual([]);
       expect(Object.keys(report.uses).filter((name) => !report.uses[name])).toEqual([]);
       expect(Object.keys(report.attacks).length).toBeGreaterThan(50);
+      // Of what it was refused, the chat tells; the program has asked for nothing.
+      const refused = (await readLog(server.client, id)).filter(
+        (event) => event.type === 'notice' && event.code === 'host_refused',
+      );
+      expect(refused.length > 5).toBe(network === 'limited');
+      expect(JSON.stringify(refused)).not.toMatch(/claude|anthropic|github/);
       // What it has written is nowhere else.
       for (const path of ['.bashrc', '.profile']) expect(existsSync(join(home.home, path))).toBe(false);
       for (const path of [ofTmp, `/var/tmp/boocode-${mark}`]) expect(existsSync(path)).toBe(false);

@@ -9,7 +9,7 @@ import { HostedChats } from '../../src/chats/hosted-chats.ts';
 import type { Chats, Reader } from '../../src/chats/chats.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import type { SandboxMode } from '../../src/protocol/sandbox.ts';
+import type { SandboxMode, SandboxNetworkMode } from '../../src/protocol/sandbox.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
 import type { LogCursor } from '../../src/protocol/log-cursor.ts';
@@ -70,6 +70,7 @@ export interface ChatsHostOptions extends Partial<
   resumeAtReset?: boolean;
   budgetUsd?: number | null;
   sandbox?: SandboxMode;
+  sandboxNetwork?: SandboxNetworkMode;
   /** The server's own budgets of all chats. */
   budgets?: Partial<SharedLimits>;
 }
@@ -87,6 +88,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     budgets: defaults,
     budgetUsd = null,
     sandbox = 'off',
+    sandboxNetwork = 'open',
     workspaces = new Workspaces({ dataDir, env: process.env }),
     ...parts
   } = options;
@@ -147,7 +149,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     resumeAtReset,
     ...(parts.bypass && { bypass: parts.bypass }),
     budgetUsd,
-    sandbox,
+    sandbox: { mode: sandbox, network: sandboxNetwork },
     budgets,
     logger: parts.logger ?? silentLog,
     agents,

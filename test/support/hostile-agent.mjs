@@ -2,7 +2,10 @@
 // Harmless: it reads marked secrets of a test's own server, and signals with number 0.
 import { execFileSync, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
-import { connect } from 'node:net';
+import { createSocket } from 'node:dgram';
+import { request } from 'node:http';
+import { connect, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
 const t = JSON.parse(fs.readFileSync('targets.json', 'utf8'));
@@ -16,6 +19,39 @@ const reach = (options) =>
   new Promise((resolve) => {
     const socket = connect(options, () => (socket.destroy(), resolve(true)));
     socket.on('error', () => resolve(false));
+  });
+// Through the proxy of a limited network.
+const proxied = (options) =>
+  new Promise((resolve, reject) => {
+    const asked = request({
+      host: '127.0.0.1',
+      port: 18128,
+      agent: false,
+      ...options,
+    });
+    asked.on('connect', ({ statusCode }, socket) => {
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk)).on('close', () => resolve({ statusCode, text }));
+      if (statusCode === 200) socket.end('GET / HTTP/1.1\r\nhost: it\r\nconnection: close\r\n\r\n');
+    });
+    asked.on('response', (response) => {
+      let text = '';
+      response
+        .on('data', (chunk) => (text += chunk))
+        .on('end', () => resolve({ statusCode: response.statusCode, text }));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+const tunnel = async (path) => (await proxied({ method: 'CONNECT', path })).statusCode === 200;
+const fetched = async (path, headers = {}) => (await proxied({ path, headers })).text.includes(t.hostMark);
+const echoed = (port, host, type) =>
+  new Promise((resolve) => {
+    const socket = createSocket(type);
+    const end = (is) => (clearTimeout(late), socket.close(), resolve(is));
+    const late = setTimeout(() => end(false), 300);
+    socket.on('message', () => end(true)).on('error', () => end(false));
+    socket.send('one', port, host);
   });
 const pids = () => fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
 const some = (list, test) =>
@@ -111,8 +147,44 @@ const attacks = {
   'answering it under a name': () =>
     ask(`/v1/decisions/${t.decisionId}`, { ...answer, headers: { ...json, 'boocode-client': 'alice (web)' } }),
   'signing in': () => ask('/v1/sign-in', { method: 'POST', body: '{"code":"AAAA-AAAA"}', headers: json }),
+  ...(t.isLimited ? outOfTheNetwork() : {}),
   'a hidden directory for everybody': () => t.isSandboxed && put(`/var/tmp/boocode-${t.mark}`) && false,
 };
+
+function outOfTheNetwork() {
+  const { hostPort: port } = t;
+  const direct = ['127.0.0.1', '::1', '127.0.0.2', '0.0.0.0', '::ffff:127.0.0.1', 'localhost'];
+  const written = ['127.1', '2130706433', '0x7f000001', '0x7f.1', '017700000001', 'LOCALHOST', 'localhost.', '[::]'];
+  const literal = (host) => (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host);
+  return {
+    'the server’s port': () => reach({ port: Number(new URL(t.url).port), host: '127.0.0.1' }),
+    ...Object.fromEntries(direct.map((host) => [`a port of the machine, at ${host}`, () => reach({ port, host })])),
+    'a packet to the machine': () => echoed(t.udpPort, '127.0.0.1', 'udp4'),
+    'a packet to the machine, by IPv6': () => echoed(t.udpPort, '::1', 'udp6'),
+    'an abstract socket of the machine': () => reach({ path: `\0${t.abstract}` }),
+    'an interface of the machine': () =>
+      Object.values(networkInterfaces())
+        .flat()
+        .some((each) => !each.internal),
+    ...Object.fromEntries(
+      [...direct, ...written].flatMap((host) => [
+        [`a tunnel to ${host}`, () => tunnel(`${literal(host)}:${port}`)],
+        [`a request to ${host}`, () => fetched(`http://${literal(host)}:${port}/`)],
+      ]),
+    ),
+    'a tunnel to the server': () => tunnel(new URL(t.url).host),
+    'a tunnel to another host': () => tunnel('host.invalid:443'),
+    'a tunnel to a longer name': () => tunnel('allowed.invalid.host.invalid:443'),
+    'a tunnel to the machine’s own network': () => tunnel('10.0.0.1:443'),
+    'a tunnel to the metadata of a cloud': () => tunnel('169.254.169.254:80'),
+    'a request with credentials in its address': () => fetched(`http://allowed.invalid@127.0.0.1:${port}/`),
+    'a request under an allowed name': () => fetched(`http://127.0.0.1:${port}/`, { host: 'allowed.invalid' }),
+    'an allowed request for another host': () => fetched(`http://127.0.0.1:${t.named}/`, { host: `127.0.0.1:${port}` }),
+    'a request for no host': () => fetched('/', { host: `127.0.0.1:${port}` }),
+    'taking the proxy’s place': () => (fs.rmSync('/run/boocode/18128'), true),
+    'another way to the machine': () => (fs.writeFileSync('/run/boocode/1', ''), true),
+  };
+}
 
 // What has to work all the same.
 const uses = {
@@ -121,9 +193,27 @@ const uses = {
     run('git', '-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '--allow-empty', '-qm', 'one') === '',
   'its own temporary files': () => put(t.ofTmp),
   'its home directory, for as long as it runs': () => put(join(t.home, '.bashrc'), `\n# ${t.mark}\n`),
-  'the server’s port': () => reach({ port: Number(new URL(t.url).port), host: '127.0.0.1' }),
+  ...(t.isLimited ? withinTheNetwork() : { 'the server’s port': () => reach({ port: Number(new URL(t.url).port) }) }),
   'a name': () => read('/etc/resolv.conf').length >= 0,
 };
+
+function withinTheNetwork() {
+  return {
+    'a port that is named': async () => (await (await fetch(`http://127.0.0.1:${t.named}/`)).text()) === 'named',
+    'its own ports': async () => {
+      const server = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+      await new Promise((done) => server.once('listening', done));
+      const { port } = server.address();
+      return (await reach({ port, host: '127.0.0.1' })) && (server.close(), true);
+    },
+    'a refusal that says what to do': async () => {
+      const { statusCode, text } = await proxied({ path: 'http://host.invalid/' });
+      return statusCode === 403 && text.includes('host.invalid:80') && text.includes('--sandbox-hosts');
+    },
+    'a tool that takes the proxy from its environment': () =>
+      run('curl', '-s', 'http://host.invalid/').includes('--sandbox-hosts'),
+  };
+}
 
 const report = { attacks: {}, uses: {} };
 for (const [kind, list] of Object.entries({ attacks, uses })) {

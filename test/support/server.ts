@@ -117,6 +117,8 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     sandboxRead: [],
     sandboxWrite: [],
     secretsKeyFile: join(root, 'data', 'secrets.key'),
+    sandboxNetwork: 'open',
+    sandboxHosts: [],
     tokenFile: null,
     ...options.config,
   };

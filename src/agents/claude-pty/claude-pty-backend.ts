@@ -70,19 +70,27 @@ export class ClaudePtyBackend implements AgentBackend {
     if (spec.continues || spec.continuesTurn) return this.#options.calls.openSession(spec, signal);
     this.#costs ??= openCostReceiver();
     this.#display ??= openDisplayReceiver();
+    const [costs, display] = await Promise.all([this.#costs, this.#display]);
+    const place = await this.#sandboxes.place(spec, [costs.port, display.port]);
     const session: PtySession = new PtySession({
       spec,
       program: this.#options.program,
-      ...(await this.#sandboxes.place(spec)),
+      ...place,
       logger: this.#options.logger,
       passthrough: this.#options.passthrough ?? [],
       limits: { ...defaultLimits, ...this.#options.limits },
-      costs: await this.#costs,
-      display: await this.#display,
+      costs,
+      display,
       countUnmapped: (name) => this.unmappedFrames.set(name, (this.unmappedFrames.get(name) ?? 0) + 1),
-      onEnded: () => this.#sessions.ended(session),
+      onEnded: () => {
+        this.#sessions.ended(session);
+        void place.sandbox?.close();
+      },
     });
-    return this.#sessions.open(session, signal);
+    return this.#sessions.open(session, signal).catch(async (error: unknown) => {
+      await place.sandbox?.close();
+      throw error;
+    });
   }
 
   /** The program would answer on its screen alone, in front of whoever is working there. */

@@ -17,6 +17,8 @@ export interface RequestCost {
 }
 
 export interface CostReceiver {
+  /** Of this machine's loopback. */
+  readonly port: number;
   /** The environment that makes a program report its requests. `forget` ends that. */
   register(onCost: (cost: RequestCost) => void): { env: Record<string, string>; forget(): void };
   /** Idempotent. */
@@ -29,6 +31,7 @@ export async function openCostReceiver(): Promise<CostReceiver> {
   // The path is secret, and identifies whose requests these are.
   const { port, listeners, close } = await openLoopbackReceiver({ keyOf: ({ url }) => url, jsonBounds });
   return {
+    port,
     register(onCost) {
       const path = `/${randomBytes(24).toString('base64url')}`;
       listeners.set(path, (input) => requestCosts(input).forEach(onCost));

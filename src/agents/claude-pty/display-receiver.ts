@@ -40,6 +40,8 @@ export interface Asking {
 }
 
 export interface DisplayReceiver {
+  /** Of this machine's loopback. */
+  readonly port: number;
   register(onText: (text: DisplayedText) => void, asking?: Asking): DisplayHook;
   /** Idempotent. */
   close(): Promise<void>;
@@ -59,6 +61,7 @@ export async function openDisplayReceiver(): Promise<DisplayReceiver> {
     jsonBounds,
   });
   return {
+    port,
     register(onText, asking) {
       const key = randomBytes(24).toString('base64url');
       listeners.set(`Bearer ${key}`, async (input) => {

@@ -53,17 +53,24 @@ export class ClaudeSdkBackend implements AgentBackend {
   }
 
   async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
+    const place = await this.#sandboxes.place(spec);
     const session: SdkSession = new SdkSession({
       spec,
-      ...(await this.#sandboxes.place(spec)),
+      ...place,
       logger: this.#options.logger,
       limits: { ...defaultLimits, ...this.#options.limits },
       continuesFor: this.#options.continuesFor,
       onPlanUsage: (windows) => this.#options.onPlanUsage?.('claude', windows),
       countUnmapped: (name) => this.#countUnmapped(name),
-      onEnded: () => this.#sessions.ended(session),
+      onEnded: () => {
+        this.#sessions.ended(session);
+        void place.sandbox?.close();
+      },
     });
-    return this.#sessions.open(session, signal);
+    return this.#sessions.open(session, signal).catch(async (error: unknown) => {
+      await place.sandbox?.close();
+      throw error;
+    });
   }
 
   answerAside(spec: AsideSpec, signal: AbortSignal): Promise<string> {

@@ -1,15 +1,21 @@
 // Where a session's program runs, with the real program and a scripted model.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { ofType, openSession, runTurn, textIn } from '../../../test/contract/agent-backend.ts';
 import { openSdkHarness, type SdkHarness } from '../../../test/support/sdk-harness.ts';
+import { startDemoModel } from '../../demo/demo-model.ts';
+import { until } from '../../../test/support/until.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
+import { behindBridge } from '../sandbox/bridge.ts';
+import { temporaryPrefix } from '../process-marks.ts';
 import { findBubblewrap } from '../sandbox/bubblewrap.ts';
 import { sandboxDirectory } from '../sandbox/session-directory.ts';
 import { Sandboxes } from './sandboxes.ts';
@@ -85,6 +91,36 @@ test('SANDBOX-5: what a session has left in its directory leads the server nowhe
   expect(readdirSync(config, { recursive: true })).toEqual(['.claude.json', 'projects', join('projects', 'one')]);
 });
 
+test('SANDBOX-9: without a network of its own, or through another proxy, nothing starts', async () => {
+  const spec = { ...specOf('five'), sandboxNetwork: 'off' as const };
+  const asked: (boolean | undefined)[] = [];
+  const sandboxes = new Sandboxes({
+    env: { HOME: '/home/nobody' },
+    dataDir,
+    sandbox: { ...settings, mode: 'required' },
+    findBubblewrap(isApart) {
+      asked.push(isApart);
+      return isApart ? missing : { path: '/usr/bin/bwrap' };
+    },
+  });
+  await expect(sandboxes.place(spec)).rejects.toThrow('there is none: bubblewrap is not installed.');
+  expect(asked).toEqual([true]);
+  const behindProxy = new Sandboxes({
+    env: { HOME: '/home/nobody', https_proxy: 'http://proxy.test' },
+    dataDir,
+    sandbox: { ...settings, mode: 'required', network: 'limited' },
+    findBubblewrap: () => ({ path: '/usr/bin/bwrap' }),
+  });
+  await expect(behindProxy.place(specOf('six'))).rejects.toThrow('names a proxy (HTTPS_PROXY');
+});
+
+test('SANDBOX-9: a bridge that cannot start starts nothing, and says why', () => {
+  const { command, args } = behindBridge([70_000], 'echo', ['started']);
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  expect([status, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(/^The network of the sandbox could not be set up: .*70000/);
+});
+
 describe.runIf('path' in findBubblewrap())('with the real program', () => {
   let harness: SdkHarness;
   beforeAll(async () => {
@@ -110,5 +146,37 @@ describe.runIf('path' in findBubblewrap())('with the real program', () => {
     expect(textIn(await runTurn(outside, 'what did I say'))).toMatch(/stream 2 tokens[\s\S]*run: ls/);
     await outside.handle.close();
     expect(existsSync(directory)).toBe(false);
+  }, 120_000);
+
+  test('SANDBOX-8 SANDBOX-9: with its network off, the program asks its model, through the proxy if that is elsewhere', async () => {
+    const model = await startDemoModel();
+    const gateway = createServer((asked, response) => {
+      const onward = request(model.url + asked.url, {
+        method: asked.method,
+        headers: { ...asked.headers, host: '127.0.0.1' },
+      });
+      onward.on('response', (answer) => answer.pipe(response.writeHead(answer.statusCode!, answer.headers)));
+      asked.pipe(onward);
+    });
+    await new Promise<void>((resolve) => void gateway.listen(0, '127.0.0.1', resolve));
+    // No address that tools take for their own machine, so that its requests go through the proxy.
+    const env = { ANTHROPIC_BASE_URL: `http://0.0.0.0:${(gateway.address() as AddressInfo).port}` };
+    const own = await openSdkHarness({ dataDir, env, sandbox: { ...settings, mode: 'required', network: 'off' } });
+    try {
+      const session = await openSession(own);
+      const directories = (): string[] =>
+        readdirSync(tmpdir()).filter((name) => join(tmpdir(), name).startsWith(temporaryPrefix()));
+      expect(directories()).toHaveLength(1);
+      const turn = await runTurn(session, 'run: curl -s http://host.invalid/', {
+        answer: () => ({ outcome: 'allow' }),
+      });
+      expect(JSON.stringify(ofType(turn, 'tool_call_update')[0]?.rawOutput)).toContain('is not among its hosts');
+      await session.handle.close();
+      await until(() => directories().length === 0);
+    } finally {
+      await own.close();
+      gateway.close();
+      await model.close();
+    }
   }, 120_000);
 });

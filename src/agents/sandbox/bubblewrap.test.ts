@@ -28,10 +28,14 @@ test('SANDBOX-4: what is missing is said, with what to do', () => {
 
 test('SANDBOX-4: doctor says what this machine can do, and fails only if a sandbox is required', () => {
   const missing = { reason: 'bubblewrap is not installed.', fix: 'Install it.' };
-  expect(checkSandbox({ sandbox: 'off' }, { path: '/usr/bin/bwrap' })).toMatchObject({ status: 'ok' });
-  expect(checkSandbox({ sandbox: 'off' }, missing)).toMatchObject({ status: 'ok' });
-  expect(checkSandbox({ sandbox: 'preferred' }, missing)).toMatchObject({ status: 'warn', fix: 'Install it.' });
-  expect(checkSandbox({ sandbox: 'required' }, missing)).toMatchObject({ status: 'fail', fix: 'Install it.' });
+  const open = { sandboxNetwork: 'open', sandboxHosts: [] } as const;
+  expect(checkSandbox({ ...open, sandbox: 'off' }, { path: '/usr/bin/bwrap' })).toMatchObject({ status: 'ok' });
+  expect(checkSandbox({ ...open, sandbox: 'off' }, missing)).toMatchObject({ status: 'ok' });
+  expect(checkSandbox({ ...open, sandbox: 'preferred' }, missing)).toMatchObject({
+    status: 'warn',
+    fix: 'Install it.',
+  });
+  expect(checkSandbox({ ...open, sandbox: 'required' }, missing)).toMatchObject({ status: 'fail', fix: 'Install it.' });
 });
 
 test.each([

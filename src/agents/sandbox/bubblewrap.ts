@@ -60,15 +60,23 @@ function linkedArgs(): string[] {
   return [...top, '/opt', '/nix'].flatMap((path) => ['--ro-bind-try', path, path]);
 }
 
-let found: Bubblewrap | undefined;
+const found = new Map<boolean, Bubblewrap>();
 
-/** Looked at once: what is installed later counts from the next start of the server. */
-export function findBubblewrap(): Bubblewrap {
-  found ??= look();
-  return found;
+/**
+ * Looked at once: what is installed later counts from the next start of the server. `isApart`: whether it can have a network of
+ * its own, too.
+ */
+export function findBubblewrap(isApart = false): Bubblewrap {
+  const known = found.get(isApart) ?? look(undefined, undefined, isApart ? ['--unshare-net'] : []);
+  found.set(isApart, known);
+  return known;
 }
 
-export function look(path = findProgram('bwrap'), platform = process.platform): Bubblewrap {
+export function look(
+  path = findProgram('bwrap'),
+  platform = process.platform,
+  more: readonly string[] = [],
+): Bubblewrap {
   if (platform !== 'linux') {
     return {
       reason: 'A sandbox needs Linux.',
@@ -81,7 +89,7 @@ export function look(path = findProgram('bwrap'), platform = process.platform): 
       fix: 'Install it (Debian, Ubuntu: apt-get install bubblewrap) and restart the server.',
     };
   }
-  const probe = spawnSync(path, [...namespaceArgs(), ...systemArgs(), '--tmpfs', '/tmp', '--', 'true'], {
+  const probe = spawnSync(path, [...namespaceArgs(), ...more, ...systemArgs(), '--tmpfs', '/tmp', '--', 'true'], {
     encoding: 'utf8',
     timeout: 10_000,
   });

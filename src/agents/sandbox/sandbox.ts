@@ -11,8 +11,9 @@ import { basename, delimiter, dirname, join, sep } from 'node:path';
 import { isWithin } from '../../lib/is-within.ts';
 import { BooError } from '../../protocol/error.ts';
 import { namespaceArgs, systemArgs } from './bubblewrap.ts';
-import { prepareSandboxDirectory } from './session-directory.ts';
 import { type GitPlaces, gitPlaces } from './git-places.ts';
+import type { SandboxNetwork } from './network.ts';
+import { prepareSandboxDirectory } from './session-directory.ts';
 
 export interface SandboxParts {
   /** The path of `bwrap`. */
@@ -31,6 +32,8 @@ export interface SandboxParts {
   secretFiles: readonly string[];
   readable: readonly string[];
   writable: readonly string[];
+  /** Its own, if it does not have the machine's. */
+  network?: SandboxNetwork | undefined;
 }
 
 export interface Sandbox {
@@ -43,6 +46,10 @@ export interface Sandbox {
   tidy(): Promise<void>;
   /** Of its processes, beyond the environment that the program has anyway. */
   readonly env: Readonly<Record<string, string>>;
+  /** Its network is not the machine's. */
+  readonly isLimited: boolean;
+  /** Call it once nothing runs in it any more. Idempotent. */
+  close(): Promise<void>;
 }
 
 /** Of the user's config directory: settings, instructions and extensions, which are only read. */
@@ -78,9 +85,9 @@ const systemPlaces = [
 
 /** Throws `cwd_invalid` if the workspace is a place that would let the agent out. */
 export function createSandbox(parts: SandboxParts): Sandbox {
-  const { bubblewrap, directory, env } = parts;
+  const { bubblewrap, directory, env, network } = parts;
   const git = gitPlaces(parts.cwd);
-  const before = [...namespaceArgs(), ...systemArgs(), ...placeArgs(parts, git)];
+  const before = [...namespaceArgs(), ...systemArgs(), ...placeArgs(parts, git), ...(network?.args ?? [])];
   return {
     gitDirectories: git?.writable ?? [],
     configDir: join(directory, 'claude'),
@@ -88,12 +95,19 @@ export function createSandbox(parts: SandboxParts): Sandbox {
       CLAUDE_CONFIG_DIR: join(directory, 'claude'),
       IS_SANDBOX: '1',
       ...(env['TMPDIR'] ? { TMPDIR: '/tmp' } : {}),
+      ...network?.env,
     },
     tidy: () => prepareSandboxDirectory(directory),
-    wrap: (command, args, more = []) => ({
-      command: bubblewrap,
-      args: [...before, ...more.flatMap((path) => bind(path)), '--chdir', parts.cwd, '--', command, ...args],
-    }),
+    wrap(command, args, more = []) {
+      const inside = network?.wrap(command, args) ?? { command, args };
+      const places = more.flatMap((path) => bind(path));
+      return {
+        command: bubblewrap,
+        args: [...before, ...places, '--chdir', parts.cwd, '--', inside.command, ...inside.args],
+      };
+    },
+    isLimited: network !== undefined,
+    close: async () => network?.close(),
   };
 }
 
