@@ -19,6 +19,7 @@ import { Secrets } from './chats/secrets/secrets.ts';
 import { SearchIndexer } from './chats/search-indexer.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
 import { SharedBudgets } from './chats/shared-budgets.ts';
+import { StoredSharing } from './chats/sharing.ts';
 import { WorkPlaces } from './chats/work-places.ts';
 import { Workspaces } from './chats/workspaces/workspaces.ts';
 import type { Config } from './config.ts';
@@ -264,6 +265,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     agentSignIn: agents.default.signIn,
     audit,
     secrets,
+    sharing: new StoredSharing({ sql }),
     log: logger,
   });
   // Again: requests end before what answers them.

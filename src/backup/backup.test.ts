@@ -76,6 +76,8 @@ async function fillWithEverything(sql: Sql): Promise<Lease> {
       insert into boocode.secrets (id, name, person_id, key_id, sealed, set_by)
       values (gen_random_uuid(), 'A_KEY', '${id}', 'k', 'sealed', 'Ada') returning id
     ) insert into boocode.chat_secrets (chat_id, name, secret_id) select '${id}', 'A_KEY', id from secret;
+    update boocode.chats set owner_id = 'p1', owner_name = 'Ada', visibility = 'team' where id = '${id}';
+    insert into boocode.chat_shares values ('${id}', 'p2', 'Eve', 'reader');
     insert into boocode.audit_log (id, at, act, outcome, details) values (gen_random_uuid(), now(), 'a', 'done', '{"n": "\\u0000"}');
     insert into boocode.claude_session_entries (project_key, session_id, uuid, entry)
       select '${id}', 's', n, '{"n": 1}' from generate_series(1, 3) n;

@@ -44,6 +44,8 @@ export interface ChatQuery {
   group?: string | undefined;
   /** Text in the title or in messages, case-insensitive. */
   q?: string | undefined;
+  /** Only those that this person may see. */
+  visibleTo?: string | undefined;
   /** Abort it when the caller no longer waits: the search is then canceled, and throws `query_timeout`. */
   signal?: AbortSignal | undefined;
 }
@@ -224,6 +226,8 @@ export interface Chats {
   listDecisions(page: {
     status?: 'pending' | 'resolved' | undefined;
     chatId?: string | undefined;
+    /** Only of chats that this person may see. */
+    visibleTo?: string | undefined;
     after?: string | undefined;
     limit: number;
   }): Promise<DecisionPage>;

@@ -13,7 +13,7 @@ import type { SessionStoreEntry } from '../protocol/session-store.ts';
 import { BooError } from '../protocol/error.ts';
 import type { ForkChat } from '../protocol/chat.ts';
 import type { AgentDirectory, EventBody } from '../protocol/event.ts';
-import { type Actor, doneByActor } from '../protocol/principal.ts';
+import { type Actor, doneByActor, ownerOf } from '../protocol/principal.ts';
 import type { NewWorktree } from '../protocol/worktree.ts';
 import { type ChatRow, findChat, type NewChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
@@ -81,7 +81,14 @@ export async function forkChat(parts: ForkParts, actor: Actor, parent: ChatRow, 
   const from = { chatId: parent.id, seq: at };
   const { worktree } = reader;
   const entered = worktree === null ? null : { cwd: worktree, worktree };
-  const chat = { ...parent, id, title: asked.title ?? titleOfFork(parent.title), archived: false, group: null };
+  const chat = {
+    ...parent,
+    id,
+    title: asked.title ?? titleOfFork(parent.title),
+    archived: false,
+    group: null,
+    owner: ownerOf(actor),
+  };
   const forkOf = (own: NewChat, agentDirectory: AgentDirectory | null, isIsolated: boolean): Fork => {
     const events: EventBody[] = [
       ...closing(open, actor, agentDirectory ?? { cwd: own.cwd, worktree: null }),

@@ -19,7 +19,7 @@ import type { HostInfo, MovedToHost, MoveToHost } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import { byText } from '../protocol/by-text.ts';
-import { type Actor, doneByActor } from '../protocol/principal.ts';
+import { type Actor, doneByActor, ownerOf } from '../protocol/principal.ts';
 import type { InterruptResult, MovePrompt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
@@ -177,7 +177,8 @@ export class HostedChats implements Chats {
     if (input.host !== undefined) await this.#hostMoves.assertKnown(input.host);
     const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset, budgetUsd: this.#budgetUsd };
     const workspace = (await this.#workspaces.look(cwd))?.workspace ?? null;
-    return { ...defaults, ...dropUndefined(input), id: randomUUID(), cwd, workspace, agent, backend };
+    const owner = ownerOf(actor);
+    return { ...defaults, ...dropUndefined(input), id: randomUUID(), cwd, workspace, agent, backend, owner };
   }
 
   async listChats({ after, signal, ...page }: ChatQuery): Promise<ChatPage> {

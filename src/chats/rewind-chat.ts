@@ -10,7 +10,11 @@ import type { ChatSession } from './chat-session.ts';
 import { rewindConversation } from './rewind.ts';
 import { rewindChatFiles } from './rewind-chat-files.ts';
 
-export type WorkingChats = FilesRewind['workingChats'];
+/** `others` are those that whoever asks may not know of. */
+export interface WorkingChats {
+  known: FilesRewind['workingChats'];
+  others: number;
+}
 
 /** A rewind whose prompt is known, and the files that it is about. */
 export interface RewindRequest extends RewindChat {
@@ -43,7 +47,7 @@ export async function rewindChat(
   let isBegun = false;
   const begin = async ({ root, count }: FilesPlan): Promise<void> => {
     const working = await workingIn(root);
-    if (working.length > 0) throw occupied(root, working);
+    if (working.known.length + working.others > 0) throw occupied(root, working);
     // Refused together: if the agent cannot go back, files stay too.
     await conversation();
     isBegun = true;
@@ -60,11 +64,14 @@ export async function rewindChat(
   return { promptIds, files: { ...files, rewindId, workingChats: [] } };
 }
 
-function occupied(root: string, working: WorkingChats): BooError {
-  const names = working.map(({ title, chatId }) => `“${title}” (${chatId})`);
+function occupied(root: string, { known, others }: WorkingChats): BooError {
+  const names = [
+    ...known.map(({ title, chatId }) => `“${title}” (${chatId})`),
+    ...(others > 0 ? ['somebody else’s'] : []),
+  ];
   return new BooError(
     'chat_busy',
     `Another chat works in ${root} right now: ${names.join(', ')}. Wait for its turn to end, or interrupt it.`,
-    { details: { chats: working } },
+    { details: { chats: known } },
   );
 }

@@ -3,6 +3,7 @@ import type { AgentDirectory } from '../agents/agent.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Actor } from '../protocol/principal.ts';
 import { type RewindChat, type RewindResult, rewindsConversation, rewindsFiles } from '../protocol/rewind.ts';
+import { onlyVisible } from '../store/chat-access.ts';
 import { findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findPromptTurn, findTooLongPrompt, readPromptsFrom } from '../store/rewinds.ts';
@@ -12,6 +13,7 @@ import type { Host } from './host.ts';
 import { forgotten, noneTooLong } from './rewind.ts';
 import type { WorkingChats } from './rewind-chat.ts';
 import { describeChatFiles } from './rewind-chat-files.ts';
+import { visibleTo } from './sharing.ts';
 import { ask, unknownChat } from './storage.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 
@@ -31,18 +33,20 @@ export async function rewindHosted(
 ): Promise<RewindResult> {
   const { sql, host } = parts;
   const target = rewindsFiles(rewind) ? await findTarget(sql, chatId, rewind) : undefined;
-  const workingIn = (top: string): Promise<WorkingChats> => findWorking(host, chatId, top);
-  if (rewind.dryRun) return describe(parts, chatId, rewind, target);
+  const workingIn = (top: string): Promise<WorkingChats> => findWorking(parts, actor, chatId, top);
+  if (rewind.dryRun) return describe(parts, actor, chatId, rewind, target);
   const needsDirectory = target !== undefined;
   return host.use(chatId, (chat) => chat.rewind({ ...rewind, target, workingIn }, actor), { needsDirectory });
 }
 
 async function describe(
-  { sql, host, workspaces, agents }: Parts,
+  parts: Parts,
+  actor: Actor,
   chatId: string,
   rewind: RewindChat,
   target: RewindTarget | undefined,
 ): Promise<RewindResult> {
+  const { sql, workspaces, agents } = parts;
   const row = await ask(() => findChat(sql, chatId));
   if (!row) throw unknownChat();
   let promptIds: string[] = [];
@@ -54,7 +58,8 @@ async function describe(
   }
   if (!target) return { promptIds, files: null };
   const files = await describeChatFiles({ sql, workspaces, agents }, await rowHere(workspaces, row), target);
-  return { promptIds, files: { ...files, rewindId: null, workingChats: await findWorking(host, chatId, files.root) } };
+  const { known } = await findWorking(parts, actor, chatId, files.root);
+  return { promptIds, files: { ...files, rewindId: null, workingChats: known } };
 }
 
 async function findTarget(sql: Sql, chatId: string, { before, undo }: RewindChat): Promise<RewindTarget> {
@@ -68,7 +73,7 @@ async function findTarget(sql: Sql, chatId: string, { before, undo }: RewindChat
 }
 
 /** Other chats whose agents work in this directory. */
-async function findWorking(host: Host, chatId: string, top: string): Promise<WorkingChats> {
+async function findWorking({ sql, host }: Parts, actor: Actor, chatId: string, top: string): Promise<WorkingChats> {
   const working = host.warm.filter(({ id, state }) => id !== chatId && (state === 'running' || state === 'waiting'));
   const isThere = async (directory: string): Promise<boolean> => {
     const own = await realpath(directory).catch(() => directory);
@@ -77,5 +82,18 @@ async function findWorking(host: Host, chatId: string, top: string): Promise<Wor
   const where = await Promise.all(
     working.map(async ({ cwd, currentDirectory }) => (await isThere(cwd)) || isThere(currentDirectory)),
   );
-  return working.filter((_, at) => where[at]).map(({ id, title }) => ({ chatId: id, title }));
+  const there = working.filter((_, at) => where[at]);
+  const person = visibleTo(actor.principal);
+  const visible =
+    person === undefined || there.length === 0
+      ? null
+      : await ask(() =>
+          onlyVisible(
+            sql,
+            person,
+            there.map(({ id }) => id),
+          ),
+        );
+  const known = there.filter(({ id }) => visible === null || visible.has(id));
+  return { known: known.map(({ id, title }) => ({ chatId: id, title })), others: there.length - known.length };
 }

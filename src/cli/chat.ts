@@ -22,6 +22,7 @@ interface ChatFlags extends GlobalFlags, AnswerFlags, ChatOptions {
   worktree?: string | true;
   base?: string;
   attempts?: number;
+  team?: true;
 }
 
 export function addChat(program: Command, cli: Cli): void {
@@ -30,6 +31,7 @@ export function addChat(program: Command, cli: Cli): void {
     .argument('[text...]', 'the prompt; without it, and without a terminal, it is read from standard input')
     .option('--resume <chat>', 'continue this chat: its id or the start of it')
     .option('--cwd <dir>', 'the working directory of a new chat (default: this one)')
+    .option('--team', 'everybody with a role on the server sees a new chat (default: only you; see boocode share)')
     .option('--worktree [name]', 'a new chat gets a branch and a working tree of its own, made from this repository')
     .option(
       '--base <revision>',
@@ -52,6 +54,7 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
   if (flags.resume !== undefined && (flags.cwd !== undefined || flags.backend !== undefined)) {
     throw misuse('--cwd and --backend are for new chats and cannot be combined with --resume.');
   }
+  if (flags.resume !== undefined && flags.team) throw misuse('--team is for new chats; see boocode share.');
   const isNew = flags.worktree !== undefined || flags.attempts !== undefined;
   if (flags.resume !== undefined && isNew) throw misuse('--worktree and --attempts are for new chats.');
   if (flags.base !== undefined && !isNew) throw misuse('--base is for --worktree and --attempts.');
@@ -116,6 +119,7 @@ function newChat(flags: ChatFlags): CreateChat {
   return {
     cwd: resolvePath(cwd),
     backend,
+    ...(flags.team && { visibility: 'team' as const }),
     ...chatSettings(flags),
     ...(base !== undefined && { worktree: { base } }),
   };

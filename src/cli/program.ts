@@ -27,6 +27,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   resume: async () => (await import('./resume.ts')).addResume,
   schedule: async () => (await import('./schedule.ts')).addSchedule,
   usage: async () => (await import('./usage.ts')).addUsage,
+  share: async () => (await import('./share.ts')).addShare,
   audit: async () => (await import('./audit.ts')).addAudit,
   budget: async () => (await import('./budget.ts')).addBudget,
   btw: async () => (await import('./btw.ts')).addBtw,

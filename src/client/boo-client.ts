@@ -35,6 +35,7 @@ import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { AuditEntry, AuditPage, AuditQuery } from '../protocol/audit.ts';
+import type { ChatSharing, ShareChat } from '../protocol/sharing.ts';
 import type { Budgets, PatchBudgets } from '../protocol/budget.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
 import type { Health, Info, SignInLink } from '../protocol/info.ts';
@@ -249,6 +250,12 @@ export interface BooClient {
   deleteSchedule(chatId: string, scheduleId: string): Promise<void>;
   /** What all chats have used, deleted ones included: without `from` in the last thirty days. */
   usage(query?: UsageQuery): Promise<UsageReport>;
+  /** Whose the chat is, and who else may see it. */
+  getSharing(chatId: string): Promise<ChatSharing>;
+  setVisibility(chatId: string, visibility: ChatSharing['visibility']): Promise<ChatSharing>;
+  /** With a person, by id or name. */
+  shareChat(chatId: string, share: ShareChat): Promise<ChatSharing>;
+  unshareChat(chatId: string, personId: string): Promise<ChatSharing>;
   /** What people did, page by page, the newest first. */
   audit(query?: AuditQuery): Promise<AuditPage>;
   /** All of it that matches. Throws if it is cut off. */

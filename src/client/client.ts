@@ -81,6 +81,7 @@ export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 export type { FilesRewind, KeptReason, RewindChat, RewindPart, RewindResult } from '../protocol/rewind.ts';
+export type { ChatSharing, ShareChat } from '../protocol/sharing.ts';
 export type { AuditEntry, AuditPage, AuditQuery } from '../protocol/audit.ts';
 export type { UsageGroup } from '../protocol/usage-groups.ts';
 export type { UsageQuery, UsageReport, UsageRow, UsageTotals } from '../protocol/usage-report.ts';
@@ -289,6 +290,12 @@ export function createClient(options: ClientOptions): BooClient {
     listSchedules: (page = {}) => wire.request('/v1/schedules', { query: page }),
     patchSchedule: (chatId, id, patch) => wire.request(schedulePath(chatId, id), { method: 'PATCH', body: patch }),
     deleteSchedule: (chatId, id) => wire.request(schedulePath(chatId, id), { method: 'DELETE' }),
+    getSharing: (chatId) => wire.request(`${chatPath(chatId)}/shares`),
+    setVisibility: (chatId, visibility) =>
+      wire.request(`${chatPath(chatId)}/shares`, { method: 'PATCH', body: { visibility } }),
+    shareChat: (chatId, share) => wire.request(`${chatPath(chatId)}/shares`, { method: 'POST', body: share }),
+    unshareChat: (chatId, personId) =>
+      wire.request(`${chatPath(chatId)}/shares/${encodeURIComponent(personId)}`, { method: 'DELETE' }),
     audit: (query = {}) => wire.request('/v1/audit', { query: { ...query } }),
     auditEntries: (query = {}, { signal } = {}) =>
       readAuditEntries(wire, query, { signal, silenceMs: limits.silenceMs }),

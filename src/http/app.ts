@@ -4,23 +4,25 @@ import { matchedRoutes } from 'hono/route';
 import type { Audit } from '../chats/audit-log.ts';
 import type { Chats, Subject } from '../chats/chats.ts';
 import type { SecretsApi } from '../chats/secrets/secrets.ts';
+import type { Sharing } from '../chats/sharing.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { Forwarded } from '../peers/peers.ts';
 import { forwardedHeader, hostHeader } from '../peers/signature.ts';
-import type { Grant } from '../people/grant.ts';
+import { type Grant, owner } from '../people/grant.ts';
 import type { PeopleApi } from '../people/people.ts';
 import type { SignInCodes } from '../people/sign-ins.ts';
-import { hasRole, type Role } from '../protocol/principal.ts';
-import { createAccess, type AccessOptions, owner } from './access.ts';
+import { hasRole, type Principal, type Role } from '../protocol/principal.ts';
+import { createAccess, type AccessOptions } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { changeRoutes } from './change-routes.ts';
 import { asideRoutes } from './aside-routes.ts';
 import { AuditPacer } from './audit-pacer.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { budgetRoutes } from './budget-routes.ts';
+import { guardedBy } from './chat-guard.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
@@ -30,6 +32,7 @@ import type { Forwarding } from './forwarding.ts';
 import { hostRoutes } from './host-routes.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
+import type { OpenFeeds } from './open-feeds.ts';
 import { silently } from './patiently.ts';
 import { problemResponse } from './problem.ts';
 import { isNavigation, refusalPage } from './refusal-page.ts';
@@ -44,6 +47,7 @@ import { scheduleRoutes } from './schedule-routes.ts';
 import { secretRoutes } from './secret-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
 import { secure } from './security-headers.ts';
+import { sharingRoutes } from './sharing-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 import { terminalRoutes } from './terminal-routes.ts';
 import { createTickets, ticketIn, type Tickets } from './tickets.ts';
@@ -78,6 +82,8 @@ export interface AppOptions {
   secrets?: SecretsApi | undefined;
   /** Where everything that people do is written down. */
   audit?: Audit | undefined;
+  /** Who may see which chat; without it everybody sees all. */
+  sharing?: Sharing | undefined;
   log: Log;
   limits?: Partial<HttpLimits>;
   quotas?: Partial<QuotaLimits>;
@@ -89,7 +95,14 @@ export interface AppOptions {
 interface AppEnv {
   Bindings: ServerEnv;
   /** Who sent the request; set only by the guard, from the credential. */
-  Variables: { grant?: Grant; forwarded?: Forwarded; trail?: RequestTrail; code?: string };
+  Variables: {
+    grant?: Grant;
+    forwarded?: Forwarded;
+    trail?: RequestTrail;
+    code?: string;
+    /** In place of the server's: of what is about a chat that the caller may stop seeing. */
+    openFeeds?: OpenFeeds;
+  };
 }
 
 export type App = Hono<AppEnv>;
@@ -127,7 +140,8 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...chatRoutes(options.chats),
     ...changeRoutes(options.chats, live),
     ...forkRoutes(options.chats),
-    ...worktreeRoutes(options.chats),
+    ...worktreeRoutes(options.chats, options.sharing),
+    ...sharingRoutes(options.sharing),
     ...scheduleRoutes(options.chats),
     ...secretRoutes(options.secrets),
     ...usageRoutes(options.chats),
@@ -137,13 +151,17 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...asideRoutes(options.chats),
     ...promptRoutes(options.chats, options.log, options.quotas?.prompts),
     ...eventRoutes(options.chats, live),
-    ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),
+    ...liveRoutes(options.chats, tickets, {
+      ...live,
+      sharing: options.sharing,
+      backlogBytes: liveBacklogBytes,
+    }),
     ...terminalRoutes(options.chats, tickets, { ...live, forwarding: options.forwarding }),
     ...transcriptRoutes(options.chats, { log: options.log }),
     ...importRoutes(options.chats),
     ...decisionRoutes(options.chats),
     ...directoryRoutes(options.chats),
-    ...hostRoutes(options.chats),
+    ...hostRoutes(options.chats, options.sharing),
   ];
 }
 
@@ -209,10 +227,21 @@ export function createApp(options: AppOptions): App {
     return silently(c.env ?? {}, () => forwarding.answer(asked, here));
   };
 
+  /** Throws if the caller may not do that with the chat. What stays open ends when they no longer may. */
+  const guardChat = async (c: AppContext, principal: Principal): Promise<void> => {
+    const declared = declaredOf(c);
+    const { sharing } = options;
+    const guarded = typeof declared === 'object' && sharing && guardedBy(sharing, principal, declared, c.req.path);
+    if (!guarded) return;
+    await guarded.assert();
+    const feeds = c.env?.openFeeds;
+    if (feeds) c.set('openFeeds', guarded.recheck(feeds, clock));
+  };
+
   // Runs first for every request. A handler that declares no policy is guarded like any other: by the token.
   const guard: MiddlewareHandler = async (c: AppContext, next) => {
     const peer = c.env?.peer;
-    const trail = pacer && createTrail(pacer, askingOf(c));
+    const trail = pacer && createTrail(pacer, askingOf(c, options.sharing));
     c.set('trail', trail);
     try {
       const grant = await identify(c);
@@ -222,6 +251,7 @@ export function createApp(options: AppOptions): App {
         // What has ended meanwhile was not known to this connection then.
         access.assertCurrent(grant);
         assertRole(grant, roleOf(c));
+        await guardChat(c, grant.principal);
       }
       await next();
     } catch (error) {
@@ -247,10 +277,11 @@ export function createApp(options: AppOptions): App {
 
   for (const route of routes) {
     const handler = (c: AppContext): Promise<Response> => {
+      const openFeeds = c.get('openFeeds');
       const incoming = {
         pathParams: c.req.param(),
         clock,
-        env: c.env ?? {},
+        env: { ...c.env, ...(openFeeds && { openFeeds }) },
         grant: c.get('grant'),
         forwarded: c.get('forwarded'),
         trail: c.get('trail'),
@@ -348,7 +379,7 @@ function askedBy(c: AppContext): Pick<Refusal, 'source' | 'principal' | 'client'
   };
 }
 
-function askingOf(c: AppContext): Asking {
+function askingOf(c: AppContext, sharing: Sharing | undefined): Asking {
   const declared = declaredOf(c);
   const of = subjectOf(c);
   return {
@@ -358,7 +389,7 @@ function askingOf(c: AppContext): Asking {
     principal: () => c.get('grant')?.principal,
     source: c.env?.peer?.source ?? null,
     isForwarded: () => c.get('forwarded') !== undefined,
-    isOwn: ({ id }) => id === owner.id,
+    isOwn: (person, chatId) => (sharing ? sharing.isOwn(chatId, person) : person.id === owner.id),
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
+import { visibleTo } from '../chats/sharing.ts';
 import { chat, chatPage, createChat, patchChat } from '../protocol/chat.ts';
 import { chatTrust, giveTrust } from '../protocol/trust.ts';
 import { chatPath, pageCursor, pageLimit } from './parameters.ts';
@@ -56,12 +57,13 @@ export function chatRoutes(chats: Chats): Route[] {
           q: searchText.optional(),
         }),
       },
-      async ({ query: { archived, ...query }, request: { signal } }) =>
+      async ({ query: { archived, ...query }, actor, request: { signal } }) =>
         json(
           200,
           await chats.listChats({
             ...query,
             archived: archived === 'any' ? undefined : archived === 'true',
+            visibleTo: visibleTo(actor.principal),
             signal,
           }),
         ),
@@ -144,6 +146,7 @@ export function chatRoutes(chats: Chats): Route[] {
     route(
       {
         id: 'deleteChat',
+        forOwnerOfChat: true,
         method: 'DELETE',
         path: '/v1/chats/{chatId}',
         policy: 'bearer',

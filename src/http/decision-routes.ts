@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
+import { visibleTo } from '../chats/sharing.ts';
 import { answerDecision, decision, decisionPage } from '../protocol/decision.ts';
 import { decisionPath, pageCursor, pageLimit, uuid } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
@@ -24,7 +25,8 @@ export function decisionRoutes(chats: Chats): Route[] {
         responses: { 200: { description: 'A page of decisions.', schema: decisionPage } },
       },
       { query: decisionQuery },
-      async ({ query }) => json(200, await chats.listDecisions(query)),
+      async ({ query, actor }) =>
+        json(200, await chats.listDecisions({ ...query, visibleTo: visibleTo(actor.principal) })),
     ),
     route(
       {

@@ -1,10 +1,11 @@
 import type { Chats } from '../chats/chats.ts';
+import type { Sharing } from '../chats/sharing.ts';
 import { drainStatus, hostList, movedToHost, moveToHost, startDrain } from '../protocol/host.ts';
 import { chatPath } from './parameters.ts';
 import { patiently } from './patiently.ts';
 import { json, route, type Route } from './route.ts';
 
-export function hostRoutes(chats: Chats): Route[] {
+export function hostRoutes(chats: Chats, sharing?: Sharing): Route[] {
   return [
     route(
       {
@@ -70,7 +71,12 @@ export function hostRoutes(chats: Chats): Route[] {
         responses: { 200: { description: 'What is left.', schema: drainStatus } },
       },
       {},
-      () => json(200, chats.draining.status),
+      async ({ actor }) => {
+        const { running, ...status } = chats.draining.status;
+        const chatIds = running.map(({ id }) => id);
+        const visible = await sharing?.onlyVisible(actor.principal, chatIds);
+        return json(200, { ...status, running: visible ? running.filter(({ id }) => visible.has(id)) : running });
+      },
     ),
     route(
       {

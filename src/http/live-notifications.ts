@@ -4,9 +4,11 @@
  */
 import type { Chats, ChatNotification } from '../chats/chats.ts';
 import type { LiveServerMessage } from '../protocol/live.ts';
+import type { LiveViewer } from './live-viewer.ts';
 import type { SendQueue } from './send-queue.ts';
 
 export interface LiveNotificationsParts {
+  viewer?: LiveViewer | undefined;
   chats: Chats;
   sendQueue: SendQueue;
   backlogBytes: number;
@@ -22,6 +24,7 @@ export interface LiveNotifications {
 
 export function createLiveNotifications({
   chats,
+  viewer,
   sendQueue,
   backlogBytes,
   onBehind,
@@ -32,6 +35,49 @@ export function createLiveNotifications({
   let isFlushing = false;
   let isClosed = false;
   let watch: { close(): void } | undefined;
+  /** What has yet to be found visible, the latest of each subject. */
+  const unchecked = new Map<string, ChatNotification>();
+  /** Chats that the viewer may know of: only of these it learns that they are gone. */
+  const shown = new Set<string>();
+  let checking: Promise<void> | undefined;
+  let unobserve = (): void => {};
+
+  /** Only what the viewer may see. */
+  function tell(about: string, message: ChatNotification): void {
+    if (!viewer) return put(about, message);
+    unchecked.delete(about);
+    unchecked.set(about, message);
+    // Without an answer of the database nothing is left out: the client comes back, and reads everything.
+    checking ??= check(viewer)
+      .catch(onBehind)
+      .finally(() => (checking = undefined));
+  }
+
+  async function check(by: LiveViewer): Promise<void> {
+    while (unchecked.size > 0 && !isClosed) {
+      const batch = [...unchecked];
+      unchecked.clear();
+      const visible = await by.onlyVisible([...new Set(batch.map(([, message]) => chatOf(message)))]);
+      for (const [about, message] of batch) {
+        const chatId = chatOf(message);
+        if (visible.has(chatId)) {
+          if (message.type === 'chat') shown.add(chatId);
+          put(about, message);
+        } else leave(chatId);
+      }
+    }
+  }
+
+  /** It is deleted, or might as well be. */
+  function leave(chatId: string): void {
+    if (shown.delete(chatId)) put(`chat ${chatId}`, { type: 'chat_deleted', chatId });
+  }
+
+  /** The chat is shared differently. */
+  async function review(by: LiveViewer, chatId: string): Promise<void> {
+    if (!(await by.onlyVisible([chatId])).has(chatId)) leave(chatId);
+    else if (!shown.has(chatId)) tell(`chat ${chatId}`, { type: 'chat', chat: await chats.getChat(chatId) });
+  }
 
   function put(about: string, message: LiveServerMessage): void {
     if (isClosed) return;
@@ -65,17 +111,22 @@ export function createLiveNotifications({
       const started = chats.watch((notification) => {
         const subject = subjectOf(notification);
         if (isReading) isSent.add(subject);
-        put(subject, notification);
+        tell(subject, notification);
       });
       watch?.close();
       watch = started;
-      for (const chat of started.warm) put(`chat ${chat.id}`, { type: 'chat', chat });
+      if (viewer) {
+        unobserve();
+        unobserve = viewer.observe((chatId) => void review(viewer, chatId).catch(onBehind));
+        for (const chatId of await viewer.onlyVisible()) shown.add(chatId);
+      }
+      for (const chat of started.warm) tell(`chat ${chat.id}`, { type: 'chat', chat });
       try {
         // Of both, notifications received meanwhile are newer.
         for (const chat of await started.warmElsewhere()) {
-          if (!isSent.has(`chat ${chat.id}`)) put(`chat ${chat.id}`, { type: 'chat', chat });
+          if (!isSent.has(`chat ${chat.id}`)) tell(`chat ${chat.id}`, { type: 'chat', chat });
         }
-        for await (const decision of pendingDecisions(chats)) {
+        for await (const decision of pendingDecisions(chats, viewer?.person)) {
           // There may be many pending decisions, and large ones: a slow reader does not fall behind because of them.
           while (!sendQueue.hasRoom) await sendQueue.room();
           if (isClosed) return;
@@ -86,14 +137,21 @@ export function createLiveNotifications({
         isReading = false;
         isSent.clear();
       }
+      await checking;
       put('followed', { type: 'chats_followed' });
     },
     close() {
       isClosed = true;
       waiting.clear();
+      unobserve();
       watch?.close();
     },
   };
+}
+
+function chatOf(notification: ChatNotification): string {
+  if (notification.type === 'chat') return notification.chat.id;
+  return notification.type === 'decision' ? notification.decision.chatId : notification.chatId;
 }
 
 function subjectOf(notification: ChatNotification): string {
@@ -101,10 +159,10 @@ function subjectOf(notification: ChatNotification): string {
   return `chat ${notification.type === 'chat' ? notification.chat.id : notification.chatId}`;
 }
 
-async function* pendingDecisions(chats: Chats) {
+async function* pendingDecisions(chats: Chats, visibleTo: string | undefined) {
   let after: string | undefined;
   do {
-    const page = await chats.listDecisions({ status: 'pending', after, limit: 200 });
+    const page = await chats.listDecisions({ status: 'pending', visibleTo, after, limit: 200 });
     yield* page.items;
     after = page.next ?? undefined;
   } while (after !== undefined);

@@ -1,14 +1,20 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
+import type { Sharing } from '../chats/sharing.ts';
 import { BooError } from '../protocol/error.ts';
 import { liveClientMessage, liveServerMessage, liveTicket } from '../protocol/live.ts';
 import { liveProtocol } from '../protocol/live-names.ts';
 import { invalid } from './invalid-request.ts';
 import { type LiveSocketOptions, serveLive } from './live-socket.ts';
+import { viewerOf } from './live-viewer.ts';
 import { json, route, type Route } from './route.ts';
 import { offers, ticketIn, type Tickets } from './tickets.ts';
 
-export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOptions): Route[] {
+interface LiveRouteOptions extends Omit<LiveSocketOptions, 'viewer'> {
+  sharing?: Sharing | undefined;
+}
+
+export function liveRoutes(chats: Chats, tickets: Tickets, { sharing, ...options }: LiveRouteOptions): Route[] {
   return [
     route(
       {
@@ -31,7 +37,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         },
       },
       {},
-      ({ request, env, trail }) => {
+      ({ request, env, actor, trail }) => {
         const { upgrade } = env;
         if (!upgrade) throw new BooError('upgrade_required', 'upgrade: this path is a WebSocket.');
         if (!offers(request.headers, liveProtocol)) invalid('sec-websocket-protocol', `must offer ${liveProtocol}`);
@@ -40,7 +46,8 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         return upgrade.accept((socket, connection) => {
           const forget = env.openFeeds?.add(() => socket.close(1001, 'The server is stopping.'));
           socket.once('close', () => forget?.());
-          serveLive(socket, connection, chats, { ...options, onFollow: (chatId) => trail.read(chatId) });
+          const viewer = sharing && viewerOf(sharing, actor.principal);
+          serveLive(socket, connection, chats, { ...options, viewer, onFollow: (chatId) => trail.read(chatId) });
         });
       },
     ),

@@ -14,8 +14,10 @@ import type { FeedItem } from '../protocol/event.ts';
 import type { LogCursor } from '../protocol/log-cursor.ts';
 import { liveClientMessage, type LiveEndReason, type LiveServerMessage } from '../protocol/live.ts';
 import { maxLiveFollows, maxLiveMessageBytes } from '../protocol/live-names.ts';
+import { recheckEvery } from './chat-guard.ts';
 import { keepAlive } from './keep-alive.ts';
 import { createLiveNotifications } from './live-notifications.ts';
+import type { LiveViewer } from './live-viewer.ts';
 import { createSendQueue } from './send-queue.ts';
 import { handleMessages, parseMessage } from './socket-messages.ts';
 
@@ -25,6 +27,8 @@ export interface LiveSocketOptions {
   backlogBytes: number;
   clock: Clock;
   log: Log;
+  /** Somebody who does not see all chats. */
+  viewer?: LiveViewer | undefined;
   /** A chat that exists is followed. */
   onFollow?: (chatId: string) => void;
 }
@@ -35,7 +39,7 @@ interface Follow {
 }
 
 export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, options: LiveSocketOptions): void {
-  const { clock, log, backlogBytes } = options;
+  const { clock, log, backlogBytes, viewer } = options;
   const follows = new Map<string, Follow>();
   const backlog = new Backlog(backlogBytes);
   const sendQueue = createSendQueue({ socket, connection, clock, onTaken: () => alive.hear() });
@@ -48,6 +52,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   };
   const notifications = createLiveNotifications({
     chats,
+    viewer,
     sendQueue,
     backlogBytes,
     onBehind: () => socket.terminate(),
@@ -77,6 +82,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   /** Sends what the reader yields, and reports why it ended. */
   async function run(own: Follow, chatId: string, after: LogCursor): Promise<LiveEndReason> {
     try {
+      if (viewer && !(await viewer.onlyVisible([chatId])).has(chatId)) return 'unknown';
       const reader = (own.reader = await chats.follow(chatId, { after, backlog }));
       if (own.isOver) return 'closing';
       options.onFollow?.(chatId);
@@ -94,6 +100,20 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
       own.reader?.close();
     }
   }
+
+  /** Ends what may not be followed any more. */
+  async function recheck(by: LiveViewer, changed?: string): Promise<void> {
+    const followed = [...follows.keys()].filter((chatId) => changed === undefined || chatId === changed);
+    if (followed.length === 0) return;
+    // A database that is away decides nothing.
+    const visible = await by.onlyVisible(followed).catch(() => undefined);
+    for (const chatId of visible ? followed : []) {
+      if (visible!.has(chatId) || !follows.has(chatId)) continue;
+      end(chatId);
+      say({ type: 'ended', chatId, reason: 'unknown' });
+    }
+  }
+  const stopRechecking = viewer && recheckEvery(clock, viewer, (changed) => recheck(viewer, changed));
 
   handleMessages(socket, {
     handle(data, isBinary) {
@@ -128,6 +148,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   });
   socket.on('close', () => {
     alive.stop();
+    stopRechecking?.();
     for (const chatId of follows.keys()) end(chatId);
     notifications.close();
     sendQueue.close();

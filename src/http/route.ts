@@ -104,6 +104,8 @@ interface RouteBase<L extends Policy = Policy> {
   byHolder?: boolean | 'only' | 'if_missing';
   /** A GET that goes into the audit log each time, like everything that is not a GET. */
   isAudited?: true;
+  /** Of those who may see the chat, only for whoever owns it, and for owners of the server. */
+  forOwnerOfChat?: true;
   summary: string;
   /** What of a person's quota a request uses. */
   quota?: Quota;

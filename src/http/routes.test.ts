@@ -405,6 +405,8 @@ describe('answers', () => {
     const bodies: Record<string, unknown> = {
       '/v1/chats': { cwd: '/' },
       '/v1/chats/{chatId}': { title: 'x' },
+      'PATCH /v1/chats/{chatId}/shares': { visibility: 'team' },
+      'POST /v1/chats/{chatId}/shares': { person: 'Eve' },
       '/v1/chats/{chatId}/host': { hostId: chat.id },
       '/v1/chats/{chatId}/resume': {},
       '/v1/chats/{chatId}/rewind': {},
@@ -454,7 +456,7 @@ describe('answers', () => {
         file: 'app.js',
       };
       const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);
-      const body = route.method === 'GET' ? undefined : bodies[route.path];
+      const body = route.method === 'GET' ? undefined : (bodies[`${route.method} ${route.path}`] ?? bodies[route.path]);
       const response = await test.call(route.method, path, body === undefined ? {} : { body });
       // No WebSocket was requested, and there is no account to sign in.
       if (response.status === 426 || route.path.startsWith('/v1/agent-sign-in')) continue;
@@ -486,11 +488,15 @@ it('HOST-3: everything that changes a chat is done by the host that holds it', (
   expect(here.toSorted()).toEqual([
     'createTerminalTicket',
     'forkChat',
+    'getSharing',
     'getWakeCost',
     'listChatSchedules',
     'listEvents',
     'listPrompts',
     'openTerminal',
     'readTranscript',
+    'setVisibility',
+    'shareChat',
+    'unshareChat',
   ]);
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
+import { visibleTo } from '../chats/sharing.ts';
 import { createSchedule, patchSchedule, schedule, scheduleList, schedulePage } from '../protocol/schedule.ts';
 import { chatPath, pageCursor, pageLimit, schedulePath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
@@ -80,7 +81,8 @@ export function scheduleRoutes({ schedules }: Pick<Chats, 'schedules'>): Route[]
         responses: { 200: { description: 'A page, the newest first.', schema: schedulePage } },
       },
       { query: z.strictObject({ after: pageCursor.optional(), limit: pageLimit(200, 50) }) },
-      async ({ query }) => json(200, await schedules.listAll(query)),
+      async ({ query, actor }) =>
+        json(200, await schedules.listAll({ ...query, visibleTo: visibleTo(actor.principal) })),
     ),
   ];
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
+import { visibleTo } from '../chats/sharing.ts';
 import { maxUsageRows, usageGroups, usualUsageRows } from '../protocol/usage-groups.ts';
 import { usageReport } from '../protocol/usage-report.ts';
 import { pageLimit } from './parameters.ts';
@@ -39,7 +40,8 @@ export function usageRoutes({ usage }: Pick<Chats, 'usage'>): Route[] {
           limit: pageLimit(maxUsageRows, usualUsageRows),
         }),
       },
-      async ({ query, request: { signal } }) => json(200, await usage.report(query, signal)),
+      async ({ query, actor, request: { signal } }) =>
+        json(200, await usage.report(query, signal, visibleTo(actor.principal))),
     ),
   ];
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
+import type { Sharing } from '../chats/sharing.ts';
 import {
   branchList,
   mergeWorktree,
@@ -26,7 +27,7 @@ const text = (max: number) =>
     .max(max)
     .refine((value) => !value.includes('\u0000'), 'must not contain a NUL character');
 
-export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[] {
+export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>, sharing?: Sharing): Route[] {
   return [
     route(
       {
@@ -113,7 +114,13 @@ export function worktreeRoutes({ worktrees }: Pick<Chats, 'worktrees'>): Route[]
         responses: { 200: { description: 'Newest first.', schema: worktreeList } },
       },
       { query: z.strictObject({ making: z.enum(['true', 'false']).default('false') }) },
-      async ({ query }) => json(200, { items: await worktrees.list({ making: query.making === 'true' }) }),
+      async ({ query, actor }) => {
+        const items = await worktrees.list({ making: query.making === 'true' });
+        const chatIds = items.map(({ chatId }) => chatId);
+        const visible = await sharing?.onlyVisible(actor.principal, chatIds);
+        // Those of deleted chats are for owners.
+        return json(200, { items: visible ? items.filter(({ chatId }) => visible.has(chatId)) : items });
+      },
     ),
     route(
       {

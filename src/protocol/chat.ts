@@ -4,6 +4,7 @@ import { forkedFrom } from './fork.ts';
 import { hold } from './hold.ts';
 import { workspace } from './workspace.ts';
 import { sandboxModes, sandboxNetworks } from './sandbox.ts';
+import { visibilities } from './sharing.ts';
 import { newWorktree, worktree } from './worktree.ts';
 
 /** Of an agent or a backend: which there are is in `GET /v1/info`. */
@@ -264,6 +265,8 @@ export const createChat = z
     confirmBypass,
     /** Any id that attempts at the same prompt share. */
     group: z.uuid().optional(),
+    /** Who sees it, besides its owner and those that it is shared with: nobody, or everybody with a role here. */
+    visibility: z.enum(visibilities).optional(),
   })
   .meta({ id: 'CreateChat' });
 export type CreateChat = z.infer<typeof createChat>;

@@ -55,6 +55,10 @@ export interface DoneBy {
   via?: string | undefined;
 }
 
+/** Whose something is that the actor makes. */
+export const ownerOf = (actor: Actor | undefined): Pick<Principal, 'id' | 'name'> | undefined =>
+  actor && { id: actor.principal.id, name: actor.principal.name };
+
 export const doneByActor = ({ principal: { id, name, role }, via }: Actor): DoneBy => ({
   by: name,
   principal: { id, name, role },

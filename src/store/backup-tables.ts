@@ -20,6 +20,7 @@ export const backupTables = [
   'directory_trusts',
   'worktrees',
   'audit_log',
+  'chat_shares',
   'claude_session_entries',
   'claude_session_summaries',
 ] as const;

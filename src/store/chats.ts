@@ -4,8 +4,10 @@ import type { AgentName, ChatHolder, PatchChat, SettingName, StoredSettings } fr
 import type { AgentDirectory, Usage } from '../protocol/event.ts';
 import type { ForkedFrom } from '../protocol/fork.ts';
 import type { Hold } from '../protocol/hold.ts';
+import type { Visibility } from '../protocol/sharing.ts';
 import type { Workspace } from '../protocol/workspace.ts';
 import type { Worktree } from '../protocol/worktree.ts';
+import { isVisible } from './chat-access.ts';
 import { mentions } from './chat-search.ts';
 import type { Sql } from './database.ts';
 import type { Holder } from './hosts.ts';
@@ -129,14 +131,21 @@ export interface NewChat extends StoredSettings {
   agent: AgentName;
   workspace?: StoredWorkspace | null;
   group?: string | null;
+  /** Whose it is: the server's owner's, unless given. */
+  owner?: { id: string; name: string } | undefined;
+  /** Private, unless given. */
+  visibility?: Visibility | undefined;
 }
 
 /** What is stored of a new chat, by column. The driver takes a part of a statement for a value, too. */
 export function newChatColumns(db: Sql, { id, agent, workspace = null, group = null, ...rest }: NewChat) {
+  const { owner, visibility } = rest;
   return {
     id,
     agent,
     ...bySettingColumn(rest),
+    ...(owner && { owner_id: owner.id, owner_name: owner.name }),
+    ...(visibility && { visibility }),
     ...(group !== null && { attempt_group: group }),
     ...(workspace && { workspace: json(db, workspace) as unknown as string }),
   };
@@ -218,13 +227,16 @@ export interface ChatPageQuery {
   group?: string | undefined;
   /** Contained in the title, or in what was said. */
   q?: string | undefined;
+  /** Only those that this person may see. */
+  visibleTo?: string | undefined;
 }
 
 /** Newest first; for `toChatRows`. */
-export function listChats(db: Sql, { before, limit, archived, group, q }: ChatPageQuery) {
+export function listChats(db: Sql, { before, limit, archived, group, q, visibleTo }: ChatPageQuery) {
   return db<RawRow[]>`
     select ${chatColumns(db)} from boocode.chats
-    where importing_session is null ${before === null ? db`` : db`and ordinal < ${before}`}
+    where importing_session is null and ${isVisible(db, visibleTo)}
+      ${before === null ? db`` : db`and ordinal < ${before}`}
       ${archived === undefined ? db`` : db`and archived = ${archived}`}
       ${group === undefined ? db`` : db`and attempt_group = ${group}`}
       ${q === undefined ? db`` : db`and ${mentions(db, q)}`}

@@ -1,5 +1,6 @@
 import type { Decision, DecisionAnswer, DecisionKind, DecisionOutcome } from '../protocol/decision.ts';
 import type { Actor, DoneBy } from '../protocol/principal.ts';
+import { isOfVisible } from './chat-access.ts';
 import { cleanText } from './clean-text.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
@@ -158,11 +159,17 @@ export async function findAllowedDecisions(db: Sql, turnId: string): Promise<Dec
 /** Oldest first. `after` is an ordinal. */
 export async function listDecisions(
   db: Sql,
-  page: { status?: 'pending' | 'resolved' | undefined; chatId?: string | undefined; after: number; limit: number },
+  page: {
+    status?: 'pending' | 'resolved' | undefined;
+    chatId?: string | undefined;
+    visibleTo?: string | undefined;
+    after: number;
+    limit: number;
+  },
 ): Promise<{ items: Decision[]; last: number | null }> {
   const rows = await db<DecisionRow[]>`
     select ${decisionColumns(db)} from boocode.decisions
-    where ordinal > ${page.after}
+    where ordinal > ${page.after} and ${isOfVisible(db, page.visibleTo, 'decisions.chat_id')}
       ${page.status === 'pending' ? db`and outcome is null` : page.status === 'resolved' ? db`and outcome is not null` : db``}
       ${page.chatId === undefined ? db`` : db`and chat_id = ${page.chatId}`}
     order by ordinal limit ${page.limit}`;

@@ -54,6 +54,24 @@ test('AGENT-36: the effort stored with an agent’s session moves to its chat', 
   expect(await sql`select effort from boocode.chats order by ordinal`).toEqual([{ effort: 'low' }, { effort: null }]);
 });
 
+test('SHARE-2: chats of before are the server’s owner’s, and stay the team’s; new ones are private', async () => {
+  const { sql } = database;
+  await sql.unsafe(`
+    drop table boocode.chat_shares;
+    alter table boocode.chats drop column owner_id, drop column owner_name, drop column visibility;
+    insert into boocode.chats (id, cwd, backend) values (gen_random_uuid(), '/', 'claude_sdk');`);
+  const files = (await readdir(migrations)).filter((file) => file.endsWith('.sql'));
+  const texts = await Promise.all(files.map((file) => readFile(new URL(file, migrations), 'utf8')));
+  const sharing = files.filter((_, index) => texts[index]!.includes('add column visibility'));
+  await sql`delete from boocode.migrations where name = any(${sharing})`;
+  expect(await migrate(sql)).toMatchObject({ applied: [expect.anything()] });
+  await sql`insert into boocode.chats (id, cwd, backend) values (gen_random_uuid(), '/', 'claude_sdk')`;
+  expect(await sql`select owner_id, visibility from boocode.chats order by ordinal`).toEqual([
+    { owner_id: 'owner', visibility: 'team' },
+    { owner_id: 'owner', visibility: 'private' },
+  ]);
+});
+
 test('a database that cannot be reached is reported as one error', async () => {
   const nowhere = postgres('postgres://nobody@127.0.0.1:1/none', { max: 1 });
   await expect(migrate(nowhere)).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 import type { Actor } from '../protocol/principal.ts';
+import { isOfVisible } from './chat-access.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 import { isFor } from './leases.ts';
@@ -69,11 +70,12 @@ export async function listSchedules(db: Sql, chatId: string): Promise<ScheduleRo
 /** Of all chats, the newest first. */
 export async function listAllSchedules(
   db: Sql,
-  { before, limit }: { before: number | null; limit: number },
+  { before, limit, visibleTo }: { before: number | null; limit: number; visibleTo?: string | undefined },
 ): Promise<ScheduleRow[]> {
   const rows = await db<Stored[]>`
     select ${columns(db)} from boocode.schedules
-    where not is_over and (${before}::bigint is null or ordinal < ${before})
+    where not is_over and ${isOfVisible(db, visibleTo, 'schedules.chat_id')}
+      and (${before}::bigint is null or ordinal < ${before})
     order by ordinal desc limit ${limit}`;
   return rows.map(toRow);
 }

@@ -6,6 +6,7 @@
 import type { AgentName } from '../protocol/chat.ts';
 import type { Usage } from '../protocol/event.ts';
 import { counters } from '../protocol/usage.ts';
+import { isOfVisible } from './chat-access.ts';
 import { cleanText } from './clean-text.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
@@ -123,6 +124,8 @@ export interface UsageRange {
   from?: Date | undefined;
   /** Exclusive. */
   to?: Date | undefined;
+  /** Only of chats that this person may see. */
+  visibleTo?: string | undefined;
 }
 
 export interface UsageSum extends Usage {
@@ -132,7 +135,8 @@ export interface UsageSum extends Usage {
 }
 
 /** The conditions of a range, each after an `and`. */
-export const within = (db: Sql, { chatId, from, to }: UsageRange) => db`
+export const within = (db: Sql, { chatId, from, to, visibleTo }: UsageRange) => db`
+  and ${isOfVisible(db, visibleTo, 'usage_ledger.chat_id')}
   ${chatId === undefined ? db`` : db`and chat_id = ${chatId}`}
   ${from === undefined ? db`` : db`and bucket >= ${from}`}
   ${to === undefined ? db`` : db`and bucket < ${to}`}`;

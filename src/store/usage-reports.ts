@@ -16,6 +16,7 @@ export interface UsageLine extends UsageTotals {
 interface Range {
   from: Date;
   to: Date;
+  visibleTo?: string | undefined;
 }
 
 const keys = { chat: 'chat_id', cwd: 'cwd', model: 'model' } as const satisfies Record<

@@ -1,3 +1,4 @@
+import { isVisible } from './chat-access.ts';
 import { json, type NewChat, newChatColumns, type StoredWorktree } from './chats.ts';
 import type { Sql } from './database.ts';
 
@@ -73,9 +74,13 @@ async function select(db: Sql, chatId: string | null): Promise<WorktreeRow[]> {
 }
 
 /** The other chats that work there, or whose agent has gone there, without archived ones. */
-export async function chatsIn(db: Sql, path: string, but: string): Promise<{ id: string; title: string | null }[]> {
-  return db<{ id: string; title: string | null }[]>`
-    select id, title from boocode.chats
+export async function chatsIn(
+  db: Sql,
+  path: string,
+  { but, visibleTo }: { but: string; visibleTo: string | undefined },
+): Promise<{ id: string; title: string | null; isVisible: boolean }[]> {
+  return db<{ id: string; title: string | null; isVisible: boolean }[]>`
+    select id, title, ${isVisible(db, visibleTo)} as "isVisible" from boocode.chats
     where id <> ${but} and not archived and exists (
       select from unnest(array[cwd, agent_directory ->> 'cwd', agent_directory ->> 'worktree']) as place
       where place = ${path} or starts_with(place, ${`${path}/`})

@@ -57,7 +57,7 @@ describe('PEOPLE-4: people', () => {
   test('act under their own name, and do what their role allows', async () => {
     const ada = await add('Ada', 'member');
     const eve = await add('Eve', 'viewer');
-    const chat = await ada.client.createChat({ cwd: server.workDir, title: 'Hers' });
+    const chat = await ada.client.createChat({ cwd: server.workDir, title: 'Hers', visibility: 'team' });
     await ada.client.patchChat(chat.id, { title: 'Still hers' });
     const { items } = await eve.client.events(chat.id);
     expect(items.at(-1)).toMatchObject({ by: 'Ada', principal: { id: ada.person.id, role: 'member' } });

@@ -5,6 +5,7 @@ import type { WebFiles } from '../../src/http/web-files.ts';
 import type { Log } from '../../src/lib/log.ts';
 import type { ErrorCode } from '../../src/protocol/error.ts';
 import { createMemoryAudit, type MemoryAudit } from './memory-audit.ts';
+import { createMemorySharing, type MemorySharing } from './memory-sharing.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
 import { createMemoryPeople } from './memory-people.ts';
 import { createMemorySecrets } from './memory-secrets.ts';
@@ -32,6 +33,7 @@ export interface TestApp {
   chats: MemoryChats;
   audit: MemoryAudit;
   codes: MemorySignIns;
+  sharing: MemorySharing;
   /** What was logged as an error. */
   errors: LogLine[];
   warnings: LogLine[];
@@ -45,6 +47,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const chats = createMemoryChats();
   const audit = createMemoryAudit();
   const codes = createMemorySignIns(testToken);
+  const sharing = createMemorySharing();
   const errors: LogLine[] = [];
   const warnings: LogLine[] = [];
   const infos: LogLine[] = [];
@@ -61,6 +64,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     rotateToken: () => Promise.resolve(),
     chats,
     audit,
+    sharing,
     signInCodes: codes,
     access: { token: testToken },
     log,
@@ -82,6 +86,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     app,
     chats,
     audit,
+    sharing,
     codes,
     errors,
     warnings,

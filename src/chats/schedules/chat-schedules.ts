@@ -8,7 +8,7 @@ export interface ChatSchedules {
   /** Those that are due first; paused ones last. */
   list(chatId: string): Promise<Schedule[]>;
   /** Of all chats, the newest first. `after` is the `next` of the page before. */
-  listAll(page: { after?: string | undefined; limit: number }): Promise<SchedulePage>;
+  listAll(page: { after?: string | undefined; limit: number; visibleTo?: string | undefined }): Promise<SchedulePage>;
   patch(actor: Actor, chatId: string, scheduleId: string, patch: PatchSchedule): Promise<Schedule>;
   remove(actor: Actor, chatId: string, scheduleId: string): Promise<void>;
 }

@@ -31,9 +31,9 @@ export class Schedules implements ChatSchedules {
     return (await ask(() => listSchedules(this.#sql, chatId))).map(toSchedule);
   }
 
-  async listAll({ after, limit }: { after?: string | undefined; limit: number }): Promise<SchedulePage> {
+  async listAll({ after, limit, visibleTo }: Parameters<ChatSchedules['listAll']>[0]): Promise<SchedulePage> {
     const before = after === undefined ? null : pageCursor(after);
-    const rows = await ask(() => listAllSchedules(this.#sql, { before, limit }));
+    const rows = await ask(() => listAllSchedules(this.#sql, { before, limit, visibleTo }));
     const last = rows.length === limit ? rows.at(-1) : undefined;
     return { items: rows.map(toSchedule), next: last ? String(last.ordinal) : null };
   }

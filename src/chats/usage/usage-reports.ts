@@ -10,7 +10,7 @@ import { addDays, Days, daysBetween } from './days.ts';
 /** What chats have used. */
 export interface ChatUsage {
   /** Throws `invalid_request` for times and zones that do not exist, and `query_timeout`. The signal gives it up. */
-  report(query: UsageQuery, signal?: AbortSignal): Promise<UsageReport>;
+  report(query: UsageQuery, signal?: AbortSignal, visibleTo?: string): Promise<UsageReport>;
 }
 
 const nothing: UsageTotals = {
@@ -32,12 +32,16 @@ export class UsageReports implements ChatUsage {
     this.#now = now;
   }
 
-  async report({ group = 'day', limit: given = usualUsageRows, ...query }: UsageQuery, signal?: AbortSignal) {
+  async report(
+    { group = 'day', limit: given = usualUsageRows, ...query }: UsageQuery,
+    signal?: AbortSignal,
+    visibleTo?: string,
+  ) {
     const timeZone = query.timeZone ?? ownTimeZone();
     assertTimeZone(timeZone);
     const days = new Days(timeZone);
     const limit = Math.min(given, maxUsageRows);
-    const range = rangeOf(days, query, this.#now());
+    const range = { ...rangeOf(days, query, this.#now()), visibleTo };
     const late = 'The usage could not be added up in time: ask for a shorter time.';
     const about = { group, from: range.from.toISOString(), to: range.to.toISOString(), timeZone };
     if (group !== 'day') {

@@ -34,6 +34,7 @@ import {
 } from '../../store/worktrees.ts';
 import { shownWorktree } from '../chat-view.ts';
 import type { Host } from '../host.ts';
+import { visibleTo } from '../sharing.ts';
 import { ask, unknownChat } from '../storage.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
 import { listBranches } from './branches.ts';
@@ -171,10 +172,10 @@ export class Worktrees implements ChatWorktrees {
   async remove(actor: Actor, chatId: string, removal: Removal): Promise<RemovedWorktree> {
     const { sql, host, logger } = this.#parts;
     const { place, isArchived } = await this.#find(chatId);
-    if (isArchived === null) return this.#removeNow(chatId, place, removal);
+    if (isArchived === null) return this.#removeNow(chatId, place, removal, actor);
     const { path, directory, repository } = place;
     await this.#step(chatId, async ({ work }) => {
-      await this.#assertAlone(chatId, place);
+      await this.#assertAlone(chatId, place, actor);
       await assertMayGo(work, place, removal);
     });
     const { cwd, trusted } = (await ask(() => findChat(sql, chatId))) ?? { cwd: '', trusted: false };
@@ -185,7 +186,7 @@ export class Worktrees implements ChatWorktrees {
       // The chat stays here until it is done, however large the working tree is.
       const removed = await host.use(chatId, (chat) =>
         chat.atRest(async () => {
-          const done = await this.#removeNow(chatId, place, removal);
+          const done = await this.#removeNow(chatId, place, removal, actor);
           chat.forgetWorktree();
           return done;
         }),
@@ -268,9 +269,9 @@ export class Worktrees implements ChatWorktrees {
     };
   }
 
-  async #removeNow(chatId: string, place: StoredWorktree, removal: Removal): Promise<RemovedWorktree> {
+  async #removeNow(chatId: string, place: StoredWorktree, removal: Removal, actor?: Actor): Promise<RemovedWorktree> {
     const removed = await this.#laneOf(place)(async () => {
-      await this.#assertAlone(chatId, place);
+      await this.#assertAlone(chatId, place, actor);
       return remove(this.#work(), place, removal);
     });
     await ask(() => deleteWorktree(this.#parts.sql, chatId));
@@ -278,9 +279,11 @@ export class Worktrees implements ChatWorktrees {
   }
 
   /** Throws `worktree_refused` if another chat works there, such as a fork. */
-  async #assertAlone(chatId: string, { path }: StoredWorktree): Promise<void> {
-    const [other] = await ask(() => chatsIn(this.#parts.sql, path, chatId));
+  async #assertAlone(chatId: string, { path }: StoredWorktree, actor?: Actor): Promise<void> {
+    const who = { but: chatId, visibleTo: actor && visibleTo(actor.principal) };
+    const [other] = await ask(() => chatsIn(this.#parts.sql, path, who));
     if (!other) return;
+    if (!other.isVisible) throw refused('other_chats', `Somebody else’s chat works in ${path}.`);
     const what = `Another chat works in ${path}: ${other.title ?? other.id}.`;
     throw refused('other_chats', what, { chatId: other.id });
   }
