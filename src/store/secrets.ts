@@ -63,14 +63,17 @@ export async function findSecretOf(
 }
 
 /** Adds it, or replaces the value of the one with this id. */
-export async function putSecret(db: Sql, row: Omit<SecretRow, 'setAt' | 'lastUsedAt'>): Promise<SecretRow> {
-  const [put] = await db<SecretRow[]>`
+export async function putSecret(
+  db: Sql,
+  row: Omit<SecretRow, 'setAt' | 'lastUsedAt'>,
+): Promise<Omit<ListedSecret, 'personName'>> {
+  const [put] = await db<Omit<ListedSecret, 'personName'>[]>`
     insert into boocode.secrets (id, name, person_id, directory, key_id, sealed, set_by)
     values (${row.id}, ${row.name}, ${row.personId}, ${row.directory}, ${row.keyId}, ${row.sealed}, ${row.setBy})
     on conflict (id) do update set key_id = excluded.key_id, sealed = excluded.sealed, set_by = excluded.set_by,
       set_at = clock_timestamp()
-    returning ${columns(db)}`;
-  return put as SecretRow;
+    returning ${columns(db)}, (select count(*)::int from boocode.chat_secrets where secret_id = secrets.id) as chats`;
+  return put as Omit<ListedSecret, 'personName'>;
 }
 
 /** The same value under another key; false if it was changed meanwhile. */

@@ -74,6 +74,7 @@ describe('SECRET-3: a ciphertext', () => {
       await secrets.set(owner, { name, value: `${value} ${name}` });
       await secrets.choose(owner, chatId, name);
     }
+    expect(await secrets.set(owner, { name: 'SWAP_A', value: `${value} SWAP_A` })).toMatchObject({ chats: 1 });
     const given = async () => (await secrets.valuesFor(chatId, { directories: ['/'] })).map((each) => each.value);
     expect(await given()).toEqual([`${value} SWAP_A`, `${value} SWAP_B`]);
     await sql`

@@ -102,7 +102,7 @@ export class Secrets {
       }),
     );
     const personName = 'personId' in scope ? person.name : null;
-    return this.#shown([{ ...row, personName, chats: 0 }])[0] as Secret;
+    return this.#shown([{ ...row, personName }])[0] as Secret;
   }
 
   /** One's own; owners everybody's. Throws `not_found`, `forbidden`. */
