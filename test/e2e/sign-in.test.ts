@@ -43,7 +43,11 @@ async function person(name: string, role: Role): Promise<BooClient> {
 
 describe('SESSION-1: a browser that signs in by a link', () => {
   test('gets a token of its own, also at another host than the link is from, which is listed with its name', async () => {
-    const { client, token } = await signInAt(two, codeOf(one.running.signInLink()));
+    const code = codeOf(one.running.signInLink());
+    // This link is printed while it is being stored. The host that has made it would wait for that.
+    const isStored = () => one.sql`select from boocode.sign_in_codes where digest = ${digestOf(code)}`;
+    await until(async () => (await isStored()).length > 0);
+    const { client, token } = await signInAt(two, code);
     expect(token).not.toBe(one.token);
     expect(await client.me()).toMatchObject({
       principal: { id: 'owner', role: 'owner' },
