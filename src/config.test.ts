@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { schemasWords } from '../test/support/schemas-words.ts';
 import { readConfig } from './config.ts';
 import { settings } from './settings.ts';
@@ -93,6 +93,33 @@ describe('HOST-17: the mapping of workspaces', () => {
     for (const to of ['data', 'data/below/that', 'link/x']) {
       expect(() => mapped(`/a=${join(root, to)}`)).toThrow('inside the data directory, where no agent may work.');
     }
+  });
+});
+
+describe('OIDC-2: single sign-on is set completely, and not over clear text', () => {
+  const issuer = 'https://login.example.org/realms/main';
+  test.each([
+    [{ 'oidc-issuer': issuer }, '--oidc-issuer: needs what the provider knows this server by, --oidc-client-id, too.'],
+    [{ 'oidc-client-id': 'x' }, '--oidc-client-id: needs the provider, --oidc-issuer, too.'],
+    [{ 'oidc-issuer': 'http://login.example.org' }, '--oidc-issuer: must use https, except on this machine'],
+    [{ 'oidc-issuer': 'http://127.0.0.1.example.org' }, '--oidc-issuer: must use https, except on this machine'],
+    [{ 'oidc-roles': 'admin=x' }, '--oidc-roles: must be pairs of a role'],
+    [{ 'oidc-scopes': 'profile' }, '--oidc-scopes: must have openid among them'],
+  ])('%j', (flags, why) => {
+    expect(() => readConfig({ flags, env: {} })).toThrow(why);
+  });
+
+  test('and then it is on', () => {
+    const flags = { 'oidc-issuer': issuer, 'oidc-client-id': 'x', 'oidc-roles': 'owner=admins, viewer=*' };
+    expect(readConfig({ flags, env: {} }).singleSignOn).toMatchObject({
+      issuer,
+      roleRules: [
+        { role: 'owner', value: 'admins' },
+        { role: 'viewer', value: '*' },
+      ],
+      sessionHours: 168,
+    });
+    expect(readConfig({ env: {} }).singleSignOn).toBeNull();
   });
 });
 

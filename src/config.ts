@@ -8,6 +8,8 @@ import { hostName } from './protocol/chat.ts';
 import { defaultKeyFile } from './chats/secrets/secret-keys.ts';
 import { type SandboxMode, sandboxModes, type SandboxNetworkMode, sandboxNetworks } from './protocol/sandbox.ts';
 import { readWorkspaceMap, type WorkspaceMapping } from './chats/workspaces/workspace-map.ts';
+import type { SingleSignOnSettings } from './people/single-sign-on.ts';
+import { singleSignOnOf, singleSignOnSchemas } from './single-sign-on-settings.ts';
 import type { TlsPaths } from './http/tls-files.ts';
 import type { QuotaLimits } from './http/quotas.ts';
 import { createTrustedProxies } from './http/trusted-proxies.ts';
@@ -107,6 +109,8 @@ export interface Config {
   readonly sandboxNetwork: SandboxNetworkMode;
   /** What that is, if it is limited: see `parseHostRule`. */
   readonly sandboxHosts: readonly string[];
+  /** Null: people sign in by links and tokens only. */
+  readonly singleSignOn: SingleSignOnSettings | null;
   /** The file that the token was read from. */
   readonly tokenFile: string | null;
 }
@@ -278,6 +282,7 @@ const schemas = {
   'sandbox-hosts': hosts,
   'terminal-passthrough': passthroughs,
   'secrets-key-file': z.string().min(1, 'must be the path of a file'),
+  ...singleSignOnSchemas,
   'token-file': z.string().min(1, 'must be the path of a file'),
 } satisfies Record<Setting['flag'], z.ZodType>;
 
@@ -375,6 +380,18 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     secretsKeyFile: resolve(read('secrets-key-file') ?? defaultKeyFile(dataDir)),
     sandboxNetwork: read('sandbox-network') as SandboxNetworkMode,
     sandboxHosts: read('sandbox-hosts') ?? [],
+    singleSignOn: singleSignOnOf(
+      {
+        issuer: read('oidc-issuer'),
+        clientId: read('oidc-client-id'),
+        clientSecretFile: read('oidc-client-secret-file'),
+        scopes: read('oidc-scopes') as string,
+        roleClaim: read('oidc-role-claim') as string,
+        roleRules: read('oidc-roles') ?? [],
+        sessionHours: read('oidc-session-hours') as number,
+      },
+      (flag) => (flags[flag] === undefined ? `BOOCODE_${flag.toUpperCase().replaceAll('-', '_')}` : `--${flag}`),
+    ),
     tokenFile: read('token-file'),
   });
 }

@@ -40,6 +40,7 @@ import { Peers } from './peers/peers.ts';
 import { Grants } from './people/grants.ts';
 import { People } from './people/people.ts';
 import { ownersGrant, SignIns } from './people/sign-ins.ts';
+import { SingleSignOn } from './people/single-sign-on.ts';
 import { leaveNote } from './server-note.ts';
 import { settingsInForce } from './settings-in-force.ts';
 import { startLimitsOf } from './start-limits.ts';
@@ -104,9 +105,12 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
         mode: config.sandbox,
         readable: config.sandboxRead,
         writable: config.sandboxWrite,
-        secretFiles: [config.tokenFile, config.tls?.key, config.secretsKeyFile].filter(
-          (path) => typeof path === 'string',
-        ),
+        secretFiles: [
+          config.tokenFile,
+          config.tls?.key,
+          config.secretsKeyFile,
+          config.singleSignOn?.clientSecretFile,
+        ].filter((path) => typeof path === 'string'),
         network: config.sandboxNetwork,
         hosts: config.sandboxHosts.map(parseHostRule).filter((rule) => rule !== undefined),
       },
@@ -243,6 +247,8 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   closers.push(async () => grants.stop());
   const people = new People({ sql, grants, logger });
   const signInCodes = new SignIns({ sql, grants, logger });
+  const singleSignOn =
+    config.singleSignOn && new SingleSignOn({ settings: config.singleSignOn, sql, grants, clock: systemClock, logger });
   const links = { codes: signInCodes, publicOrigins, clock: systemClock };
   const app = createApp({
     chats,
@@ -251,6 +257,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     quotas: config.quotas,
     signInCodes,
     people,
+    singleSignOn: singleSignOn ?? undefined,
     async rotateToken() {
       if (config.token !== null) throw setOnPurpose();
       ownToken.current = replaceToken(config.dataDir);

@@ -82,7 +82,10 @@ async function fillWithEverything(sql: Sql): Promise<Lease> {
     insert into boocode.claude_session_entries (project_key, session_id, uuid, entry)
       select '${id}', 's', n, '{"n": 1}' from generate_series(1, 3) n;
     insert into boocode.claude_session_summaries values ('${id}', 's', 5, '{}');
-    insert into boocode.people (id, name, role, created_by) values (gen_random_uuid(), 'Ada ' || '${id}', 'member', 'owner');
+    with person as (
+      insert into boocode.people (id, name, role, created_by)
+      values (gen_random_uuid(), 'Ada ' || '${id}', 'member', 'owner') returning id
+    ) insert into boocode.identities (issuer, subject, person_id) select 'https://i', '${id}', id from person;
     insert into boocode.peer_keys (id, secret) values (gen_random_uuid(), 'not to be told');
     insert into boocode.deleted_chats (id) values (gen_random_uuid());
     insert into boocode.search_progress values ('${id}', 1);

@@ -38,7 +38,7 @@ import type { AuditEntry, AuditPage, AuditQuery } from '../protocol/audit.ts';
 import type { ChatSharing, ShareChat } from '../protocol/sharing.ts';
 import type { Budgets, PatchBudgets } from '../protocol/budget.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
-import type { Health, Info, SignInLink } from '../protocol/info.ts';
+import type { Health, Info, SignInLink, SignInWays } from '../protocol/info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 import type { AsideAnswer } from '../protocol/aside.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
@@ -326,6 +326,8 @@ export interface BooClient {
   makeSignInLink(): Promise<SignInLink>;
   /** Exchanges the sign-in link's one-time code for a token of its own, which ends when it was not used for 90 days. */
   signIn(code: string): Promise<{ token: string }>;
+  /** How people sign in here, beside links and tokens. Needs no token. */
+  signInWays(): Promise<SignInWays>;
   /** Who asks, and with which token. */
   me(): Promise<Me>;
   /** The server's owner first. */

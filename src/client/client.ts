@@ -330,6 +330,7 @@ export function createClient(options: ClientOptions): BooClient {
     cancelAgentSignIn: () => wire.request('/v1/agent-sign-in', { method: 'DELETE' }),
     makeSignInLink: () => wire.request('/v1/sign-in-links', { method: 'POST' }),
     signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
+    signInWays: () => wire.request('/v1/sign-in'),
     ...peopleOf(wire),
     ...secretsOf(wire),
   };

@@ -14,6 +14,7 @@ import { forwardedHeader, hostHeader } from '../peers/signature.ts';
 import { type Grant, owner } from '../people/grant.ts';
 import type { PeopleApi } from '../people/people.ts';
 import type { SignInCodes } from '../people/sign-ins.ts';
+import type { SingleSignOnApi } from '../people/single-sign-on.ts';
 import { hasRole, type Principal, type Role } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
@@ -35,7 +36,7 @@ import { liveRoutes } from './live-routes.ts';
 import type { OpenFeeds } from './open-feeds.ts';
 import { silently } from './patiently.ts';
 import { problemResponse } from './problem.ts';
-import { isNavigation, refusalPage } from './refusal-page.ts';
+import { isNavigation, refusalPage, signOnPage } from './refusal-page.ts';
 import { forkRoutes } from './fork-routes.ts';
 import { peopleRoutes } from './people-routes.ts';
 import { promptRoutes } from './prompt-routes.ts';
@@ -48,6 +49,7 @@ import { secretRoutes } from './secret-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
 import { secure } from './security-headers.ts';
 import { sharingRoutes } from './sharing-routes.ts';
+import { singleSignOnRoutes } from './single-sign-on-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 import { terminalRoutes } from './terminal-routes.ts';
 import { createTickets, ticketIn, type Tickets } from './tickets.ts';
@@ -73,6 +75,8 @@ export interface AppOptions {
   signInCodes: SignInCodes;
   /** Absent if there is nobody but the owner of the server's token. */
   people?: PeopleApi | undefined;
+  /** Absent if people sign in by links and tokens only. */
+  singleSignOn?: SingleSignOnApi | undefined;
   /** Replaces the server's own token. Throws if it was not made by the server. */
   rotateToken?: (() => Promise<void>) | undefined;
   /** The way to the other hosts of the database; without it there are none. */
@@ -135,6 +139,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
   return [
     ...systemRoutes(options.chats, links),
     ...peopleRoutes(options.people, { ...links, rotateToken: options.rotateToken }),
+    ...singleSignOnRoutes(options.singleSignOn, links),
     ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
@@ -190,7 +195,10 @@ export function createApp(options: AppOptions): App {
     // Errors that are the server's fault are logged with their cause, and wrong credentials are counted.
     if (status < 500 && !(status === 401 && showsCredential(c)))
       lines.add({ ...askedBy(c), status, code, ...named(details) });
-    return response;
+    const declared = declaredOf(c);
+    return typeof declared === 'object' && declared.isNavigated && isNavigation(c.req.raw)
+      ? signOnPage(toBooError(thrown), status, `${options.basePath ?? ''}/`)
+      : response;
   };
 
   /** Who asks; undefined if the policy does not want to know. */

@@ -12,6 +12,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   request_timeout: { status: 408, title: 'The request came too slowly' },
   unauthorized: { status: 401, title: 'A valid token is required' },
   too_many_attempts: { status: 429, title: 'Too many wrong credentials' },
+  provider_failed: { status: 502, title: 'The identity provider failed' },
   quota_exceeded: { status: 429, title: 'The quota is used up' },
   forbidden_host: { status: 403, title: 'The host name is not allowed' },
   forbidden_origin: { status: 403, title: 'The origin is not allowed' },

@@ -4,6 +4,23 @@ import { BooError } from '../protocol/error.ts';
 export const isNavigation = (request: Request): boolean =>
   request.method === 'GET' && /\btext\/html\b/.test(request.headers.get('accept') ?? '');
 
+/** For whoever the identity provider has sent back, and who cannot be signed in. */
+export function signOnPage(error: BooError, status: number, again: string): Response {
+  const text = status === 500 ? 'An internal error occurred. See the server’s log.' : error.message;
+  const sentence = text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  const page = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>BooCode could not sign you in</title>
+<h1>BooCode could not sign you in</h1>
+<p>${sentence}</p>
+<p><a href="${again}">Back to the sign-in page</a></p>
+</html>
+`;
+  return new Response(page, { status, headers: { 'content-type': 'text/html; charset=utf-8' } });
+}
+
 /** What to configure if a browser used a name that the server does not know; undefined for every other error. */
 export function refusalPage(error: unknown): Response | undefined {
   if (!(error instanceof BooError) || error.code !== 'forbidden_host') return undefined;

@@ -20,7 +20,7 @@ import { noTrail, safeDetails, type Trail } from './trail.ts';
 
 /**
  * `bearer`: the token. `ticket`: the token, or a one-use ticket. `code`: a one-use sign-in code in
- * the body. `open` and `static`: nothing, and nothing secret.
+ * the body, or one of an identity provider in the query. `open` and `static`: nothing, and nothing secret.
  */
 export type Policy = 'open' | 'bearer' | 'ticket' | 'code' | 'static';
 /** Policies that identify the caller. */
@@ -104,6 +104,8 @@ interface RouteBase<L extends Policy = Policy> {
   byHolder?: boolean | 'only' | 'if_missing';
   /** A GET that goes into the audit log each time, like everything that is not a GET. */
   isAudited?: true;
+  /** Browsers are sent here: who cannot go on gets a page that says why. */
+  isNavigated?: true;
   /** Of those who may see the chat, only for whoever owns it, and for owners of the server. */
   forOwnerOfChat?: true;
   summary: string;

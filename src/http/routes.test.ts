@@ -458,8 +458,9 @@ describe('answers', () => {
       const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);
       const body = route.method === 'GET' ? undefined : (bodies[`${route.method} ${route.path}`] ?? bodies[route.path]);
       const response = await test.call(route.method, path, body === undefined ? {} : { body });
-      // No WebSocket was requested, and there is no account to sign in.
+      // No WebSocket was requested, there is no account to sign in, and nobody comes from a provider.
       if (response.status === 426 || route.path.startsWith('/v1/agent-sign-in')) continue;
+      if (route.id === 'endSingleSignOn') continue;
       const declared = [route.responses[response.status] ?? []].flat()[0];
       expect(declared, `${route.method} ${path} gave ${response.status}`).toBeDefined();
       const [type = ''] = (response.headers.get('content-type') ?? '').split(';');

@@ -26,9 +26,15 @@ export function makeSignInLink({ codes, publicOrigins, clock }: SignInLinksOptio
 
 /** The page with this fragment, under the address that works from outside if there is one. */
 export function linkTo(publicOrigins: readonly string[], asked: string, fragment: string) {
+  const base = baseOf(publicOrigins, asked);
+  return { url: `${base}/#${fragment}`, loopback: isLoopbackUrl(base) };
+}
+
+/** The address that works from outside, if there is one: the one that was asked at, or else the first. */
+export function baseOf(publicOrigins: readonly string[], asked: string): string {
   const outside = publicOrigins.filter((origin) => !isLoopbackUrl(origin));
   const base = outside.find((origin) => new URL(origin).origin === new URL(asked).origin) ?? outside[0] ?? asked;
-  return { url: `${base.replace(/\/+$/, '')}/#${fragment}`, loopback: isLoopbackUrl(base) };
+  return base.replace(/\/+$/, '');
 }
 
 function isLoopbackUrl(url: string): boolean {

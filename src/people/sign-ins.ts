@@ -21,9 +21,10 @@ export interface SignedIn {
 export interface SignInCodes {
   /**
    * A code that signs one browser in for whoever asks, within ten minutes, on any host of the database. It works once it is
-   * stored, and `stored` fails if it could not be; then it is tried again when it is used here.
+   * stored, and `stored` fails if it could not be; then it is tried again when it is used here. The session ends no later
+   * than the token by which it was asked for, or `notAfter`.
    */
-  issue(grant: Grant): { code: string; stored: Promise<void> };
+  issue(grant: Grant, notAfter?: Date): { code: string; stored: Promise<void> };
   /** Undefined unless the code is valid; it is used up only if the browser is signed in. Throws `storage_unavailable`. */
   redeem(code: string, label: string): Promise<SignedIn | undefined>;
 }
@@ -40,14 +41,14 @@ export class SignIns implements SignInCodes {
     this.#parts = parts;
   }
 
-  issue({ principal, by }: Grant): { code: string; stored: Promise<void> } {
+  issue({ principal, by }: Grant, notAfter?: Date): { code: string; stored: Promise<void> } {
     const code = newCode();
     const made = {
       digest: digestOf(code),
       personId: personIdOf(principal),
       role: principal.role,
       madeBy: typeof by === 'object' ? by.id : null,
-      notAfter: typeof by === 'object' ? by.expiresAt : null,
+      notAfter: notAfter ?? (typeof by === 'object' ? by.expiresAt : null),
       expiresInSeconds: signInCodeMs / 1000,
     };
     this.#unstored.set(made.digest, made);

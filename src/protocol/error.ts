@@ -11,6 +11,7 @@ export const errorCodes = [
   'request_timeout', // the body arrived too slowly
   'unauthorized',
   'too_many_attempts', // too many wrong credentials; a valid one is still accepted
+  'provider_failed', // the identity provider of single sign-on cannot be reached, or used
   'quota_exceeded', // one person has, or has asked for, more than the server allows; `quota` says of what
   'forbidden_host',
   'forbidden_origin',

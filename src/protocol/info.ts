@@ -112,4 +112,13 @@ export const signInLink = z
   .meta({ id: 'SignInLink' });
 export type SignInLink = z.infer<typeof signInLink>;
 
+/** Beside links and tokens. */
+export const signInWays = z
+  .object({
+    /** The identity provider, by its host; null if there is none. */
+    singleSignOn: z.object({ name: z.string() }).nullable(),
+  })
+  .meta({ id: 'SignInWays' });
+export type SignInWays = z.infer<typeof signInWays>;
+
 export const signInResult = z.object({ token: z.string() }).meta({ id: 'SignInResult' });

@@ -3,6 +3,7 @@
 /** In an order in which they can be filled: a table comes after those that it refers to. */
 export const backupTables = [
   'people',
+  'identities',
   'chats',
   // Ciphertexts: the keys are in files of the hosts.
   'secrets',

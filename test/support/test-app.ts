@@ -8,6 +8,7 @@ import { createMemoryAudit, type MemoryAudit } from './memory-audit.ts';
 import { createMemorySharing, type MemorySharing } from './memory-sharing.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
 import { createMemoryPeople } from './memory-people.ts';
+import { createMemorySingleSignOn } from './memory-single-sign-on.ts';
 import { createMemorySecrets } from './memory-secrets.ts';
 import { createMemorySignIns, type MemorySignIns } from './memory-sign-ins.ts';
 
@@ -61,6 +62,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const all = {
     people,
     secrets: createMemorySecrets(),
+    singleSignOn: createMemorySingleSignOn(),
     rotateToken: () => Promise.resolve(),
     chats,
     audit,

@@ -57,6 +57,21 @@ export function takeCode(): string | null {
   return code;
 }
 
+/** The identity provider, where there is one. */
+export interface Provider {
+  name: string;
+  /** Where to begin. */
+  url: string;
+}
+
+/** Undefined also if nobody can tell: the other ways to sign in say what is wrong. */
+export async function findProvider(): Promise<Provider | undefined> {
+  const ways = await createApi(baseUrl(), undefined)
+    .signInWays()
+    .catch(() => null);
+  return ways?.singleSignOn ? { name: ways.singleSignOn.name, url: `${baseUrl()}/v1/single-sign-on` } : undefined;
+}
+
 /** Resolves with an error message, or with undefined once the token is stored. */
 export async function signInWithCode(code: string): Promise<string | undefined> {
   try {

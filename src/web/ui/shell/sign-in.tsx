@@ -1,5 +1,5 @@
-import { type FormEvent, useState } from 'react';
-import { signInWithInvite, signInWithToken } from '../../state/sign-in.ts';
+import { type FormEvent, useEffect, useState } from 'react';
+import { findProvider, type Provider, signInWithInvite, signInWithToken } from '../../state/sign-in.ts';
 import { Logo } from '../parts/icon.tsx';
 import { Problem } from '../parts/problem.tsx';
 
@@ -7,6 +7,8 @@ export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedI
   const [token, setToken] = useState('');
   const [problem, setProblem] = useState(why);
   const [isBusy, setBusy] = useState(false);
+  const [provider, setProvider] = useState<Provider>();
+  useEffect(() => void findProvider().then(setProvider), []);
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
@@ -23,6 +25,11 @@ export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedI
         <Logo /> BooCode
       </h1>
       <Problem text={problem} />
+      {provider && (
+        <a className="provider" href={provider.url}>
+          Sign in with {provider.name}
+        </a>
+      )}
       <p>
         Open a sign-in link. To create one, run <code>boocode link</code> on the server’s machine, or open Settings in a
         browser that is signed in. You can also paste the server’s token, which <code>boocode token --show</code>{' '}
