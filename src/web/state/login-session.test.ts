@@ -24,7 +24,8 @@ function wakeIn(storage: Storage): void {
 }
 
 async function signIn(token: string): Promise<void> {
-  vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ token })));
+  // Both answers that it needs: a sign-in link, and what its code is exchanged for.
+  vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ url: 'http://boocode.test/#code=a-code', token })));
   const { signInWithToken } = await import('./sign-in.ts');
   expect(await signInWithToken(token)).toBeUndefined();
   enterTab();
