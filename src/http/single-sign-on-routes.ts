@@ -4,7 +4,7 @@ import { memorySeconds, type SingleSignOnApi } from '../people/single-sign-on.ts
 import { BooError } from '../protocol/error.ts';
 import { signInWays } from '../protocol/info.ts';
 import { json, route, type Route } from './route.ts';
-import { baseOf, linkTo, urlFor } from './sign-in-links.ts';
+import { baseOf, urlFor } from './sign-in-links.ts';
 
 interface SingleSignOnOptions {
   codes: SignInCodes;
@@ -88,10 +88,7 @@ export function singleSignOnRoutes(
         trail.tell({ person: principal });
         const { code, stored } = codes.issue({ principal, by: 'server' }, notAfter);
         await stored;
-        return redirect(
-          linkTo(publicOrigins, urlFor(request, env.proto, basePath), `code=${code}`).url,
-          cookie(base, '', 0),
-        );
+        return redirect(`${base}/#code=${code}`, cookie(base, '', 0));
       },
     ),
   ];
