@@ -12,6 +12,10 @@ const sizes = [
   ['on a phone', { width: 390, height: 800 }],
 ] as const;
 
+/** Where it is noon, so that no day ends during a test. */
+const east = 12 - new Date().getUTCHours();
+const timeZone = `Etc/GMT${east > 0 ? '-' : '+'}${Math.abs(east)}`;
+
 describeInBrowser('usage', (opened) => {
   let server: TestServer;
   let browser: Browser;
@@ -33,8 +37,8 @@ describeInBrowser('usage', (opened) => {
   async function enter(...entries: Entry[]): Promise<void> {
     for (const { daysAgo = 0, usd, out = 10, chat = randomUUID(), cwd = '/d', model = 'm', unpriced = 0 } of entries) {
       const noon = new Date();
-      noon.setHours(12, 0, 0, 0);
-      noon.setDate(noon.getDate() - daysAgo);
+      noon.setUTCMinutes(0, 0, 0);
+      noon.setUTCDate(noon.getUTCDate() - daysAgo);
       await server.sql`
         insert into boocode.usage_ledger (chat_id, bucket, cwd, model, backend, input_tokens, output_tokens,
           cache_read_input_tokens, unpriced_tokens, cost_usd)
@@ -43,7 +47,7 @@ describeInBrowser('usage', (opened) => {
   }
 
   async function open(options: Parameters<typeof openPage>[1] = {}) {
-    const watched = await openPage(browser, options);
+    const watched = await openPage(browser, { timeZone, ...options });
     await signIn(watched.page, server.running.signInLink());
     await watched.page.goto(`${server.url}/#/usage`);
     return watched;
@@ -60,7 +64,7 @@ describeInBrowser('usage', (opened) => {
       { usd: 4, daysAgo: 7, cwd: '/two', model: 'small' },
       { usd: 8, daysAgo: 40 },
     );
-    const { page, context, problems } = await openPage(browser, { size });
+    const { page, context, problems } = await openPage(browser, { timeZone, size });
     const scripts: string[] = [];
     page.on('request', (request) => void scripts.push(request.url()));
     await signIn(page, server.running.signInLink());

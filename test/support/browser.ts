@@ -53,6 +53,7 @@ export interface PageOptions {
   colorScheme?: 'light' | 'dark';
   /** A touch screen, without a mouse. */
   isTouched?: boolean;
+  timeZone?: string;
 }
 
 export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
@@ -60,6 +61,7 @@ export async function openPage(browser: Browser, options: PageOptions = {}): Pro
     viewport: options.size ?? { width: 1280, height: 800 },
     colorScheme: options.colorScheme ?? 'light',
     reducedMotion: 'reduce',
+    ...(options.timeZone === undefined ? {} : { timezoneId: options.timeZone }),
     ...(options.isTouched === true ? { hasTouch: true, isMobile: true } : {}),
   });
   context.setDefaultTimeout(30_000);

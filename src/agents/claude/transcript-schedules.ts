@@ -4,7 +4,7 @@
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentSessionSpec, ScheduledChange } from '../agent-backend.ts';
-import { asCount, asList, asRecord, asText } from './mapping/loose-json.ts';
+import { asList, asRecord, asText, asTimeMs } from './mapping/loose-json.ts';
 import { schedulingCalls, timeOf, wakeUp, WakeUps } from './wake-ups.ts';
 
 /** What is over is known for longer than this, so that it does not come back. */
@@ -61,7 +61,7 @@ export class TranscriptSchedules {
     for (const { entries, atMs, isSurplus } of this.#found) {
       isLeft = isSurplus || (since !== null && atMs >= since.getTime());
       // It replaces the one before, even if it is over itself.
-      if (asCount(asRecord(entries[1]!['toolUseResult'])['scheduledFor']) !== undefined) changes.delete(wakeUp);
+      if (asTimeMs(asRecord(entries[1]!['toolUseResult'])['scheduledFor']) !== undefined) changes.delete(wakeUp);
       wakeUps.note(entries);
     }
     const now = this.#now();

@@ -111,6 +111,20 @@ describe('AGENT-50: what the agent has scheduled', () => {
   });
 });
 
+test('SCHEDULE-11: times with fractions of a millisecond are told in whole ones, and impossible ones are not told', () => {
+  const first = new Date(2030, 0, 1, 12, 5, 20).getTime();
+  wakeUps.note(cron('*/5 * * * *', 'often', first + 0.442));
+  wakeUps.note(cron('30 14 * * *', 'once', now + 3 * hour + 0.058, false));
+  wakeUps.note(called('ScheduleWakeup', { prompt: 'Look.' }, { scheduledFor: 9e15 }));
+  const ever = { id: 'ever', recurring: true, nextFireAt: first, maxAgeMs: 1e300 };
+  wakeUps.note(called('CronCreate', { cron: '*/5 * * * *', prompt: 'Look.' }, ever));
+  expect(changes).toMatchObject([
+    { key: 'often', nextAt: new Date(first), recurs: { laterMs: 20_000 } },
+    { key: 'once', nextAt: new Date(now + 3 * hour) },
+    { key: 'ever', recurs: { laterMs: 20_000, until: null } },
+  ]);
+});
+
 test('SCHEDULE-11: what the agent schedules and cancels is told, without what only its program can say', () => {
   const first = new Date(2030, 0, 1, 12, 5, 20).getTime();
   wakeUps.note(cron('*/5 * * * *', 'often', first));

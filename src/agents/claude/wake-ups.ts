@@ -6,7 +6,7 @@
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { Cron } from 'croner';
 import type { AgentEvent, ScheduledChange } from '../agent-backend.ts';
-import { asCount, asList, asRecord, asText, type LooseRecord } from './mapping/loose-json.ts';
+import { asCount, asList, asRecord, asText, asTimeMs, type LooseRecord } from './mapping/loose-json.ts';
 
 /** The program looks once a second, and tells nothing while a turn runs. One that is overdue for longer was told. */
 const overdueMs = 60_000;
@@ -104,7 +104,7 @@ export class WakeUps {
     const asked = this.#asked.get(callId);
     this.#asked.delete(callId);
     const id = asText(result['id']);
-    const [nextMs, scheduledMs] = [asCount(result['nextFireAt']), asCount(result['scheduledFor'])];
+    const [nextMs, scheduledMs] = [asTimeMs(result['nextFireAt']), asTimeMs(result['scheduledFor'])];
     if (scheduledMs !== undefined) {
       const each = { firstMs: scheduledMs, isOwn: isOwn(asked?.prompt) };
       this.#due.set(wakeUp, each);
@@ -157,7 +157,7 @@ function recurring(
     const cron = new Cron(pattern, { mode: '5-part', paused: true });
     const laterMs = firstMs - (cron.nextRun(new Date(saidMs))?.getTime() ?? firstMs);
     if (Math.abs(laterMs) > mostLaterMs) return undefined;
-    return { cron, laterMs, untilMs: saidMs + (asCount(maxAgeMs) ?? Infinity) };
+    return { cron, laterMs, untilMs: asTimeMs(saidMs + (asCount(maxAgeMs) ?? Infinity)) ?? Infinity };
   } catch {
     return undefined;
   }

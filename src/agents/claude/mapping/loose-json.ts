@@ -25,8 +25,23 @@ export function asText(value: unknown): string | undefined {
 }
 
 /** A finite number of at least zero, or undefined. */
-export function asCount(value: unknown): number | undefined {
+export function asAmount(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+/** A whole number of at least zero, or undefined. It is rounded: Postgres refuses a fraction where it expects an integer. */
+export function asCount(value: unknown): number | undefined {
+  const count = Math.round(asAmount(value) ?? Number.NaN);
+  return Number.isSafeInteger(count) ? count : undefined;
+}
+
+/** The last time that a `Date` can be. */
+const lastMs = 8.64e15;
+
+/** Whole milliseconds since 1970, or undefined. */
+export function asTimeMs(value: unknown): number | undefined {
+  const ms = asCount(value);
+  return ms !== undefined && ms <= lastMs ? ms : undefined;
 }
 
 export function oneOf<T extends string>(allowed: readonly T[], value: unknown): T | undefined {

@@ -18,7 +18,7 @@ import type {
 import type { AgentEvent } from '../../agent-backend.ts';
 import { cutText } from './bounded-output.ts';
 import { isoTime } from './iso-time.ts';
-import { asCount, asList, asRecord, asText } from './loose-json.ts';
+import { asAmount, asCount, asList, asRecord, asText } from './loose-json.ts';
 import { type Mapped, mapped, type MappingState, withHookStop } from './mapping-state.ts';
 import { notice } from './notice.ts';
 import { oneLine } from './one-line.ts';
@@ -67,7 +67,7 @@ export function mapRateLimit(frame: SDKRateLimitEvent, state: MappingState): Map
   const until = resetsAt === undefined ? '' : ` It resets at ${resetsAt}.`;
   const rejected = status === 'rejected';
   const message = `The plan's ${name} is ${rejected ? 'reached' : 'nearly reached'}.${until}`;
-  const data = { status, limit: type, resetsAt, utilization: asCount(info['utilization']) };
+  const data = { status, limit: type, resetsAt, utilization: asAmount(info['utilization']) };
   const next = rejected ? { ...state, turn: { ...state.turn, limitResetsAt: resetsAt ?? null } } : state;
   return mapped(next, notice(rejected ? 'error' : 'warning', 'rate_limited', message, data));
 }

@@ -6,7 +6,7 @@ import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { Usage } from '../../../protocol/event.ts';
 import { counters, noUsage, restOf, sumOf } from '../../../protocol/usage.ts';
 import type { ModelCost } from '../../agent-backend.ts';
-import { asCount, asRecord, isRecord } from './loose-json.ts';
+import { asAmount, asCount, asRecord, isRecord } from './loose-json.ts';
 
 export interface RunningTotals {
   readonly costUsd: number;
@@ -36,12 +36,12 @@ export function readTotals(costUsd: unknown, modelUsage: unknown): RunningTotals
         outputTokens: asCount(value['outputTokens']) ?? 0,
         cacheReadInputTokens: asCount(value['cacheReadInputTokens']) ?? 0,
         cacheCreationInputTokens: asCount(value['cacheCreationInputTokens']) ?? 0,
-        costUsd: asCount(value['costUSD']) ?? 0,
+        costUsd: asAmount(value['costUSD']) ?? 0,
       },
     ]);
   }
   const sum = models.reduce((total, [, model]) => total + model.costUsd, 0);
-  return { costUsd: asCount(costUsd) ?? sum, models: Object.fromEntries(models) };
+  return { costUsd: asAmount(costUsd) ?? sum, models: Object.fromEntries(models) };
 }
 
 /** Tokens of one request, as reported by its message. */
