@@ -3,7 +3,7 @@ import { asAmount, asCount, asTimeMs } from './loose-json.ts';
 
 const noNumbers = [undefined, null, '7', -1, Number.NaN, Infinity, {}, 7n];
 
-test.each<[unknown, number?, number?, number?]>([
+test.each<[unknown, ...(number | undefined)[]]>([
   [0, 0, 0, 0],
   [7, 7, 7, 7],
   [1796106196407.4429, 1796106196407.4429, 1796106196407, 1796106196407],
