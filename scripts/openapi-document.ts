@@ -22,6 +22,11 @@ export function openApiDocument(routes: readonly Route[], version: string): stri
     components: {
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer' },
+        link: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The secret of a link to one chat, which opens nothing else.',
+        },
         ticket: { type: 'apiKey', in: 'header', name: 'sec-websocket-protocol' },
       },
     },
@@ -31,6 +36,7 @@ export function openApiDocument(routes: readonly Route[], version: string): stri
 
 const securityOf: Partial<Record<Policy, Record<string, string[]>[]>> = {
   bearer: [{ token: [] }],
+  link: [{ link: [] }],
   ticket: [{ token: [] }, { ticket: [] }],
 };
 

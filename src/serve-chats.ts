@@ -40,6 +40,7 @@ import { Peers } from './peers/peers.ts';
 import { Grants } from './people/grants.ts';
 import { People } from './people/people.ts';
 import { ownersGrant, SignIns } from './people/sign-ins.ts';
+import { ShareLinks } from './people/share-links.ts';
 import { SingleSignOn } from './people/single-sign-on.ts';
 import { leaveNote } from './server-note.ts';
 import { settingsInForce } from './settings-in-force.ts';
@@ -273,6 +274,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     audit,
     secrets,
     sharing: new StoredSharing({ sql }),
+    shareLinks: new ShareLinks({ sql, logger }),
     log: logger,
   });
   // Again: requests end before what answers them.

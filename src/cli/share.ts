@@ -3,6 +3,7 @@ import type { ChatSharing } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 import { plainLine } from './plain-text.ts';
+import { addShareLinks } from './share-links.ts';
 
 interface ShareFlags extends GlobalFlags {
   participant?: true;
@@ -18,11 +19,13 @@ Examples:
   boocode share 3f2a alice --participant    Alice may also prompt, decide and open its terminal
   boocode share 3f2a alice --stop           and now she may not
   boocode share 3f2a --team                 everybody on this server may, --private takes that back
+  boocode share link 3f2a                   anybody with the link reads it: see boocode share link --help
 `;
 
 export function addShare(program: Command, cli: Cli): void {
-  program
-    .command('share')
+  const share = program.command('share');
+  addShareLinks(share, cli);
+  share
     .description('Show who may see a chat, and share it with people or the team')
     .argument('<chat>', 'the id of the chat or the start of it')
     .argument('[person]', 'the name or id of one of the people')

@@ -35,6 +35,7 @@ import type { LogCursor } from '../protocol/log-cursor.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { AuditEntry, AuditPage, AuditQuery } from '../protocol/audit.ts';
+import type { CreatedShareLink, CreateShareLink, ShareLink } from '../protocol/share-link.ts';
 import type { ChatSharing, ShareChat } from '../protocol/sharing.ts';
 import type { Budgets, PatchBudgets } from '../protocol/budget.ts';
 import type { DrainStatus, HostInfo, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
@@ -256,6 +257,11 @@ export interface BooClient {
   /** With a person, by id or name. */
   shareChat(chatId: string, share: ShareChat): Promise<ChatSharing>;
   unshareChat(chatId: string, personId: string): Promise<ChatSharing>;
+  /** The links by which anybody reads the chat, without their secrets. */
+  listShareLinks(chatId: string): Promise<{ items: ShareLink[] }>;
+  /** Its address is returned only now. */
+  createShareLink(chatId: string, link?: CreateShareLink): Promise<CreatedShareLink>;
+  revokeShareLink(chatId: string, linkId: string): Promise<void>;
   /** What people did, page by page, the newest first. */
   audit(query?: AuditQuery): Promise<AuditPage>;
   /** All of it that matches. Throws if it is cut off. */

@@ -81,6 +81,7 @@ export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 export type { FilesRewind, KeptReason, RewindChat, RewindPart, RewindResult } from '../protocol/rewind.ts';
+export type { CreatedShareLink, CreateShareLink, SharedChat, ShareLink } from '../protocol/share-link.ts';
 export type { ChatSharing, ShareChat } from '../protocol/sharing.ts';
 export type { AuditEntry, AuditPage, AuditQuery } from '../protocol/audit.ts';
 export type { UsageGroup } from '../protocol/usage-groups.ts';
@@ -296,6 +297,10 @@ export function createClient(options: ClientOptions): BooClient {
     shareChat: (chatId, share) => wire.request(`${chatPath(chatId)}/shares`, { method: 'POST', body: share }),
     unshareChat: (chatId, personId) =>
       wire.request(`${chatPath(chatId)}/shares/${encodeURIComponent(personId)}`, { method: 'DELETE' }),
+    listShareLinks: (chatId) => wire.request(`${chatPath(chatId)}/links`),
+    createShareLink: (chatId, link = {}) => wire.request(`${chatPath(chatId)}/links`, { method: 'POST', body: link }),
+    revokeShareLink: (chatId, linkId) =>
+      wire.request(`${chatPath(chatId)}/links/${encodeURIComponent(linkId)}`, { method: 'DELETE' }),
     audit: (query = {}) => wire.request('/v1/audit', { query: { ...query } }),
     auditEntries: (query = {}, { signal } = {}) =>
       readAuditEntries(wire, query, { signal, silenceMs: limits.silenceMs }),

@@ -6,6 +6,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { BooError } from '../protocol/error.ts';
 import { type Grant, owner } from '../people/grant.ts';
 import type { Grants } from '../people/grants.ts';
+import type { OpenLink, ShareLinksApi } from '../people/share-links.ts';
 
 export { owner };
 
@@ -18,6 +19,8 @@ export interface AccessOptions {
   token: string | OwnToken;
   /** Whose token it is, if not the server's own. */
   grants?: Pick<Grants, 'find' | 'isEnded'>;
+  /** Which links to chats there are. */
+  links?: Pick<ShareLinksApi, 'find'> | undefined;
   /**
    * Public URLs of the server, for example `https://boo.example.org`, or `https://example.org/boo` if a proxy serves it
    * under a path and strips that path. Loopback is always allowed.
@@ -32,6 +35,8 @@ export interface Access {
   checkSource(request: Request, proto?: 'http' | 'https'): void;
   /** Identifies the request by its token. Throws `unauthorized`. */
   checkToken(request: Request): Promise<Grant>;
+  /** The link to a chat that the request shows in place of a token. Throws `unauthorized`. */
+  checkLink(request: Request): Promise<OpenLink>;
   /** Throws `unauthorized` if what was granted has ended since. */
   assertCurrent(grant: Grant): void;
   readonly token: string;
@@ -42,7 +47,7 @@ const hostPattern = /^(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([1-9]\d{0,4}))?$/;
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-export function createAccess({ token, grants, publicOrigins = [], tls = false }: AccessOptions): Access {
+export function createAccess({ token, grants, links, publicOrigins = [], tls = false }: AccessOptions): Access {
   const own: OwnToken = typeof token === 'string' ? { current: token } : token;
   if (!/^[\x21-\x7e]+$/.test(own.current)) {
     throw new BooError('config_invalid', 'The token must be printable ASCII without spaces, and not empty.');
@@ -90,12 +95,18 @@ export function createAccess({ token, grants, publicOrigins = [], tls = false }:
       }
     },
     async checkToken(request) {
-      const [, given] = /^bearer +([\x21-\x7e]+)$/i.exec(request.headers.get('authorization') ?? '') ?? [];
+      const given = bearerOf(request);
       // The server's own token comes first: it needs no database.
       if (given !== undefined && timingSafeEqual(digest(given), expected().digest)) return expected().grant;
       const grant = given === undefined ? undefined : await grants?.find(given);
       if (grant) return grant;
       throw refusal();
+    },
+    async checkLink(request) {
+      const given = bearerOf(request);
+      const link = given === undefined ? undefined : await links?.find(given);
+      if (link) return link;
+      throw refusal('followed by the secret of a link that is valid still');
     },
     assertCurrent(grant) {
       const isCurrent = grant.by === 'server' ? grant === expected().grant : grants?.isEnded(grant) !== true;
@@ -104,8 +115,11 @@ export function createAccess({ token, grants, publicOrigins = [], tls = false }:
   };
 }
 
-function refusal(): BooError {
-  return new BooError('unauthorized', 'authorization: must be “Bearer” followed by a valid token.', {
+const bearerOf = ({ headers }: Request): string | undefined =>
+  /^bearer +([\x21-\x7e]+)$/i.exec(headers.get('authorization') ?? '')?.[1];
+
+function refusal(what = 'followed by a valid token'): BooError {
+  return new BooError('unauthorized', `authorization: must be “Bearer” ${what}.`, {
     details: { field: 'authorization' },
   });
 }

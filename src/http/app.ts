@@ -14,6 +14,7 @@ import { forwardedHeader, hostHeader } from '../peers/signature.ts';
 import { type Grant, owner } from '../people/grant.ts';
 import type { PeopleApi } from '../people/people.ts';
 import type { SignInCodes } from '../people/sign-ins.ts';
+import type { OpenLink, ShareLinksApi } from '../people/share-links.ts';
 import type { SingleSignOnApi } from '../people/single-sign-on.ts';
 import { hasRole, type Principal, type Role } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions } from './access.ts';
@@ -48,6 +49,7 @@ import { scheduleRoutes } from './schedule-routes.ts';
 import { secretRoutes } from './secret-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
 import { secure } from './security-headers.ts';
+import { shareLinkRoutes } from './share-link-routes.ts';
 import { sharingRoutes } from './sharing-routes.ts';
 import { singleSignOnRoutes } from './single-sign-on-routes.ts';
 import { systemRoutes } from './system-routes.ts';
@@ -88,6 +90,8 @@ export interface AppOptions {
   audit?: Audit | undefined;
   /** Who may see which chat; without it everybody sees all. */
   sharing?: Sharing | undefined;
+  /** Links by which anybody reads a chat; without it there are none. */
+  shareLinks?: ShareLinksApi | undefined;
   log: Log;
   limits?: Partial<HttpLimits>;
   quotas?: Partial<QuotaLimits>;
@@ -102,6 +106,8 @@ interface AppEnv {
   Variables: {
     grant?: Grant;
     forwarded?: Forwarded;
+    /** What somebody unknown may read. */
+    link?: OpenLink;
     trail?: RequestTrail;
     code?: string;
     /** In place of the server's: of what is about a chat that the caller may stop seeing. */
@@ -147,6 +153,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...forkRoutes(options.chats),
     ...worktreeRoutes(options.chats, options.sharing),
     ...sharingRoutes(options.sharing),
+    ...shareLinkRoutes(options.chats, options.shareLinks, { ...live, ...links }),
     ...scheduleRoutes(options.chats),
     ...secretRoutes(options.secrets),
     ...usageRoutes(options.chats),
@@ -172,7 +179,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
 
 /** The whole HTTP API as a value: `app.request()` works without a port. */
 export function createApp(options: AppOptions): App {
-  const access = createAccess(options.access);
+  const access = createAccess({ ...options.access, links: options.shareLinks });
   const { clock = systemClock, log, forwarding } = options;
   const { failuresPerSource, failuresInAll } = { ...httpLimits, ...options.limits };
   const limits = { perSource: failuresPerSource, inAll: failuresInAll };
@@ -211,6 +218,7 @@ export function createApp(options: AppOptions): App {
     access.checkSource(request, c.env?.proto);
     const policy = policyOf(c);
     const ticket = policy === 'ticket' ? ticketIn(request.headers) : undefined;
+    if (policy === 'link') c.set('link', await access.checkLink(request));
     if (!wantsPrincipal(policy)) return undefined;
     return ticket === undefined ? access.checkToken(request) : tickets.check(ticket);
   };
@@ -292,12 +300,14 @@ export function createApp(options: AppOptions): App {
         env: { ...c.env, ...(openFeeds && { openFeeds }) },
         grant: c.get('grant'),
         forwarded: c.get('forwarded'),
+        link: c.get('link'),
         trail: c.get('trail'),
       };
       const here = (request: Request): Promise<Response> => {
-        const { grant, env } = incoming;
-        if (!grant) return route.answer({ ...incoming, request });
-        return quotas.within(route.quota, grant.principal, env, (watched) =>
+        const { grant, link, env } = incoming;
+        const asker = grant?.principal ?? (link && { id: `link ${link.id}` });
+        if (!asker) return route.answer({ ...incoming, request });
+        return quotas.within(route.quota, asker, env, (watched) =>
           route.answer({ ...incoming, env: watched, request }),
         );
       };

@@ -72,6 +72,8 @@ describe('ACCESS-1: the policy table', () => {
       ['code', '/v1/single-sign-on/end'],
       ['static', '/'],
       ['static', '/assets/{file}'],
+      ['link', '/v1/shared'],
+      ['link', '/v1/shared/events'],
       ['ticket', '/v1/live'],
       ['ticket', '/v1/chats/{chatId}/terminal'],
     ]);
@@ -133,7 +135,9 @@ describe.each(named(routes))('$name', ({ route }) => {
       // Providers add to this address what they like.
       const isProviders = route.id === 'endSingleSignOn';
       const reason = { status: 400, code: 'invalid_request', field: name };
-      expect(refused).toEqual(isProviders ? { status: 401, code: 'unauthorized', field: 'state' } : reason);
+      const unknown = { status: 401, code: 'unauthorized', field: isProviders ? 'state' : 'authorization' };
+      // A token is no link.
+      expect(refused).toEqual(isProviders || route.policy === 'link' ? unknown : reason);
     }
   });
 
@@ -147,7 +151,7 @@ describe.each(named(routes))('$name', ({ route }) => {
 });
 
 const forToken = routes.filter(({ policy }) => policy === 'bearer' || policy === 'ticket');
-describe.each(named(forToken))('$name', ({ route }) => {
+describe.each(named([...forToken, ...routes.filter(({ policy }) => policy === 'link')]))('$name', ({ route }) => {
   it.each([
     ['none', undefined],
     ['an empty one', ''],
@@ -244,7 +248,14 @@ describe('PEOPLE-1: roles', () => {
   it('are in docs/security.md as declared: refresh it with UPDATE_ROUTES=1 npx vitest run src/http/attacks.test.ts', () => {
     const file = new URL('../../docs/security.md', import.meta.url);
     const text = readFileSync(file, 'utf8');
-    const credential = { bearer: 'token', ticket: 'token or ticket', code: 'code', open: 'none', static: 'none' };
+    const credential = {
+      bearer: 'token',
+      ticket: 'token or ticket',
+      code: 'code',
+      link: 'share link',
+      open: 'none',
+      static: 'none',
+    };
     const rows = routes.map(
       ({ method, path, policy, role = '–' }) => `| ${method} | \`${path}\` | ${credential[policy]} | ${role} |`,
     );

@@ -72,7 +72,8 @@ function assertMay(route: Guarded, { what }: Found, access: Awaited<ReturnType<S
   }
 }
 
-function recheckedFeeds(
+/** What is opened through these ends when it is not allowed any more. */
+export function recheckedFeeds(
   feeds: OpenFeeds,
   clock: Clock,
   sharing: Pick<Sharing, 'observe'>,

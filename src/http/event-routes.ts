@@ -81,7 +81,7 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
   ];
 }
 
-function wantsFeed(request: Request): boolean {
+export function wantsFeed(request: Request): boolean {
   const accepted = request.headers.get('accept') ?? '';
   return accepted.split(',').some((range) => range.split(';')[0]?.trim().toLowerCase() === 'text/event-stream');
 }

@@ -71,7 +71,7 @@ export class Quotas {
   /** Answers within the person's quota. Throws `quota_exceeded`. What was not done does not count. */
   async within(
     quota: Quota | undefined,
-    { id }: Principal,
+    { id }: Principal | { id: string },
     env: ServerEnv,
     answer: (env: ServerEnv) => Promise<Response>,
   ): Promise<Response> {

@@ -10,6 +10,7 @@ import type { Clock } from '../lib/clock.ts';
 import { BooError, type ErrorCode, toBooError } from '../protocol/error.ts';
 import type { Forwarded } from '../peers/peers.ts';
 import type { Grant } from '../people/grant.ts';
+import type { OpenLink } from '../people/share-links.ts';
 import type { Actor, Role } from '../protocol/principal.ts';
 import type { Peer } from './connections.ts';
 import { parseInput } from './invalid-request.ts';
@@ -20,9 +21,10 @@ import { noTrail, safeDetails, type Trail } from './trail.ts';
 
 /**
  * `bearer`: the token. `ticket`: the token, or a one-use ticket. `code`: a one-use sign-in code in
- * the body, or one of an identity provider in the query. `open` and `static`: nothing, and nothing secret.
+ * the body, or one of an identity provider in the query. `link`: the secret of a link to one chat, in place of the token, and
+ * nothing else. `open` and `static`: nothing, and nothing secret.
  */
-export type Policy = 'open' | 'bearer' | 'ticket' | 'code' | 'static';
+export type Policy = 'open' | 'bearer' | 'ticket' | 'code' | 'link' | 'static';
 /** Policies that identify the caller. */
 type KnownPolicy = 'bearer' | 'ticket';
 /** What a route uses of a person's quota: chats that it creates, or something that stays open. */
@@ -66,6 +68,8 @@ export interface Incoming {
   grant: Grant | undefined;
   /** Set if another host has sent the request on. */
   forwarded?: Forwarded | undefined;
+  /** The link by which the caller asks. */
+  link?: OpenLink | undefined;
   trail?: Trail | undefined;
 }
 
@@ -76,6 +80,7 @@ interface RouteInput<P, Q, H, B> {
   body: B;
   request: Request;
   env: ServerEnv;
+  clock: Clock;
   forwarded: Forwarded | undefined;
   /** What goes into the audit log beyond the request itself. */
   trail: Trail;
@@ -87,8 +92,12 @@ export interface RouteResponse {
   schema?: z.ZodType;
 }
 
-/** The caller. Handlers of routes that require no credential get none. */
-type Asker<L extends Policy> = [L] extends [KnownPolicy] ? { actor: Actor; grant: Grant } : unknown;
+/** The caller, or the link that somebody unknown has shown. Handlers of routes that require no credential get none. */
+type Asker<L extends Policy> = [L] extends [KnownPolicy]
+  ? { actor: Actor; grant: Grant }
+  : [L] extends ['link']
+    ? { link: OpenLink }
+    : unknown;
 
 interface RouteBase<L extends Policy = Policy> {
   /** The operation's name in generated clients. */
@@ -177,8 +186,13 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
     ...text,
     bodyLimitBytes,
     schemas: takesName ? { ...schemas, headers: clientHeader.extend(schemas.headers?.shape ?? {}) } : schemas,
-    async answer({ request, pathParams, clock, env, grant, forwarded, trail = noTrail }) {
-      const asker = wantsPrincipal(policy) ? { actor: actorOf(request, grant, takesName), grant } : {};
+    async answer({ request, pathParams, clock, env, grant, forwarded, link, trail = noTrail }) {
+      if (policy === 'link' && !link) throw withoutCredential();
+      const asker = wantsPrincipal(policy)
+        ? { actor: actorOf(request, grant, takesName), grant }
+        : policy === 'link'
+          ? { link }
+          : {};
       const params = parsePath(schemas.params, pathParams);
       trail.tell({ details: safeDetails(params, undefined) });
       const headers = parse(schemas.headers, headersNamed(schemas.headers, request.headers), 'headers');
@@ -198,7 +212,7 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
       }
       const body = parse(schemas.body, rawBody, 'body');
       trail.tell({ details: safeDetails(undefined, body) });
-      return handle({ params, query, headers, body, request, env, forwarded, trail, ...asker } as RouteInput<
+      return handle({ params, query, headers, body, request, env, clock, forwarded, trail, ...asker } as RouteInput<
         P,
         Q,
         H,
@@ -214,9 +228,12 @@ export function wantsPrincipal(policy: Policy | undefined): policy is KnownPolic
   return policy === 'bearer' || policy === 'ticket';
 }
 
+const withoutCredential = (): BooError =>
+  new BooError('internal', 'A request that requires a credential reached its route without one.');
+
 function actorOf(request: Request, grant: Grant | undefined, takesName: boolean): Actor {
   // The guard lets nobody pass without identifying them.
-  if (!grant) throw new BooError('internal', 'A request that requires a credential reached its route without one.');
+  if (!grant) throw withoutCredential();
   const { principal } = grant;
   if (!takesName) return { principal, via: clientName.parse(undefined) };
   return {
@@ -228,7 +245,7 @@ function actorOf(request: Request, grant: Grant | undefined, takesName: boolean)
 /** All error codes with which a route may report a client error. */
 export function refusalsOf({ method, policy, role, byHolder, quota, schemas, errors = [] }: Route): ErrorCode[] {
   const codes: ErrorCode[] = ['forbidden_host', 'forbidden_origin', 'invalid_request'];
-  if (wantsPrincipal(policy)) codes.push('unauthorized', 'too_many_attempts');
+  if (wantsPrincipal(policy) || policy === 'link') codes.push('unauthorized', 'too_many_attempts');
   if (role !== undefined && role !== 'viewer') codes.push('forbidden');
   if (schemas.params) codes.push('not_found');
   if (byHolder) codes.push('host_unreachable');

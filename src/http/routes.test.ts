@@ -435,6 +435,7 @@ describe('answers', () => {
       '/v1/secrets/rekey': { freshKey: true },
       '/v1/chats/{chatId}/secrets': { name: 'GITHUB_TOKEN' },
       '/v1/tokens': { name: 'x' },
+      '/v1/chats/{chatId}/links': {},
       '/v1/invites': { role: 'viewer' },
       '/v1/invites/accept': { code: 'x' },
       '/v1/sign-in': { code: test.codes.issue().code },
@@ -457,7 +458,8 @@ describe('answers', () => {
       };
       const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);
       const body = route.method === 'GET' ? undefined : (bodies[`${route.method} ${route.path}`] ?? bodies[route.path]);
-      const response = await test.call(route.method, path, body === undefined ? {} : { body });
+      const headers = route.policy === 'link' ? { authorization: `Bearer ${test.shareLinks.add(chat.id)}` } : {};
+      const response = await test.call(route.method, path, body === undefined ? { headers } : { body });
       // No WebSocket was requested, there is no account to sign in, and nobody comes from a provider.
       if (response.status === 426 || route.path.startsWith('/v1/agent-sign-in')) continue;
       if (route.id === 'endSingleSignOn') continue;
@@ -487,6 +489,7 @@ it('HOST-3: everything that changes a chat is done by the host that holds it', (
   const here = ofChats.filter(({ byHolder }) => !byHolder || byHolder === 'if_missing').map(({ id }) => id);
   // Stored state, which a fork copies; and terminals, which find their own way because tickets are valid on one host only.
   expect(here.toSorted()).toEqual([
+    'createShareLink',
     'createTerminalTicket',
     'forkChat',
     'getSharing',
@@ -494,8 +497,10 @@ it('HOST-3: everything that changes a chat is done by the host that holds it', (
     'listChatSchedules',
     'listEvents',
     'listPrompts',
+    'listShareLinks',
     'openTerminal',
     'readTranscript',
+    'revokeShareLink',
     'setVisibility',
     'shareChat',
     'unshareChat',

@@ -20,9 +20,11 @@ export interface Trail {
   add(act: string, facts?: { chatId?: string; details?: Readonly<Record<string, unknown>> }): void;
   /** The caller reads a chat, over a socket. */
   read(chatId: string): void;
+  /** Somebody reads a chat by a link: one entry per link, source and hour. */
+  opened(chatId: string, linkId: string): void;
 }
 
-export const noTrail: Trail = { tell() {}, add() {}, read() {} };
+export const noTrail: Trail = { tell() {}, add() {}, read() {}, opened() {} };
 
 export interface Asking {
   route: { readonly id: string; readonly isAudited?: true | undefined } | undefined;
@@ -68,6 +70,12 @@ export function createTrail(pacer: AuditPacer, asking: Asking): RequestTrail {
       details = { ...details, ...facts.details };
     },
     add: (act, facts = {}) => void put({ act, chatId, outcome: 'done', ...facts }),
+    opened(chat, linkId) {
+      const reader = `link ${linkId} ${source ?? ''}`;
+      if (pacer.hasRead(reader, chat)) return;
+      pacer.noteRead(reader, chat);
+      void put({ act: 'openShareLink', chatId: chat, outcome: 'done', details: { linkId } });
+    },
     read: (chat) => void readBy(chat, 'openLive').catch(() => undefined),
     async finish(response, refusedAs) {
       const other = response.headers.get(detailsHeader);

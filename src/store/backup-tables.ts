@@ -33,6 +33,7 @@ export const leftOutTables = {
   access_tokens: 'credentials: what was revoked since must not come back; people get new ones',
   invites: 'credentials, like access tokens',
   sign_in_codes: 'credentials, like access tokens',
+  share_links: 'credentials, like access tokens',
   peer_keys: 'secrets with which those servers recognize each other',
   deleted_chats: 'only tells those servers what was deleted within the last hour',
   search_pages: 'built again from the log',

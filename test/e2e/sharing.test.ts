@@ -191,3 +191,70 @@ test('SHARE-5: boocode share tells whose a chat is, and shares it', async () => 
   expect(await run('Nobody')).toMatchObject({ code: 1, err: expect.stringContaining('nobody') as string });
   expect((await run('--stop')).code).toBe(1);
 });
+
+test('SHARE-6 SHARE-9 SHARE-11: a link made on the command line shows its chat to anybody, or a part of it, until it is revoked', async () => {
+  const { id } = await ada!.client.createChat({ cwd: server.workDir });
+  await runTurn(ada!.client, id, 'say FIRST-WORD');
+  const { head } = await ada!.client.getChat(id);
+  await runTurn(ada!.client, id, 'say SECOND-WORD');
+  const run = async (token: string, ...words: string[]) => {
+    const terminal = createFakeTerminal({});
+    const cli = { terminal, env: { HOME: '/nonexistent', BOOCODE_URL: server.url, BOOCODE_TOKEN: token }, exitCode: 0 };
+    await runCli(cli, ['share', ...words]);
+    return { code: cli.exitCode, out: terminal.stdout, err: terminal.stderr };
+  };
+  const secretIn = (url: string) => new URLSearchParams(new URL(url.trim()).hash.slice(1)).get('share')!;
+  const read = async (secret: string) => {
+    const answers = [];
+    for (const path of ['/v1/shared', '/v1/shared/events', `/v1/shared/events?after=${head}`]) {
+      answers.push(await ask(secret, 'GET', path));
+    }
+    return { statuses: [...new Set(answers.map(({ status }) => status))], text: JSON.stringify(answers) };
+  };
+  const whole = await run(ada!.token, 'link', id.slice(0, 12));
+  expect(whole).toMatchObject({ code: 0, err: expect.stringContaining('as it goes on') as string });
+  expect(whole.out).toMatch(/^http:\/\/\S+\/#share=boolink_[\w-]{43}\n$/);
+  const part = JSON.parse(
+    (await run(ada!.token, 'link', id, '--until', String(head), '--expires', '2h', '--json')).out,
+  ) as {
+    id: string;
+    url: string;
+    until: number;
+  };
+  expect(part.until).toBe(head);
+  const [all, some] = [secretIn(whole.out), secretIn(part.url)];
+  const ofAll = await read(all);
+  expect(ofAll).toMatchObject({ statuses: [200], text: expect.stringContaining('SECOND-WORD') as string });
+  // Neither where it runs, nor what it cost, nor who anybody is.
+  for (const mark of ['session_started', 'usage_update', ada!.id, '"costUsd":0.'])
+    expect(ofAll.text).not.toContain(mark);
+  const ofSome = await read(some);
+  expect(ofSome).toMatchObject({ statuses: [200], text: expect.stringContaining('FIRST-WORD') as string });
+  expect(ofSome.text).not.toContain('SECOND-WORD');
+
+  const feed = await fetch(`${server.url}/v1/shared/events?after=${head}`, {
+    headers: { authorization: `Bearer ${all}`, accept: 'text/event-stream' },
+  });
+  const fed = feed.text();
+  await runTurn(ada!.client, id, 'say THIRD-WORD');
+  expect((await run(ada!.token, 'links', id)).out).toMatch(/up to event \d+ +made \ds ago by Ada +opened \ds ago/);
+  expect(await run(eve!.token, 'link', id)).toMatchObject({ code: 1 });
+  await ada!.client.shareChat(id, { person: 'Eve', access: 'participant' });
+  expect((await ask(eve!.token, 'GET', `/v1/chats/${id}/links`)).status).toBe(403);
+  expect(await run(ada!.token, 'revoke', id, part.id.slice(0, 8))).toMatchObject({ code: 0 });
+  const [left] = JSON.parse((await run(ada!.token, 'links', id, '--json')).out) as { id: string }[];
+  await run(ada!.token, 'revoke', id, left!.id);
+  const text = await fed;
+  expect(text).toContain('THIRD-WORD');
+  expect(text).not.toMatch(/session_started|usage_update/);
+  for (const secret of [all, some]) expect((await read(secret)).statuses).toEqual([401]);
+  for (const [words, said] of [
+    [['link', id, '--until', 'x'], 'number of an event'],
+    [['link', id, '--until', '999999'], 'no event 999999'],
+    [['link', id, '--expires', '400d'], 'expiresInSeconds'],
+    [['revoke', id, '00000000'], 'No link has an id'],
+    [['links', id], 'There are none'],
+  ] as const) {
+    expect((await run(ada!.token, ...words)).err).toContain(said);
+  }
+});

@@ -5,6 +5,7 @@ import type { WebFiles } from '../../src/http/web-files.ts';
 import type { Log } from '../../src/lib/log.ts';
 import type { ErrorCode } from '../../src/protocol/error.ts';
 import { createMemoryAudit, type MemoryAudit } from './memory-audit.ts';
+import { createMemoryShareLinks, type MemoryShareLinks } from './memory-share-links.ts';
 import { createMemorySharing, type MemorySharing } from './memory-sharing.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
 import { createMemoryPeople } from './memory-people.ts';
@@ -35,6 +36,7 @@ export interface TestApp {
   audit: MemoryAudit;
   codes: MemorySignIns;
   sharing: MemorySharing;
+  shareLinks: MemoryShareLinks;
   /** What was logged as an error. */
   errors: LogLine[];
   warnings: LogLine[];
@@ -49,6 +51,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const audit = createMemoryAudit();
   const codes = createMemorySignIns(testToken);
   const sharing = createMemorySharing();
+  const shareLinks = createMemoryShareLinks();
   const errors: LogLine[] = [];
   const warnings: LogLine[] = [];
   const infos: LogLine[] = [];
@@ -67,6 +70,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     chats,
     audit,
     sharing,
+    shareLinks,
     signInCodes: codes,
     access: { token: testToken },
     log,
@@ -89,6 +93,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     chats,
     audit,
     sharing,
+    shareLinks,
     codes,
     errors,
     warnings,

@@ -2,9 +2,9 @@
  * The conversation. While its end is in view it stays there, whatever is added or grows. Once the user scrolls up,
  * nothing moves on screen, and older pages are inserted above.
  */
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Virtualizer, type VirtualizerHandle } from 'virtua';
-import type { ChatLog } from '../../state/chat-log.ts';
+import type { ChatLog, Item } from '../../state/chat-log.ts';
 import { withDrafts } from '../../state/fold.ts';
 import type { ChatView } from '../../state/open-chat.ts';
 import { readableLine } from '../../text/readable.ts';
@@ -15,7 +15,13 @@ import { ItemView } from './item-view.tsx';
 const nearPx = 48;
 const loadAheadPx = 1200;
 
-export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder: () => void }) {
+interface TranscriptProps {
+  view: ChatView;
+  onLoadOlder: () => void;
+  drawItem?: (item: Item, log: ChatLog) => ReactNode;
+}
+
+export function Transcript({ view, onLoadOlder, drawItem }: TranscriptProps) {
   const { log } = view;
   const items = useMemo(() => withDrafts(log.items, log.drafts, undefined), [log.items, log.drafts]);
   const scroller = useRef<HTMLDivElement>(null);
@@ -95,7 +101,7 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
           {(item) => (
             <div key={item.key} className={`row row-${item.kind}`}>
               <ErrorBoundary instead={brokenItem} of={item}>
-                <ItemView item={item} log={log} />
+                {drawItem ? drawItem(item, log) : <ItemView item={item} log={log} />}
               </ErrorBoundary>
             </div>
           )}
