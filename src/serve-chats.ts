@@ -38,6 +38,7 @@ import { checkAddress } from './peers/check-address.ts';
 import { followHolder } from './peers/follow-holder.ts';
 import { Peers } from './peers/peers.ts';
 import { Grants } from './people/grants.ts';
+import { Passkeys } from './people/passkeys.ts';
 import { People } from './people/people.ts';
 import { ownersGrant, SignIns } from './people/sign-ins.ts';
 import { ShareLinks } from './people/share-links.ts';
@@ -248,6 +249,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
   closers.push(async () => grants.stop());
   const people = new People({ sql, grants, logger });
   const signInCodes = new SignIns({ sql, grants, logger });
+  const passkeys = new Passkeys({ sql, codes: signInCodes, clock: systemClock, logger });
   const singleSignOn =
     config.singleSignOn && new SingleSignOn({ settings: config.singleSignOn, sql, grants, clock: systemClock, logger });
   const links = { codes: signInCodes, publicOrigins, clock: systemClock };
@@ -258,6 +260,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     quotas: config.quotas,
     signInCodes,
     people,
+    passkeys,
     singleSignOn: singleSignOn ?? undefined,
     async rotateToken() {
       if (config.token !== null) throw setOnPurpose();

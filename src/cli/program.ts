@@ -49,6 +49,7 @@ export const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   secret: async () => (await import('./secret.ts')).addSecret,
   people: async () => (await import('./people.ts')).addPeople,
   token: async () => (await import('./token.ts')).addToken,
+  passkey: async () => (await import('./passkey.ts')).addPasskey,
   backup: async () => (await import('./backup.ts')).addBackup,
   restore: async () => (await import('./restore.ts')).addRestore,
   doctor: async () => (await import('./doctor.ts')).addDoctor,

@@ -45,6 +45,7 @@ import type { AsideAnswer } from '../protocol/aside.ts';
 import type { RewindChat, RewindResult } from '../protocol/rewind.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
 import type { UsageQuery, UsageReport } from '../protocol/usage-report.ts';
+import type { AddPasskey, Passkey, PasskeyQuestion, SignInWithPasskey } from '../protocol/passkey.ts';
 import type {
   AcceptedInvite,
   AcceptInvite,
@@ -334,6 +335,16 @@ export interface BooClient {
   signIn(code: string): Promise<{ token: string }>;
   /** How people sign in here, beside links and tokens. Needs no token. */
   signInWays(): Promise<SignInWays>;
+  /** Your passkeys; owners may list everybody's. */
+  listPasskeys(whose?: { everyone?: boolean | undefined }): Promise<Passkey[]>;
+  /** For a browser: what it needs to make a passkey. The next one adds it. */
+  beginPasskey(): Promise<PasskeyQuestion>;
+  addPasskey(made: AddPasskey): Promise<Passkey>;
+  /** Nobody can sign in with it any more. Who is signed in stays so. */
+  removePasskey(passkeyId: string): Promise<void>;
+  /** For a browser: what it needs to use a passkey. The next one signs it in. Neither needs a token. */
+  beginPasskeySignIn(): Promise<PasskeyQuestion>;
+  signInWithPasskey(used: SignInWithPasskey): Promise<{ token: string }>;
   /** Who asks, and with which token. */
   me(): Promise<Me>;
   /** The server's owner first. */

@@ -9,6 +9,7 @@ import { type FeedStatus, type FollowOptions, followFeed } from './follow.ts';
 import { openLive } from './live.ts';
 import { createWire, isPassing, isUnreachable } from './request.ts';
 import { type RunOptions, type RunResult, runPrompt } from './run.ts';
+import { passkeysOf } from './passkeys.ts';
 import { peopleOf } from './people.ts';
 import { secretsOf } from './secrets.ts';
 import { openTerminal } from './terminal.ts';
@@ -75,6 +76,7 @@ export type {
   Me,
   Person,
 } from '../protocol/people.ts';
+export type { AddPasskey, Passkey, PasskeyQuestion, SignInWithPasskey } from '../protocol/passkey.ts';
 export type { RekeyedSecrets, RekeySecrets, Secret, SetSecret } from '../protocol/secret.ts';
 export type { Budgets, PatchBudgets } from '../protocol/budget.ts';
 export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
@@ -337,6 +339,7 @@ export function createClient(options: ClientOptions): BooClient {
     signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
     signInWays: () => wire.request('/v1/sign-in'),
     ...peopleOf(wire),
+    ...passkeysOf(wire),
     ...secretsOf(wire),
   };
   return client;

@@ -12,6 +12,7 @@ import { BooError, toBooError } from '../protocol/error.ts';
 import type { Forwarded } from '../peers/peers.ts';
 import { forwardedHeader, hostHeader } from '../peers/signature.ts';
 import { type Grant, owner } from '../people/grant.ts';
+import type { PasskeysApi } from '../people/passkeys.ts';
 import type { PeopleApi } from '../people/people.ts';
 import type { SignInCodes } from '../people/sign-ins.ts';
 import type { OpenLink, ShareLinksApi } from '../people/share-links.ts';
@@ -39,6 +40,7 @@ import { silently } from './patiently.ts';
 import { problemResponse } from './problem.ts';
 import { isNavigation, refusalPage, signOnPage } from './refusal-page.ts';
 import { forkRoutes } from './fork-routes.ts';
+import { passkeyRoutes } from './passkey-routes.ts';
 import { peopleRoutes } from './people-routes.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type QuotaLimits, Quotas } from './quotas.ts';
@@ -65,6 +67,8 @@ export interface HttpLimits {
   /** Wrong credentials allowed per minute; beyond these the client has to wait. */
   failuresPerSource: number;
   failuresInAll: number;
+  /** Sign-ins by passkey that one source may begin in a minute. */
+  passkeyBegins: number;
   keepAliveMs: number;
   /** How much may be queued for one live socket before it is disconnected from what it follows. */
   liveBacklogBytes: number;
@@ -77,6 +81,7 @@ export interface AppOptions {
   signInCodes: SignInCodes;
   /** Absent if there is nobody but the owner of the server's token. */
   people?: PeopleApi | undefined;
+  passkeys?: PasskeysApi | undefined;
   /** Absent if people sign in by links and tokens only. */
   singleSignOn?: SingleSignOnApi | undefined;
   /** Replaces the server's own token. Throws if it was not made by the server. */
@@ -121,6 +126,7 @@ type AppContext = Context<AppEnv>;
 export const httpLimits: HttpLimits = {
   failuresPerSource: 20,
   failuresInAll: 200,
+  passkeyBegins: 60,
   keepAliveMs: 15_000,
   liveBacklogBytes: 4 * 1024 * 1024,
 };
@@ -134,7 +140,7 @@ export function declaredFor(handler: object): Route | 'guard' | undefined {
 }
 
 export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
-  const { keepAliveMs, liveBacklogBytes } = { ...httpLimits, ...options.limits };
+  const { keepAliveMs, liveBacklogBytes, passkeyBegins } = { ...httpLimits, ...options.limits };
   const live = { keepAliveMs, clock: options.clock ?? systemClock, log: options.log };
   const links = {
     codes: options.signInCodes,
@@ -145,7 +151,8 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
   return [
     ...systemRoutes(options.chats, links),
     ...peopleRoutes(options.people, { ...links, rotateToken: options.rotateToken }),
-    ...singleSignOnRoutes(options.singleSignOn, links),
+    ...singleSignOnRoutes(options.singleSignOn, { ...links, passkeys: options.passkeys }),
+    ...passkeyRoutes(options.passkeys, { clock: links.clock, beginsPerSource: passkeyBegins }),
     ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),

@@ -70,6 +70,8 @@ describe('ACCESS-1: the policy table', () => {
       ['open', '/v1/sign-in'],
       ['open', '/v1/single-sign-on'],
       ['code', '/v1/single-sign-on/end'],
+      ['open', '/v1/sign-in/passkey/begin'],
+      ['code', '/v1/sign-in/passkey'],
       ['static', '/'],
       ['static', '/assets/{file}'],
       ['link', '/v1/shared'],
@@ -203,7 +205,16 @@ describe('PEOPLE-1: roles', () => {
   it('let viewers only read', () => {
     const changing = routes.filter(({ role, method }) => role === 'viewer' && method !== 'GET').map(({ id }) => id);
     // Nothing of these is anybody else’s.
-    expect(changing).toEqual(['createSignInLink', 'createToken', 'revokeToken', 'signOut', 'createLiveTicket']);
+    expect(changing).toEqual([
+      'createSignInLink',
+      'createToken',
+      'revokeToken',
+      'signOut',
+      'beginPasskey',
+      'addPasskey',
+      'removePasskey',
+      'createLiveTicket',
+    ]);
   });
 
   it('leave to owners what concerns the server', () => {

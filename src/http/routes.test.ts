@@ -438,6 +438,16 @@ describe('answers', () => {
       '/v1/chats/{chatId}/links': {},
       '/v1/invites': { role: 'viewer' },
       '/v1/invites/accept': { code: 'x' },
+      'POST /v1/passkeys': {
+        name: 'x',
+        credential: { id: 'x', response: { clientDataJSON: 'x', attestationObject: 'x' } },
+      },
+      '/v1/sign-in/passkey': {
+        credential: {
+          id: 'x',
+          response: { clientDataJSON: 'x', authenticatorData: 'x', signature: 'x', userHandle: 'x' },
+        },
+      },
       '/v1/sign-in': { code: test.codes.issue().code },
       '/v1/chats/{chatId}/terminal/tickets': { access: 'read' },
     };
@@ -458,8 +468,11 @@ describe('answers', () => {
       };
       const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);
       const body = route.method === 'GET' ? undefined : (bodies[`${route.method} ${route.path}`] ?? bodies[route.path]);
-      const headers = route.policy === 'link' ? { authorization: `Bearer ${test.shareLinks.add(chat.id)}` } : {};
-      const response = await test.call(route.method, path, body === undefined ? { headers } : { body });
+      const headers = {
+        origin: 'http://localhost:4700',
+        ...(route.policy === 'link' && { authorization: `Bearer ${test.shareLinks.add(chat.id)}` }),
+      };
+      const response = await test.call(route.method, path, { headers, ...(body !== undefined && { body }) });
       // No WebSocket was requested, there is no account to sign in, and nobody comes from a provider.
       if (response.status === 426 || route.path.startsWith('/v1/agent-sign-in')) continue;
       if (route.id === 'endSingleSignOn') continue;

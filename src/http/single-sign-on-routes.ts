@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { PasskeysApi } from '../people/passkeys.ts';
 import type { SignInCodes } from '../people/sign-ins.ts';
 import { memorySeconds, type SingleSignOnApi } from '../people/single-sign-on.ts';
 import { BooError } from '../protocol/error.ts';
@@ -8,6 +9,7 @@ import { baseOf, urlFor } from './sign-in-links.ts';
 
 interface SingleSignOnOptions {
   codes: SignInCodes;
+  passkeys: Pick<PasskeysApi, 'has'> | undefined;
   publicOrigins: readonly string[];
   basePath: string;
 }
@@ -18,7 +20,7 @@ const answer = z.looseObject({ state: text, code: text, error: text });
 
 export function singleSignOnRoutes(
   provider: SingleSignOnApi | undefined,
-  { codes, publicOrigins, basePath }: SingleSignOnOptions,
+  { codes, passkeys, publicOrigins, basePath }: SingleSignOnOptions,
 ): Route[] {
   const given = (): SingleSignOnApi => {
     if (provider) return provider;
@@ -38,7 +40,11 @@ export function singleSignOnRoutes(
         responses: { 200: { description: 'Beside links and tokens.', schema: signInWays } },
       },
       {},
-      () => json(200, { singleSignOn: provider ? { name: provider.name } : null }),
+      async () =>
+        json(200, {
+          singleSignOn: provider ? { name: provider.name } : null,
+          passkeys: (await passkeys?.has()) ?? false,
+        }),
     ),
     route(
       {

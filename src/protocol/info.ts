@@ -117,6 +117,8 @@ export const signInWays = z
   .object({
     /** The identity provider, by its host; null if there is none. */
     singleSignOn: z.object({ name: z.string() }).nullable(),
+    /** Whether anybody has a passkey. */
+    passkeys: z.boolean(),
   })
   .meta({ id: 'SignInWays' });
 export type SignInWays = z.infer<typeof signInWays>;

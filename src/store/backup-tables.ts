@@ -32,6 +32,8 @@ export const leftOutTables = {
   plan_windows: 'what accounts of those servers have said, and say again',
   access_tokens: 'credentials: what was revoked since must not come back; people get new ones',
   invites: 'credentials, like access tokens',
+  passkeys: 'credentials, like access tokens',
+  passkey_challenges: 'last for minutes',
   sign_in_codes: 'credentials, like access tokens',
   share_links: 'credentials, like access tokens',
   peer_keys: 'secrets with which those servers recognize each other',

@@ -66,6 +66,7 @@ export async function removePerson(db: Sql, id: string): Promise<boolean> {
     revoked as (
       update boocode.access_tokens set revoked_at = clock_timestamp()
       where person_id in (select id from gone) and revoked_at is null),
+    forgotten as (delete from boocode.passkeys where person_id in (select id from gone)),
     uninvited as (delete from boocode.invites where created_by_id in (select id from gone) and used_at is null)
     select id from gone`;
   return rows.length > 0;

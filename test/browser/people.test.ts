@@ -90,7 +90,11 @@ describeInBrowser('the page of people', (opened) => {
     const { page, context, problems } = await open(url);
     await page.getByText('You are Vic, with the role viewer.').waitFor();
     await row(page, 'Your devices', 'this browser').waitFor();
-    expect(await page.getByRole('heading', { level: 2 }).allTextContents()).toEqual(['Your devices', 'Your tokens']);
+    expect(await page.getByRole('heading', { level: 2 }).allTextContents()).toEqual([
+      'Your devices',
+      'Passkeys',
+      'Your tokens',
+    ]);
     expect(await findings(page)).toEqual([]);
     expect(problems).toEqual([]);
     await context.close();
@@ -106,5 +110,65 @@ describeInBrowser('the page of people', (opened) => {
     await row(page, 'Your devices', 'this browser').waitFor();
     expect(await page.evaluate(() => localStorage.getItem('boocode.token'))).toMatch(/^boo_/);
     await context.close();
+  });
+
+  it('WEB-141 WEB-142: a passkey is added, signs in without a name, and is removed', async () => {
+    const link = server.running.signInLink();
+    const { page, context, problems } = await open(link);
+    // Numbers are no name, for browsers.
+    await part(page, 'Passkeys').getByText('Passkeys need a name in the address').waitFor();
+    await context.close();
+
+    const watched = await openPage(browser);
+    const device = await watched.context.newCDPSession(watched.page);
+    await device.send('WebAuthn.enable');
+    const { authenticatorId } = await device.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    });
+    const { url } = await server.client.createInvite({ role: 'member', name: 'Pia' });
+    const home = server.url.replace('127.0.0.1', 'localhost');
+    await watched.page.goto(home);
+    await watched.page.getByLabel('Token').waitFor();
+    expect(await watched.page.getByRole('button', { name: 'Sign in with a passkey' }).count()).toBe(0);
+    await signIn(watched.page, url.replace('127.0.0.1', 'localhost'));
+    await watched.page.goto(`${home}/#/people`);
+    const passkeys = part(watched.page, 'Passkeys');
+    const add = async (name: string): Promise<void> => {
+      await passkeys.getByLabel('Name of the passkey').fill(name);
+      await passkeys.getByRole('button', { name: 'Add a passkey' }).click();
+    };
+    await add('this laptop');
+    await row(watched.page, 'Passkeys', 'this laptop').getByText('not used yet').waitFor();
+    await add('once more');
+    await passkeys.getByText('This device has a passkey of yours for this server already.').waitFor();
+    expect(await findings(watched.page)).toEqual([]);
+
+    await watched.page.getByRole('button', { name: 'Settings' }).click();
+    await watched.page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    const use = watched.page.getByRole('button', { name: 'Sign in with a passkey' });
+    await use.waitFor();
+    expect(await findings(watched.page)).toEqual([]);
+    await device.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
+    await use.click();
+    await watched.page.getByText('The browser gave no passkey').waitFor();
+    await device.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: true });
+    await use.click();
+    await watched.page.getByRole('navigation', { name: 'Chats' }).waitFor({ state: 'attached' });
+
+    await watched.page.goto(`${home}/#/people`);
+    await watched.page.getByText('You are Pia, with the role member.').waitFor();
+    await row(watched.page, 'Passkeys', 'this laptop').getByText('last used').waitFor();
+    await row(watched.page, 'Your devices', 'this browser').waitFor();
+    await press(watched.page, 'Remove', 'this laptop');
+    await passkeys.getByText('There are none.').waitFor();
+    expect([...problems, ...watched.problems]).toEqual([]);
+    await watched.context.close();
   });
 });

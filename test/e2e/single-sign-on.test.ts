@@ -81,6 +81,7 @@ describe('OIDC-1: who comes from the provider', () => {
   test('is a person here, with the highest role that the claims give, in a session that ends', async () => {
     expect((await server.call('GET', '/v1/sign-in', { headers: {} })).body).toEqual({
       singleSignOn: { name: '127.0.0.1' },
+      passkeys: false,
     });
     const { me, client } = await signIn('ada');
     expect(me!.principal).toMatchObject({ name: 'Ada', role: 'member' });

@@ -8,6 +8,7 @@ import { createMemoryAudit, type MemoryAudit } from './memory-audit.ts';
 import { createMemoryShareLinks, type MemoryShareLinks } from './memory-share-links.ts';
 import { createMemorySharing, type MemorySharing } from './memory-sharing.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
+import { createMemoryPasskeys } from './memory-passkeys.ts';
 import { createMemoryPeople } from './memory-people.ts';
 import { createMemorySingleSignOn } from './memory-single-sign-on.ts';
 import { createMemorySecrets } from './memory-secrets.ts';
@@ -64,6 +65,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const people = createMemoryPeople(testToken);
   const all = {
     people,
+    passkeys: createMemoryPasskeys(testToken),
     secrets: createMemorySecrets(),
     singleSignOn: createMemorySingleSignOn(),
     rotateToken: () => Promise.resolve(),

@@ -15,7 +15,7 @@ export const storedToken = (): string | null => localStorage.getItem(tokenKey) |
 const isSignedOut = (): boolean => localStorage.getItem(tokenKey) === null;
 const storages = (): LoginStorages => ({ all: localStorage, tab: sessionStorage });
 
-function keepToken(token: string): void {
+export function keepToken(token: string): void {
   if (isSignedOut()) startLoginSession(localStorage);
   localStorage.setItem(tokenKey, token);
 }
@@ -64,12 +64,21 @@ export interface Provider {
   url: string;
 }
 
-/** Undefined also if nobody can tell: the other ways to sign in say what is wrong. */
-export async function findProvider(): Promise<Provider | undefined> {
+export interface SignInWays {
+  provider?: Provider;
+  passkeys?: boolean;
+}
+
+/** None also if nobody can tell: the other ways to sign in say what is wrong. */
+export async function findWays(): Promise<SignInWays> {
   const ways = await createApi(baseUrl(), undefined)
     .signInWays()
     .catch(() => null);
-  return ways?.singleSignOn ? { name: ways.singleSignOn.name, url: `${baseUrl()}/v1/single-sign-on` } : undefined;
+  const { singleSignOn, passkeys } = ways ?? {};
+  return {
+    ...(singleSignOn && { provider: { name: singleSignOn.name, url: `${baseUrl()}/v1/single-sign-on` } }),
+    passkeys: passkeys === true,
+  };
 }
 
 /** Resolves with an error message, or with undefined once the token is stored. */

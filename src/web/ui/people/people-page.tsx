@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from 'react';
 import { toBooError } from '../../../protocol/error.ts';
+import type { Passkey } from '../../../protocol/passkey.ts';
 import type { AccessToken, Invite, Me, Person } from '../../../protocol/people.ts';
 import { useSession } from '../parts/session-context.ts';
 import { Problem } from '../parts/problem.tsx';
@@ -8,12 +9,14 @@ import { PageFrame } from '../worktrees/page-frame.tsx';
 import { takeOwnSession } from '../../state/sign-in.ts';
 import { Everybody } from './everybody.tsx';
 import { NewToken } from './new-token.tsx';
+import { Passkeys } from './passkeys.tsx';
 import { Tokens } from './tokens.tsx';
 import './people.css';
 
 interface Found {
   me: Me;
   tokens: AccessToken[];
+  passkeys: Passkey[];
   /** For owners only. */
   people: Person[];
   invites: Invite[];
@@ -29,12 +32,13 @@ export default function PeoplePage() {
     try {
       const me = await api.me();
       const isOwner = me.principal.role === 'owner';
-      const [tokens, people, invites] = await Promise.all([
+      const [tokens, passkeys, people, invites] = await Promise.all([
         api.listTokens({ everyone: isOwner }),
+        api.listPasskeys({ everyone: isOwner }),
         isOwner ? api.listPeople() : [],
         isOwner ? api.listInvites() : [],
       ]);
-      setFound({ me, tokens, people, invites });
+      setFound({ me, tokens, passkeys, people, invites });
       setUnread(undefined);
     } catch (error) {
       setUnread(`This could not be read. ${toBooError(error).message}`);
@@ -56,7 +60,7 @@ export default function PeoplePage() {
       </PageFrame>
     );
   }
-  const { me, tokens, people, invites } = found;
+  const { me, tokens, passkeys, people, invites } = found;
   const own = tokens.filter(({ personId }) => personId === me.principal.id);
   const devices = own.filter(({ kind }) => kind === 'browser');
   const others = devices.filter(({ isThis }) => !isThis);
@@ -98,6 +102,7 @@ export default function PeoplePage() {
             </button>
           )}
         </Tokens>
+        <Passkeys items={passkeys} me={me} isBusy={isBusy} act={act} onAdded={() => void read()} />
         <Tokens
           title="Your tokens"
           none="You have none. Programs and the command line use them."

@@ -1,14 +1,16 @@
-import { type FormEvent, useEffect, useState } from 'react';
-import { findProvider, type Provider, signInWithInvite, signInWithToken } from '../../state/sign-in.ts';
+import { type FormEvent, lazy, Suspense, useEffect, useState } from 'react';
+import { findWays, type SignInWays, signInWithInvite, signInWithToken } from '../../state/sign-in.ts';
 import { Logo } from '../parts/icon.tsx';
 import { Problem } from '../parts/problem.tsx';
+
+const PasskeySignIn = lazy(() => import('./passkey-sign-in.tsx'));
 
 export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedIn: () => void }) {
   const [token, setToken] = useState('');
   const [problem, setProblem] = useState(why);
   const [isBusy, setBusy] = useState(false);
-  const [provider, setProvider] = useState<Provider>();
-  useEffect(() => void findProvider().then(setProvider), []);
+  const [{ provider, passkeys }, setWays] = useState<SignInWays>({});
+  useEffect(() => void findWays().then(setWays), []);
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
@@ -29,6 +31,11 @@ export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedI
         <a className="provider" href={provider.url}>
           Sign in with {provider.name}
         </a>
+      )}
+      {passkeys && (
+        <Suspense>
+          <PasskeySignIn onProblem={setProblem} onSignedIn={onSignedIn} />
+        </Suspense>
       )}
       <p>
         Open a sign-in link. To create one, run <code>boocode link</code> on the server’s machine, or open Settings in a
