@@ -132,6 +132,33 @@ describe('SHARE-4: what is open', () => {
     },
   );
 
+  it('ends for somebody who may only read from now on, if it is for taking part', async () => {
+    test.sharing.access = 'participant';
+    const server = await listen(test.app, { host: '127.0.0.1', port: 0, log: test.log, drainTimeoutMs: 500 });
+    try {
+      test.chats.setTerminal(chatId, createMemoryTerminal());
+      const url = `localhost:${server.port}/v1/chats/${chatId}`;
+      const terminal = new WebSocket(`ws://${url}/terminal`, { headers: as('member') });
+      await once(terminal, 'open');
+      const aborted = new AbortController();
+      const feed = await fetch(`http://${url}/events`, {
+        headers: { ...as('member'), accept: 'text/event-stream' },
+        signal: aborted.signal,
+      });
+      const reading = feed.text().catch(() => 'aborted');
+      await until(() => test.chats.openReaders === 1);
+      test.sharing.access = 'reader';
+      const closed = once(terminal, 'close');
+      test.sharing.changed(chatId);
+      await closed;
+      expect(test.chats.openReaders).toBe(1);
+      aborted.abort();
+      expect(await reading).toBe('aborted');
+    } finally {
+      await server.close();
+    }
+  });
+
   it.each(['at once', 'after what another host did'])(
     'SHARE-3: the live socket tells of visible chats only, and ends others %s',
     async (how) => {
