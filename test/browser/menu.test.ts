@@ -37,6 +37,7 @@ describeInBrowser('WEB-29: the menu of a chat', (opened) => {
     for (const [key, item] of [
       ['ArrowDown', 'Fork'],
       ['ArrowDown', 'Schedules'],
+      ['ArrowDown', 'Share'],
       ['ArrowDown', 'Archive'],
       ['End', 'Delete'],
       ['ArrowDown', 'Rename'],

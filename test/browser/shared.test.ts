@@ -6,6 +6,7 @@ import { openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
+import { until } from '../support/until.ts';
 
 describeInBrowser('a shared chat', (opened) => {
   let server: TestServer;
@@ -44,6 +45,50 @@ describeInBrowser('a shared chat', (opened) => {
     await server.client.revokeShareLink(id, link.id);
     await page.getByText('This link shows nothing any more').waitFor();
     expect(await page.content()).not.toMatch(/FIRST-WORD|A chat for others/);
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('WEB-128: the dialog shares a chat with people and everybody here, and makes, lists and revokes links', async () => {
+    const { id } = await server.client.createChat({ cwd: server.workDir, title: 'To be shared' });
+    await runTurn(server.client, id, 'say FIRST-WORD');
+    const { id: ada } = await server.client.addPerson({ name: 'Ada', role: 'member' });
+    const { page, context, problems } = await openPage(browser, { size: { width: 390, height: 900 } });
+    await signIn(page, server.running.signInLink());
+    await page.goto(`${server.url}/#/chat/${id}`);
+    await page.getByRole('button', { name: 'More for this chat' }).click();
+    await page.getByRole('menuitem', { name: 'Share' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Share this chat' });
+    await dialog.getByLabel('Share with').fill('ada');
+    await dialog.getByRole('button', { name: 'Share', exact: true }).click();
+    await dialog.getByLabel('What Ada may do').selectOption('takes part');
+    await until(async () => (await server.client.getSharing(id)).items[0]?.access === 'participant');
+    await dialog.getByLabel('Everybody with an account here sees it').click();
+    await until(async () => (await server.client.getSharing(id)).visibility === 'team');
+    await dialog.getByLabel('Share with').fill('Nobody');
+    await dialog.getByRole('button', { name: 'Share', exact: true }).click();
+    await dialog.getByText('nobody on this server has that name').waitFor();
+
+    await dialog.getByLabel('Shows').selectOption('what is there now');
+    await dialog.getByLabel('Valid for').selectOption('30 days');
+    await dialog.getByRole('button', { name: 'Make a link' }).click();
+    const url = await dialog.getByLabel('The link', { exact: true }).inputValue();
+    await dialog.getByText(/^Up to event/).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Done' }).click();
+    expect(await page.content()).not.toContain(url);
+    const [link] = (await server.client.listShareLinks(id)).items;
+    expect(link).toMatchObject({ until: (await server.client.getChat(id)).head, createdBy: { id: 'owner' } });
+    expect(Math.round((Date.parse(link!.expiresAt) - Date.now()) / 86_400_000)).toBe(30);
+    for (const [action, what] of [
+      ['Revoke', 'the link'],
+      ['Remove', 'Ada'],
+    ]) {
+      await dialog.getByRole('button', { name: new RegExp(`^${action} ${what}`) }).click();
+      await dialog.getByRole('button', { name: new RegExp(`^${action} now ${what}`) }).click();
+    }
+    await until(async () => (await server.client.listShareLinks(id)).items.length === 0);
+    await until(async () => !(await server.client.getSharing(id)).items.some(({ person }) => person.id === ada));
     expect(problems).toEqual([]);
     await context.close();
   });

@@ -13,6 +13,7 @@ import { shownState } from '../parts/shown-state.ts';
 
 const ForkDialog = lazy(() => import('../worktrees/fork-dialog.tsx'));
 const SchedulesDialog = lazy(() => import('../schedules/schedules-dialog.tsx'));
+const ShareDialog = lazy(() => import('../shared/share-dialog.tsx'));
 const WorktreeDialog = lazy(() => import('./worktree-dialog.tsx'));
 
 export function StateMark({ chat }: { chat: Chat }) {
@@ -52,6 +53,7 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
   const [isBranching, setBranching] = useState(false);
   const [isForking, setForking] = useState(false);
   const [isScheduling, setScheduling] = useState(false);
+  const [isSharing, setSharing] = useState(false);
   const archive = async (archived: boolean): Promise<void> => {
     const changed = await session.attempt(() => session.api.patchChat(chat.id, { archived }));
     if (!changed) return;
@@ -79,6 +81,7 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
           ...itemIf(chat.worktree !== null, 'Branch', () => setBranching(true)),
           ...itemIf(chat.group !== null, 'Attempts', () => (location.hash = attemptsHref(chat.group ?? ''))),
           { icon: 'plan', label: 'Schedules', run: () => setScheduling(true) },
+          { icon: 'globe', label: 'Share', run: () => setSharing(true) },
           {
             icon: 'archive',
             label: chat.archived ? 'Unarchive' : 'Archive',
@@ -106,6 +109,11 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
       {isScheduling && (
         <LateDialog onClose={() => setScheduling(false)}>
           <SchedulesDialog chatId={chat.id} onClose={() => setScheduling(false)} />
+        </LateDialog>
+      )}
+      {isSharing && (
+        <LateDialog onClose={() => setSharing(false)}>
+          <ShareDialog chat={chat} onClose={() => setSharing(false)} />
         </LateDialog>
       )}
       {isForking && (
