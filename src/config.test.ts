@@ -185,3 +185,12 @@ describe('ROOT-2: workspace roots', () => {
     expect(() => rootsOf('::')).toThrow(/^BOOCODE_WORKSPACE_ROOTS: must be paths of directories, separated by :/);
   });
 });
+
+test('SANDBOX-10: rules for directories are read as a list, and a wrong one is refused with one sentence', () => {
+  const of = (text: string) => readConfig({ env: { HOME: '/nowhere', BOOCODE_SANDBOX_DIRECTORIES: text } });
+  expect(of('/srv/a=required:off, /srv/b/../c=preferred').sandboxDirectories).toEqual([
+    { directory: '/srv/a', mode: 'required', network: 'off' },
+    { directory: '/srv/c', mode: 'preferred', network: 'open' },
+  ]);
+  expect(() => of('/srv/a=strict')).toThrow(/^BOOCODE_SANDBOX_DIRECTORIES: must be rules such as \/srv\/untrusted=/);
+});

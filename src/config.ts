@@ -6,6 +6,7 @@ import { parseHostRule } from './agents/sandbox/host-rules.ts';
 import { agentEnvironment, isServersOwn, modelKeys } from './agents/claude/agent-environment.ts';
 import { hostName } from './protocol/chat.ts';
 import { defaultKeyFile } from './chats/secrets/secret-keys.ts';
+import { parseSandboxDirectory, type SandboxDirectory } from './chats/sandbox-floor.ts';
 import { type SandboxMode, sandboxModes, type SandboxNetworkMode, sandboxNetworks } from './protocol/sandbox.ts';
 import { readWorkspaceMap, type WorkspaceMapping } from './chats/workspaces/workspace-map.ts';
 import type { SingleSignOnSettings } from './people/single-sign-on.ts';
@@ -109,6 +110,8 @@ export interface Config {
   readonly sandboxNetwork: SandboxNetworkMode;
   /** What that is, if it is limited: see `parseHostRule`. */
   readonly sandboxHosts: readonly string[];
+  /** What chats have at least in a directory and below it. */
+  readonly sandboxDirectories: readonly SandboxDirectory[];
   /** Null: people sign in by links and tokens only. */
   readonly singleSignOn: SingleSignOnSettings | null;
   /** The file that the token was read from. */
@@ -175,6 +178,17 @@ const hosts = list.pipe(
         (text) => parseHostRule(text) !== undefined,
         'must be hosts such as github.com, *.npmjs.org:443, 10.0.0.0/8 or [::1]:8080',
       ),
+  ),
+);
+const sandboxDirectories = list.pipe(
+  z.array(
+    z.string().transform((text, context) => {
+      const rule = parseSandboxDirectory(text);
+      if (rule) return rule;
+      const modes = `${sandboxModes.join('|')} and :${sandboxNetworks.join('|')}`;
+      context.addIssue(`must be rules such as /srv/untrusted=required:off, with an absolute path, ${modes}`);
+      return z.NEVER;
+    }),
   ),
 );
 const passthroughs = list.pipe(
@@ -280,6 +294,7 @@ const schemas = {
   'sandbox-write': paths,
   'sandbox-network': z.enum(sandboxNetworks, { error: `must be one of ${sandboxNetworks.join(', ')}` }),
   'sandbox-hosts': hosts,
+  'sandbox-directories': sandboxDirectories,
   'terminal-passthrough': passthroughs,
   'secrets-key-file': z.string().min(1, 'must be the path of a file'),
   ...singleSignOnSchemas,
@@ -380,6 +395,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     secretsKeyFile: resolve(read('secrets-key-file') ?? defaultKeyFile(dataDir)),
     sandboxNetwork: read('sandbox-network') as SandboxNetworkMode,
     sandboxHosts: read('sandbox-hosts') ?? [],
+    sandboxDirectories: read('sandbox-directories') ?? [],
     singleSignOn: singleSignOnOf(
       {
         issuer: read('oidc-issuer'),

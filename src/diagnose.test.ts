@@ -62,6 +62,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     secretsKeyFile: join(dataDir, 'secrets.key'),
     sandboxNetwork: 'open',
     sandboxHosts: [],
+    sandboxDirectories: [],
     singleSignOn: null,
     tokenFile: null,
     ...changes,

@@ -12,7 +12,7 @@ import { findBubblewrap } from './agents/sandbox/bubblewrap.ts';
 import { checkMemory } from './diagnose-memory.ts';
 import { exposureOf } from './exposure.ts';
 import { checkTlsFiles, warningsAbout } from './http/tls-files.ts';
-import { checkSandbox } from './diagnose-sandbox.ts';
+import { checkSandbox, limitsNetwork } from './diagnose-sandbox.ts';
 import { checkSecrets } from './diagnose-secrets.ts';
 import { isBooCode } from './http/is-boocode.ts';
 import { memoryReader } from './lib/memory.ts';
@@ -30,7 +30,7 @@ export async function diagnose(config: Config): Promise<Finding[]> {
     ...checkDeathSignal(),
     ...agents.flat(),
     checkAgentEnvironment(config),
-    checkSandbox(config, findBubblewrap(config.sandboxNetwork !== 'open')),
+    checkSandbox(config, findBubblewrap(limitsNetwork(config))),
     ...(await checkWorkspaces(config)),
     checkMemory(config, memoryReader()),
     checkDataDir(config),

@@ -14,6 +14,7 @@ import { drain } from './chats/drain.ts';
 import { Heartbeat } from './chats/heartbeat.ts';
 import { registerHost } from './chats/register-host.ts';
 import { Host } from './chats/host.ts';
+import { SandboxFloor } from './chats/sandbox-floor.ts';
 import { SecretKeys } from './chats/secrets/secret-keys.ts';
 import { Secrets } from './chats/secrets/secrets.ts';
 import { SearchIndexer } from './chats/search-indexer.ts';
@@ -140,6 +141,11 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     ofLog: parts.redaction,
   });
   const bypass = new Bypass(config.bypassPermissions, config.sandbox);
+  const sandbox = new SandboxFloor({
+    mode: config.sandbox,
+    network: config.sandboxNetwork,
+    directories: config.sandboxDirectories,
+  });
   const offers = {
     backends: backends.filter(({ available }) => available).map(({ name }) => name),
     workspaces: await workspaces.present(),
@@ -177,6 +183,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     aheadTimeoutMs: 120_000,
     workspaces,
     bypass,
+    sandbox,
     waitLimits: { quietMs: config.quietMs, modelSilenceMs: config.modelSilenceMs },
     dataDir: config.dataDir,
     drainMs: config.drainMs,
@@ -227,7 +234,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     resumeAtReset: config.resumeAtReset,
     bypass,
     budgetUsd: config.budgetChatUsd,
-    sandbox: { mode: config.sandbox, network: config.sandboxNetwork },
+    sandbox,
     budgets,
     logger,
     agents,

@@ -46,6 +46,7 @@ export function settingsInForce(config: Config, { demo }: { demo: boolean }): ob
     sandboxWrite: config.sandboxWrite,
     sandboxNetwork: config.sandboxNetwork,
     sandboxHosts: config.sandboxHosts,
+    sandboxDirectories: config.sandboxDirectories,
     terminalPassthrough: config.terminalPassthrough,
     logLevel: config.logLevel,
   };

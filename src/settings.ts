@@ -297,6 +297,15 @@ export const settings = [
     fallback: null,
   },
   {
+    flag: 'sandbox-directories',
+    env: 'BOOCODE_SANDBOX_DIRECTORIES',
+    value: '<rules>',
+    about:
+      'what chats have at least in a directory and below it, such as /srv/untrusted=required:off,/srv/team=preferred: the ' +
+      'sandbox, and after a colon its network; the strictest of server, directory and chat applies',
+    fallback: null,
+  },
+  {
     flag: 'terminal-passthrough',
     env: 'BOOCODE_TERMINAL_PASSTHROUGH',
     value: '<names>',

@@ -9,6 +9,7 @@ import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 import type { ChatStateMachine } from './chat-state-machine.ts';
 import type { ChatSecrets } from './secrets/chat-secrets.ts';
+import type { SandboxFloor } from './sandbox-floor.ts';
 import type { SharedBudgets } from './shared-budgets.ts';
 import type { PromptCache } from './prompt-cache.ts';
 import type { Waits } from './waits.ts';
@@ -29,6 +30,8 @@ export interface ChatEnvironment {
   readonly workspaces: Workspaces;
   /** Whose agents may work without asking; without, all owners’. */
   readonly bypass?: Bypass;
+  /** What its agents have at least; without, what its chat asks for. */
+  readonly sandbox?: SandboxFloor;
   /** Starting agents is heavy, and memory is limited. */
   readonly admission: Admission;
   /** Resolves when the session that this host released earlier has ended. */

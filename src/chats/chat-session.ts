@@ -14,6 +14,7 @@ import { FencedError } from '../store/storage-error.ts';
 import { StartPlace, type StartPurpose, WaitEnded } from './start-place.ts';
 import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
+import { directoriesOf } from './sandbox-floor.ts';
 import { keepAsking } from './keep-asking.ts';
 import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
@@ -230,8 +231,6 @@ export class ChatSession {
       permissionMode,
       trusted,
       acceptsAgentMessages,
-      sandbox,
-      sandboxNetwork,
     } = settings.row;
     const { directory: cwd, missing } = settings;
     if (missing) throw missing;
@@ -255,6 +254,7 @@ export class ChatSession {
     let handle: AgentSession | undefined;
     let lost: BooError | undefined;
     const variables = await this.#variables();
+    const sandbox = await this.#sandbox(cwd);
     await this.#context.before;
     const spec: AgentSessionSpec = {
       chatId,
@@ -268,8 +268,7 @@ export class ChatSession {
       trusted: directory?.trusted === true,
       directory: directory?.content,
       acceptsAgentMessages,
-      sandbox,
-      sandboxNetwork,
+      ...sandbox,
       ...begins,
       variables,
       sessionStore: redactedSessionStore(
@@ -310,6 +309,12 @@ export class ChatSession {
     // The process may already be gone again.
     if (lost !== undefined) throw lost;
     state.moveSession({ is: 'ready', handle, directory: directory?.content, mcpServers: state.mcpServers });
+  }
+
+  /** The strictest of what the chat asks for and what is set for where its agent will work. */
+  async #sandbox(cwd: string): Promise<Pick<AgentSessionSpec, 'sandbox' | 'sandboxNetwork'>> {
+    const { settings, sandbox: floor } = this.#context;
+    return (await floor?.inForce(settings.row, directoriesOf(settings.row, cwd))) ?? settings.row;
   }
 
   /** The secrets of the chat: only a start of the program applies them. */

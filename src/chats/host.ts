@@ -38,6 +38,7 @@ import { OrphanedWork } from './orphaned-work.ts';
 import { storeSessions } from './kept-sessions.ts';
 import { ask, databaseLost, draining, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import { ChatSecrets } from './secrets/chat-secrets.ts';
+import type { SandboxFloor } from './sandbox-floor.ts';
 import type { Secrets } from './secrets/secrets.ts';
 import type { SharedBudgets } from './shared-budgets.ts';
 import { takeOver } from './take-over.ts';
@@ -65,6 +66,8 @@ export interface HostParts
   readonly workspaces: Workspaces;
   /** Whose agents may work without asking; without, all owners’. */
   readonly bypass?: Bypass;
+  /** Which sandbox agents have at least; without, what their chats ask for. */
+  readonly sandbox?: SandboxFloor;
   startLimits: StartLimits;
   readonly readMemory: ReadMemory;
   readonly agents: AgentDirectory;

@@ -68,7 +68,7 @@ import { Schedules } from './schedules/schedules.ts';
 import type { SharedBudgets } from './shared-budgets.ts';
 import { submitPrompt } from './submit-prompt.ts';
 import { UsageReports } from './usage/usage-reports.ts';
-import { assertSandbox, type SandboxFloor } from './sandbox-floor.ts';
+import { directoriesOf, SandboxFloor } from './sandbox-floor.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 import { isolateFork } from './worktrees/isolate-fork.ts';
@@ -142,7 +142,7 @@ export class HostedChats implements Chats {
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
     this.#budgetUsd = parts.budgetUsd;
-    this.#sandbox = parts.sandbox ?? { mode: 'off', network: 'open' };
+    this.#sandbox = parts.sandbox ?? new SandboxFloor();
     this.#bypass = parts.bypass ?? new Bypass();
     this.budgets = parts.budgets;
     this.#views = new ChatViews(parts);
@@ -168,11 +168,11 @@ export class HostedChats implements Chats {
 
   /** What to store for a new chat. Throws if it could not run here. */
   async #newChat({ confirmBypass, ...input }: CreateChat, actor: Actor | undefined): Promise<NewChat> {
-    assertSandbox(this.#sandbox, input);
     this.#bypass.assertMay(actor, { ...input, confirmBypass }, null);
     const agent = input.agent ?? this.#agents.default.name;
     const backend = this.#agents.choose(agent, input.backend);
     const cwd = await resolveWorkingDirectory(input.cwd, this.#workspaces.places);
+    await this.#sandbox.assert(input, [cwd]);
     await assertOffered(this.#agents.agentFor(agent), input);
     if (input.host !== undefined) await this.#hostMoves.assertKnown(input.host);
     const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset, budgetUsd: this.#budgetUsd };
@@ -206,7 +206,10 @@ export class HostedChats implements Chats {
   ): Promise<ChatView> {
     const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#workspaces.places) };
     const patch = { ...rest, ...place };
-    assertSandbox(this.#sandbox, patch);
+    if (patch.sandbox || patch.sandboxNetwork) {
+      const row = await rowHere(this.#workspaces, await this.#row(chatId));
+      await this.#sandbox.assert(patch, place.cwd === undefined ? directoriesOf(row) : [place.cwd]);
+    }
     // What has nothing to do with it needs no answer of the database first.
     if (concernsBypass(patch)) this.#bypass.assertMay(actor, { ...patch, confirmBypass }, await this.#row(chatId));
     if (patch.model || patch.permissionMode) {

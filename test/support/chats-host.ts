@@ -9,6 +9,7 @@ import { HostedChats } from '../../src/chats/hosted-chats.ts';
 import type { Chats, Reader } from '../../src/chats/chats.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { type SandboxDirectory, SandboxFloor } from '../../src/chats/sandbox-floor.ts';
 import type { SandboxMode, SandboxNetworkMode } from '../../src/protocol/sandbox.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
@@ -54,7 +55,7 @@ export interface ChatsHost {
 }
 
 export interface ChatsHostOptions extends Partial<
-  Omit<HostParts, 'sql' | 'leaseSql' | 'slow' | 'hostId' | 'agents' | 'budgets'>
+  Omit<HostParts, 'sql' | 'leaseSql' | 'slow' | 'hostId' | 'agents' | 'budgets' | 'sandbox'>
 > {
   backend?: ScriptedBackend;
   /** Another backend, to which chats can be flipped. */
@@ -71,6 +72,7 @@ export interface ChatsHostOptions extends Partial<
   budgetUsd?: number | null;
   sandbox?: SandboxMode;
   sandboxNetwork?: SandboxNetworkMode;
+  sandboxDirectories?: readonly SandboxDirectory[];
   /** The server's own budgets of all chats. */
   budgets?: Partial<SharedLimits>;
 }
@@ -89,6 +91,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     budgetUsd = null,
     sandbox = 'off',
     sandboxNetwork = 'open',
+    sandboxDirectories = [],
     workspaces = new Workspaces({ dataDir, env: process.env }),
     ...parts
   } = options;
@@ -117,6 +120,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     defaults: { day: null, server: null, ...defaults },
   });
   await budgets.start();
+  const floor = new SandboxFloor({ mode: sandbox, network: sandboxNetwork, directories: sandboxDirectories });
   const host = new Host({
     clock: systemClock,
     logger: silentLog,
@@ -127,6 +131,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     readMemory: () => null,
     readerBacklogBytes: 1024 * 1024,
     dataDir,
+    sandbox: floor,
     drainMs: 0,
     workspaces,
     ...parts,
@@ -149,7 +154,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     resumeAtReset,
     ...(parts.bypass && { bypass: parts.bypass }),
     budgetUsd,
-    sandbox: { mode: sandbox, network: sandboxNetwork },
+    sandbox: floor,
     budgets,
     logger: parts.logger ?? silentLog,
     agents,

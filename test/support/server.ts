@@ -119,6 +119,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     secretsKeyFile: join(root, 'data', 'secrets.key'),
     sandboxNetwork: 'open',
     sandboxHosts: [],
+    sandboxDirectories: [],
     singleSignOn: null,
     tokenFile: null,
     ...options.config,

@@ -2,7 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkSandbox } from '../../diagnose-sandbox.ts';
+import { parseSandboxDirectory } from '../../chats/sandbox-floor.ts';
+import { checkSandbox, limitsNetwork } from '../../diagnose-sandbox.ts';
 import { sandboxInForce } from '../../protocol/sandbox.ts';
 import { look } from './bubblewrap.ts';
 
@@ -36,6 +37,30 @@ test('SANDBOX-4: doctor says what this machine can do, and fails only if a sandb
     fix: 'Install it.',
   });
   expect(checkSandbox({ ...open, sandbox: 'required' }, missing)).toMatchObject({ status: 'fail', fix: 'Install it.' });
+});
+
+test('SANDBOX-10: doctor says what is set for directories, and what of it cannot hold', () => {
+  const missing = { reason: 'bubblewrap is not installed.', fix: 'Install it.' };
+  const check = (rule: string, found: Parameters<typeof checkSandbox>[1] = { path: '/usr/bin/bwrap' }) =>
+    checkSandbox(
+      { sandbox: 'off', sandboxNetwork: 'open', sandboxHosts: [], sandboxDirectories: [parseSandboxDirectory(rule)!] },
+      found,
+    );
+  const says = (words: string) => expect.stringContaining(words) as string;
+  expect(check('/tmp=required:off')).toMatchObject({
+    status: 'ok',
+    message: says('In /tmp it is at least required:off.'),
+  });
+  expect(check('/tmp=required', missing)).toMatchObject({ status: 'fail', message: says('No agent starts in /tmp') });
+  expect(check('/tmp=preferred', missing)).toMatchObject({
+    status: 'warn',
+    message: says('without a sandbox in /tmp'),
+  });
+  expect(check('/tmp=off:off')).toMatchObject({ status: 'warn', message: says('need not have one') });
+  expect(check('/nowhere/at/all=required')).toMatchObject({ status: 'warn', message: says('does not exist') });
+  const open = { sandbox: 'off', sandboxNetwork: 'open', sandboxHosts: [] } as const;
+  const limits = (rule: string) => limitsNetwork({ ...open, sandboxDirectories: [parseSandboxDirectory(rule)!] });
+  expect([limitsNetwork(open), limits('/a=required'), limits('/a=required:limited')]).toEqual([false, false, true]);
 });
 
 test.each([
