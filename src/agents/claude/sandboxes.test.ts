@@ -1,11 +1,21 @@
 // Where a session's program runs, with the real program and a scripted model.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { ofType, openSession, runTurn, textIn } from '../../../test/contract/agent-backend.ts';
@@ -16,7 +26,7 @@ import { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import { behindBridge } from '../sandbox/bridge.ts';
 import { temporaryPrefix } from '../process-marks.ts';
-import { findBubblewrap } from '../sandbox/bubblewrap.ts';
+import { findBubblewrap, look } from '../sandbox/bubblewrap.ts';
 import { sandboxDirectory } from '../sandbox/session-directory.ts';
 import { Sandboxes } from './sandboxes.ts';
 
@@ -54,6 +64,16 @@ test('SANDBOX-4: without one, required starts nothing, and preferred says so onc
   // What a chat asks for is not less than what the server does.
   const spec = { ...specOf('one'), sandbox: 'off' as const };
   await expect(of('required').place(spec)).rejects.toThrow(BooError);
+});
+
+test('SANDBOX-4: where there is no sandbox, as on macOS, required starts nothing, also with a bubblewrap', async () => {
+  const findMac = () => look('/usr/bin/bwrap', 'darwin');
+  const of = (mode: 'preferred' | 'required'): Sandboxes =>
+    new Sandboxes({ env: {}, dataDir, sandbox: { ...settings, mode }, findBubblewrap: findMac });
+  await expect(of('required').place(specOf('mac'))).rejects.toThrow(
+    'This chat needs a sandbox, and there is none: A sandbox needs Linux. Run the server on Linux',
+  );
+  expect(await of('preferred').place(specOf('mac'))).toEqual({ env: {}, dataDir });
 });
 
 test.each(['/', '/etc', '/usr/lib', '/run', tmpdir()])(
@@ -127,6 +147,25 @@ describe.runIf('path' in findBubblewrap())('with the real program', () => {
     harness = await openSdkHarness({ dataDir, sandbox: { ...settings, mode: 'off' } });
   });
   afterAll(() => harness.close());
+
+  test('SANDBOX-8: what is limited has a network namespace of its own, and what is open has the machine’s', async () => {
+    const spaceOf = async (network: 'open' | 'off'): Promise<string> => {
+      const env = { HOME: '/home/nobody', PATH: process.env['PATH'] ?? '' };
+      const sandboxes = new Sandboxes({ env, dataDir, sandbox: { ...settings, mode: 'required', network } });
+      const { sandbox } = await sandboxes.place(specOf(`space-${network}`));
+      const { command, args } = sandbox!.wrap('readlink', ['/proc/self/ns/net']);
+      try {
+        return (await promisify(execFile)(command, args, { env })).stdout.trim();
+      } finally {
+        await sandbox!.close();
+      }
+    };
+    const ours = readlinkSync('/proc/self/ns/net');
+    expect(await spaceOf('open')).toBe(ours);
+    const apart = await spaceOf('off');
+    expect(apart).toMatch(/^net:\[\d+\]$/);
+    expect(apart).not.toBe(ours);
+  });
 
   test('SANDBOX-5: a session goes into a sandbox and out again, and knows everything each time', async () => {
     const first = await openSession(harness);

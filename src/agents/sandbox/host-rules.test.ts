@@ -46,12 +46,18 @@ test('SANDBOX-8: the machine and its own network are not the Internet', () => {
     '0.0.0.0 10.0.0.1 100.64.0.1 127.0.0.1 127.9.9.9 169.254.169.254 172.16.0.1 172.31.255.255 192.168.1.1 224.0.0.1 255.255.255.255';
   const six =
     ':: ::1 fe80::1 fc00::1 fd00::1 ff02::1 ::ffff:127.0.0.1 ::ffff:9.9.9.9 64:ff9b::7f00:1 2002:7f00:1:: 2001:0:1::1 2001:db8::1';
-  expect([...own.split(' '), ...six.split(' ')].filter(isPublic)).toEqual([]);
+  expect([...own.split(' '), ...six.split(' ')].filter((each) => isPublic(each))).toEqual([]);
   expect(
     ['9.9.9.9', '172.32.0.1', '100.128.0.1', '2620:fe::fe', '2a00:1450::1'].filter((each) => !isPublic(each)),
   ).toEqual([]);
   const here = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   expect(here.filter(({ address }) => isPublic(address))).toEqual([]);
+  // A machine on the Internet is not the Internet for its agents.
+  const ofMachine = ['9.9.9.9', '2620:fe::fe'];
+  expect([...ofMachine, '9.9.9.10', '2620:fe::9'].filter((each) => isPublic(each, ofMachine))).toEqual([
+    '9.9.9.10',
+    '2620:fe::9',
+  ]);
 });
 
 test('SANDBOX-8: a name is reached at such an address only if the address is named, or the provider is', () => {

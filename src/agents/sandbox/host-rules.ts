@@ -120,11 +120,15 @@ for (const [address, bits] of [
   reserved.addSubnet(address, bits, 'ipv6');
 }
 
-/** An address on the Internet that is not one of this machine's own. */
-export function isPublic(address: string): boolean {
+/** As they are now: an address may come with a cable, or a tunnel. */
+const ownAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((each) => each?.map((own) => own.address) ?? []);
+
+/** An address on the Internet that is not one of this machine's `own`. */
+export function isPublic(address: string, own: readonly string[] = ownAddresses()): boolean {
   const type = typeOf(address);
   if (reserved.check(address, type) || (type === 'ipv6' && !global.check(address, 'ipv6'))) return false;
-  return !Object.values(networkInterfaces()).some((each) => each?.some((own) => own.address === address));
+  return !own.includes(address);
 }
 
 /** The port of this machine that a rule names, if it names one. */
