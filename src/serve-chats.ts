@@ -269,7 +269,7 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
     people,
     passkeys,
     singleSignOn: singleSignOn ?? undefined,
-    async rotateToken() {
+    async rotateToken({ endSessions }) {
       if (config.token !== null) throw setOnPurpose();
       ownToken.current = replaceToken(config.dataDir);
       grants.end(({ by }) => by === 'server');
@@ -277,7 +277,8 @@ export async function serveChats(parts: ServerParts): Promise<RunningServer> {
       await signInCodes
         .endServers()
         .catch((err: unknown) => logger.warn({ err }, 'Sign-in links of the former token may work until they expire.'));
-      logger.info({}, 'The server’s own token was replaced.');
+      logger.info({ endSessions }, 'The server’s own token was replaced.');
+      if (endSessions) await people.endOwners();
     },
     forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log: logger }),
     agentSignIn: agents.default.signIn,

@@ -10,6 +10,7 @@ interface PeopleFlags extends GlobalFlags {
   role: Role;
   expires?: string;
   withdraw?: string;
+  removed?: true;
 }
 
 const roleNames = ['owner', 'member', 'viewer'] as const;
@@ -20,6 +21,8 @@ Examples:
   boocode people invite ada              a link for Ada, which works once; --role viewer: who only reads
   boocode people role ada viewer
   boocode people remove ada              her tokens end at once, and what she has open
+  boocode people list --removed          who was removed
+  boocode people readmit ada             she may come in again, with a new token or by single sign-on
 
 A viewer reads. A member does everything with chats. An owner does all. The server's owner, whose token is in its data
 directory, is always there.
@@ -29,16 +32,22 @@ export function addPeople(program: Command, cli: Cli): void {
   const people = program
     .command('people')
     .description('Show, invite, change and remove the people who may use the server')
-    .usage('[list] | invite [name] | role <name> <role> | remove <name>')
+    .usage('[list] | invite [name] | role <name> <role> | remove <name> | readmit <name>')
     .addHelpText('after', examples);
 
   people
     .command('list', { isDefault: true })
     .alias('ls')
     .description('List them, and invitations that nobody has used. `list` can be left out')
+    .option('--removed', 'those who were removed, for owners')
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<PeopleFlags>();
       const client = await connect(cli, flags);
+      if (flags.removed) {
+        const gone = await client.listRemovedPeople();
+        if (flags.json) return printJson(cli, { people: gone });
+        return gone.length === 0 ? cli.terminal.err('Nobody was removed.\n') : cli.terminal.out(peopleTable(gone, cli));
+      }
       const items = await client.listPeople();
       const invites = (await client.me()).principal.role === 'owner' ? await client.listInvites() : [];
       if (flags.json) return printJson(cli, { people: items, invites });
@@ -88,14 +97,41 @@ export function addPeople(program: Command, cli: Cli): void {
       if (flags.json) return printJson(cli, { id: person.id });
       cli.terminal.err(`Removed: ${plainLine(person.name)}. What they did keeps their name.\n`);
     });
+
+  people
+    .command('readmit')
+    .description('Let somebody in again who was removed, with the role that they had')
+    .argument('<name>', 'the person')
+    .action(async (name: string, _options, command: Command) =>
+      readmit(cli, command.optsWithGlobals<PeopleFlags>(), name),
+    );
 }
 
 /** By the whole name, whatever its case, or by the id. Throws `not_found`. */
 export async function personNamed(client: BooClient, given: string): Promise<Person> {
-  const wanted = given.trim().toLowerCase();
-  const found = (await client.listPeople()).find(({ id, name }) => name.toLowerCase() === wanted || id === wanted);
+  const found = named(await client.listPeople(), given);
   if (found) return found;
   throw new BooError('not_found', `Nobody here is called '${plainLine(given)}': see \`boocode people\`.`);
+}
+
+/** The last one who was removed, if several had the name. */
+function named(people: readonly Person[], given: string): Person | undefined {
+  const wanted = given.trim().toLowerCase();
+  return people.find(({ id, name }) => name.toLowerCase() === wanted || id === wanted);
+}
+
+async function readmit(cli: Cli, flags: PeopleFlags, given: string): Promise<void> {
+  const client = await connect(cli, flags);
+  const found = named(await client.listRemovedPeople(), given);
+  if (!found) {
+    const where = 'see `boocode people list --removed`';
+    throw new BooError('not_found', `Nobody called '${plainLine(given)}' was removed: ${where}.`);
+  }
+  const person = await client.readmitPerson(found.id);
+  if (flags.json) return printJson(cli, person);
+  const name = plainLine(person.name);
+  const how = `single sign-on, or a token: \`boocode token create --name x --person "${name}"\``;
+  cli.terminal.err(`${name} is here again, with the role ${person.role}, and needs ${how}.\n`);
 }
 
 async function invite(cli: Cli, flags: PeopleFlags, name: string | undefined): Promise<void> {

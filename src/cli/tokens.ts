@@ -14,6 +14,7 @@ interface TokenFlags extends GlobalFlags {
   expires?: string;
   person?: string;
   all?: true;
+  endSessions?: true;
 }
 
 export const tokenExamples = `
@@ -24,7 +25,8 @@ Examples:
   boocode token create --name laptop --person ada        one more for Ada
   boocode token list                                     your tokens and signed-in browsers; --all: everybody's
   boocode token revoke 3f2a
-  boocode token rotate                                   replace the server's own token, without a restart
+  boocode token rotate                                   replace the server's own token, without a restart;
+                                                         --end-sessions: if somebody else may have had it
 
 Use a token in BOOCODE_TOKEN or --token-file, or sign in with it in a browser.
 `;
@@ -84,14 +86,16 @@ export function addTokens(token: Command, cli: Cli): void {
   token
     .command('rotate')
     .description("Replace the server's own token by a new one, without a restart: the old one ends at once")
+    .option('--end-sessions', "also end all browsers, tokens and passkeys of the server's owner")
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<TokenFlags>();
-      await (await connect(cli, flags)).rotateServerToken();
+      await (await connect(cli, flags)).rotateServerToken({ endSessions: flags.endSessions === true });
       const place = await newPlace(cli, flags);
       if (flags.json) return printJson(cli, { rotated: true, ...(place !== undefined && { file: place }) });
-      cli.terminal.err(
-        `The server has a new token${place === undefined ? '' : `, in ${place}`}. What was signed in with the old one has to sign in again.\n`,
-      );
+      const rest = flags.endSessions
+        ? 'Browsers, tokens and passkeys of its owner have ended, too.'
+        : 'What holds the old one has to sign in again; signed-in browsers stay so (--end-sessions ends them).';
+      cli.terminal.err(`The server has a new token${place === undefined ? '' : `, in ${place}`}. ${rest}\n`);
     });
 }
 

@@ -355,6 +355,10 @@ export interface BooClient {
   patchPerson(personId: string, patch: PatchPerson): Promise<Person>;
   /** Ends their tokens and what they have open, at once. */
   removePerson(personId: string): Promise<void>;
+  /** For owners. */
+  listRemovedPeople(): Promise<Person[]>;
+  /** They may come in again, with a new token or by the identity provider: what they had has ended. */
+  readmitPerson(personId: string): Promise<Person>;
   /** Your tokens and signed-in browsers; owners may list everybody's. */
   listTokens(whose?: { everyone?: boolean | undefined }): Promise<AccessToken[]>;
   /** Its secret is in the result, and never shown again. */
@@ -363,8 +367,8 @@ export interface BooClient {
   revokeToken(tokenId: string): Promise<void>;
   /** Ends this client's token if it has signed in by a link. Other tokens stay. */
   signOut(): Promise<void>;
-  /** Replaces the server's own token in its file. With the old one, this client can do nothing more. */
-  rotateServerToken(): Promise<void>;
+  /** Replaces the server's own token in its file. With the old one, this client can do nothing more. `endSessions` ends all browsers, tokens and passkeys of its owner. */
+  rotateServerToken(options?: { endSessions?: boolean | undefined }): Promise<void>;
   /** Your secrets and those of directories, or all for owners; no value is ever shown. */
   listSecrets(): Promise<Secret[]>;
   /** Throws `invalid_request`, also for names that no secret may have, `forbidden`, `cwd_invalid`, `config_invalid`. */

@@ -9,6 +9,8 @@ type PeopleClient = Pick<
   | 'addPerson'
   | 'patchPerson'
   | 'removePerson'
+  | 'listRemovedPeople'
+  | 'readmitPerson'
   | 'listTokens'
   | 'createToken'
   | 'revokeToken'
@@ -31,12 +33,18 @@ export function peopleOf(wire: Wire): PeopleClient {
     addPerson: (body) => wire.request('/v1/people', { method: 'POST', body }),
     patchPerson: (id, body) => wire.request(under('/v1/people', id), { method: 'PATCH', body }),
     removePerson: (id) => wire.request(under('/v1/people', id), { method: 'DELETE' }),
+    listRemovedPeople: () => itemsOf<Person>('/v1/people', { removed: 'true' }),
+    readmitPerson: (id) => wire.request(`${under('/v1/people', id)}/readmit`, { method: 'POST' }),
     listTokens: ({ everyone } = {}) =>
       itemsOf<AccessToken>('/v1/tokens', { of: everyone === true ? 'everyone' : undefined }),
     createToken: (body) => wire.request('/v1/tokens', { method: 'POST', body }),
     revokeToken: (id) => wire.request(under('/v1/tokens', id), { method: 'DELETE' }),
     signOut: () => wire.request('/v1/sign-out', { method: 'POST' }),
-    rotateServerToken: () => wire.request('/v1/server-token/rotate', { method: 'POST' }),
+    rotateServerToken: ({ endSessions } = {}) =>
+      wire.request('/v1/server-token/rotate', {
+        method: 'POST',
+        query: { endSessions: endSessions === true ? 'true' : undefined },
+      }),
     listInvites: () => itemsOf<Invite>('/v1/invites'),
     createInvite: (body) => wire.request('/v1/invites', { method: 'POST', body }),
     deleteInvite: (id) => wire.request(under('/v1/invites', id), { method: 'DELETE' }),

@@ -85,7 +85,7 @@ export interface AppOptions {
   /** Absent if people sign in by links and tokens only. */
   singleSignOn?: SingleSignOnApi | undefined;
   /** Replaces the server's own token. Throws if it was not made by the server. */
-  rotateToken?: (() => Promise<void>) | undefined;
+  rotateToken?: ((options: { endSessions: boolean }) => Promise<void>) | undefined;
   /** The way to the other hosts of the database; without it there are none. */
   forwarding?: Forwarding | undefined;
   /** Absent if the agents use no account. */

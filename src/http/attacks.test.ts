@@ -233,6 +233,7 @@ describe('PEOPLE-1: roles', () => {
       'patchBudgets',
       'readAudit',
       'readImport',
+      'readmitPerson',
       'rekeySecrets',
       'removeImport',
       'removePerson',

@@ -76,6 +76,7 @@ export function passkeyRoutes(all: PasskeysApi | undefined, { clock, beginsPerSo
         path: '/v1/passkeys/{passkeyId}',
         policy: 'bearer',
         role: 'viewer',
+        errors: ['forbidden'],
         summary: 'Remove a passkey of yours, or anybody’s if you are an owner; who is signed in stays so',
         responses: { 204: { description: 'Nobody can sign in with it any more.' } },
       },

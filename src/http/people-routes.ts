@@ -25,6 +25,7 @@ const nothing = (): Response => new Response(null, { status: 204 });
 /** Only the caller may store it. */
 const secret = { 'cache-control': 'no-store' };
 
+const flag = z.enum(['true', 'false']).optional();
 const personPath = z.strictObject({ personId: z.union([uuid, z.literal('owner')]) });
 const tokenPath = z.strictObject({ tokenId: uuid });
 const invitePath = z.strictObject({ inviteId: uuid });
@@ -32,7 +33,7 @@ const invitePath = z.strictObject({ inviteId: uuid });
 interface PeopleRouteOptions {
   publicOrigins: readonly string[];
   basePath: string;
-  rotateToken: (() => Promise<void>) | undefined;
+  rotateToken: ((options: { endSessions: boolean }) => Promise<void>) | undefined;
 }
 
 /** What these change may end the connection they came by: it lasts until they are answered. */
@@ -62,11 +63,13 @@ export function peopleRoutes(
         path: '/v1/people',
         policy: 'bearer',
         role: 'viewer',
-        summary: 'List the people who may use this server',
+        summary: 'List the people who may use this server; owners may list those who were removed',
+        errors: ['forbidden'],
         responses: { 200: { description: 'The server’s owner first.', schema: personList } },
       },
-      {},
-      async () => json(200, { items: await people().list() }),
+      { query: z.strictObject({ removed: flag }) },
+      async ({ grant, query }) =>
+        json(200, { items: await (query.removed === 'true' ? people().listRemoved(grant) : people().list()) }),
     ),
     route(
       {
@@ -116,6 +119,19 @@ export function peopleRoutes(
     ),
     route(
       {
+        id: 'readmitPerson',
+        method: 'POST',
+        path: '/v1/people/{personId}/readmit',
+        policy: 'bearer',
+        role: 'owner',
+        summary: 'Let somebody in again who was removed, with a new token or by the identity provider',
+        responses: { 200: { description: 'The person, without any token.', schema: person } },
+      },
+      { params: personPath },
+      async ({ actor, params }) => json(200, await people().readmit(actor, params.personId)),
+    ),
+    route(
+      {
         id: 'listTokens',
         method: 'GET',
         path: '/v1/tokens',
@@ -152,6 +168,7 @@ export function peopleRoutes(
         path: '/v1/tokens/{tokenId}',
         policy: 'bearer',
         role: 'viewer',
+        errors: ['forbidden'],
         summary: 'Revoke a token of yours, or anybody’s if you are an owner: what was opened with it ends at once',
         responses: { 204: { description: 'It is revoked.' } },
       },
@@ -187,14 +204,17 @@ export function peopleRoutes(
         policy: 'bearer',
         role: 'owner',
         errors: ['backend_unavailable'],
-        summary: 'Replace the server’s own token, in its file: the old one, and what was opened with it, ends at once',
+        summary:
+          'Replace the server’s own token, in its file, and end the old one; `endSessions`: and all else of its owner',
         responses: { 204: { description: 'The new one is in the file, and is not shown.' } },
       },
-      {},
-      async ({ env }) => {
+      { query: z.strictObject({ endSessions: flag }) },
+      async ({ env, query, trail }) => {
         env.peer?.finishFirst();
         if (!rotateToken) return nobody();
-        await rotateToken();
+        const endSessions = query.endSessions === 'true';
+        trail.tell({ details: { endSessions } });
+        await rotateToken({ endSessions });
         return nothing();
       },
     ),

@@ -90,7 +90,9 @@ export function singleSignOnRoutes(
         const base = baseFor(request, env.proto);
         const asked = new URL(redirectUri(base));
         asked.search = new URL(request.url).search;
-        const { principal, notAfter } = await given().finish(asked, cookieIn(request, base));
+        const { principal, notAfter } = await given().finish(asked, cookieIn(request, base), (person) =>
+          trail.tell({ person, details: { ended: true } }),
+        );
         trail.tell({ person: principal });
         const { code, stored } = codes.issue({ principal, by: 'server' }, notAfter);
         await stored;

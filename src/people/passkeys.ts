@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import type { AddPasskey, Passkey, PasskeyQuestion, SignInWithPasskey } from '../protocol/passkey.ts';
-import { type Actor, hasRole, type Principal, roles } from '../protocol/principal.ts';
+import type { Actor, Principal } from '../protocol/principal.ts';
 import { ask } from '../store/ask.ts';
 import type { Sql } from '../store/database.ts';
 import {
@@ -25,6 +25,7 @@ import {
   useChallenge,
 } from '../store/passkeys.ts';
 import { digestOf, type Grant, lesserRole, newCode, owner, personIdOf } from './grant.ts';
+import { assertNoMore } from './people.ts';
 import { readMadePasskey, readPasskeyUse } from './passkey-answers.ts';
 import type { SignedIn, SignInCodes } from './sign-ins.ts';
 
@@ -128,10 +129,11 @@ export class Passkeys {
 
   /** One's own, as far as it allows no more than what one asks with; or anybody's, for owners. */
   async remove({ principal }: Grant, actor: Actor, id: string): Promise<void> {
-    const { role } = principal;
-    const upTo = roles.filter((each) => hasRole(role, each));
-    const of = role === 'owner' ? 'all' : { personId: personIdOf(principal), roles: upTo };
-    if (!(await ask(() => deletePasskey(this.#parts.sql, id, of)))) throw notThere();
+    const { sql } = this.#parts;
+    const of = principal.role === 'owner' ? 'all' : { personId: personIdOf(principal) };
+    const passkey = (await ask(() => listPasskeys(sql, of))).find((each) => each.id === id);
+    if (passkey) assertNoMore(principal, personOf(passkey).role);
+    if (!(await ask(() => deletePasskey(sql, id, of)))) throw notThere();
     this.#has = undefined;
     this.#log(actor, { passkey: id }, 'A passkey was removed.');
   }

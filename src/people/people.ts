@@ -21,18 +21,21 @@ import { ask } from '../store/ask.ts';
 import type { Sql } from '../store/database.ts';
 import { deleteInvite, findInvite, insertInvite, type InviteRow, listInvites, useInvite } from '../store/invites.ts';
 import {
+  endOwnersAccess,
   findPerson,
   insertPerson,
   isNameTaken,
   listPeople,
+  listRemoved,
   type PersonRow,
+  readmitPerson,
   readOwnersUse,
   removePerson,
-  setPersonRole,
   type TokenUse,
 } from '../store/people.ts';
 import { browserIdleDays, digestOf, type Grant, grantOf, newCode, newToken, owner, personIdOf } from './grant.ts';
 import type { Grants } from './grants.ts';
+import { changeRole } from './person-changes.ts';
 
 const weekSeconds = 7 * 86_400;
 
@@ -73,14 +76,12 @@ export class People {
     const person = { id: randomUUID(), name, role, createdBy: actor.principal.name };
     const row = await this.#naming(() => insertPerson(this.#parts.sql, person));
     this.#log(actor, { person: row.id, role }, 'A person was added.');
-    return personOf({ ...row, tokens: 0, lastUsedAt: null });
+    return personOf({ ...row, ...unused });
   }
 
   async setRole(actor: Actor, id: string, role: Role): Promise<Person> {
     if (id === owner.id) throw isAlwaysThere('role');
-    if (!(await ask(() => setPersonRole(this.#parts.sql, id, role)))) throw unknownPerson();
-    // Also what was opened with the former role.
-    this.#endOf(id);
+    if (!(await changeRole(this.#parts, id, role))) throw unknownPerson();
     this.#log(actor, { person: id, role }, 'A person has another role.');
     const person = (await this.list()).find((each) => each.id === id);
     if (!person) throw unknownPerson();
@@ -90,8 +91,29 @@ export class People {
   async remove(actor: Actor, id: string): Promise<void> {
     if (id === owner.id) throw isAlwaysThere('personId');
     if (!(await ask(() => removePerson(this.#parts.sql, id)))) throw unknownPerson();
-    this.#endOf(id);
+    this.#parts.grants.end(({ principal }) => principal.id === id);
     this.#log(actor, { person: id }, 'A person was removed.');
+  }
+
+  /** For owners. */
+  async listRemoved({ principal }: Grant): Promise<Person[]> {
+    assertOwner(principal, 'those who were removed');
+    return (await ask(() => listRemoved(this.#parts.sql))).map((row) => personOf({ ...row, ...unused }));
+  }
+
+  /** They may come in again, with a new token or by the identity provider: what they had has ended. */
+  async readmit(actor: Actor, id: string): Promise<Person> {
+    if (id === owner.id) throw isAlwaysThere('personId');
+    const row = await this.#naming(() => readmitPerson(this.#parts.sql, id));
+    if (!row) throw new BooError('not_found', 'Nobody with this id was removed.');
+    this.#log(actor, { person: id }, 'A person was readmitted.');
+    return personOf({ ...row, ...unused });
+  }
+
+  /** All that lets the server's owner in, but for the server's own token. */
+  async endOwners(): Promise<void> {
+    await ask(() => endOwnersAccess(this.#parts.sql));
+    this.#parts.grants.end(({ principal, by }) => principal.id === owner.id && typeof by === 'object');
   }
 
   /** One's own, or everybody's, for owners. */
@@ -119,12 +141,15 @@ export class People {
     return { ...tokenOf(row, null), token };
   }
 
-  /** One's own, or anybody's, for owners. */
+  /** One's own, as far as they allow no more than what one asks with; or anybody's, for owners. */
   async revokeToken({ principal }: Grant, actor: Actor, id: string): Promise<void> {
+    const { sql } = this.#parts;
     const of = principal.role === 'owner' ? 'all' : { personId: personIdOf(principal) };
-    if (!(await ask(() => revokeToken(this.#parts.sql, id, of)))) {
-      throw new BooError('not_found', 'This token does not exist.');
+    if (of !== 'all') {
+      const token = (await ask(() => listTokens(sql, of))).find((each) => each.id === id);
+      if (token) assertNoMore(principal, grantOf(token).principal.role);
     }
+    if (!(await ask(() => revokeToken(sql, id, of)))) throw new BooError('not_found', 'This token does not exist.');
     this.#parts.grants.end(({ by }) => typeof by === 'object' && by.id === id);
     this.#log(actor, { token: id }, 'An access token was revoked.');
   }
@@ -185,10 +210,6 @@ export class People {
     return { token, principal };
   }
 
-  #endOf(personId: string): void {
-    this.#parts.grants.end(({ principal }) => principal.id === personId);
-  }
-
   async #find(id: string): Promise<Principal> {
     if (id === owner.id) return owner;
     const row = await ask(() => findPerson(this.#parts.sql, id));
@@ -229,6 +250,15 @@ function assertOwner({ name, role }: Principal, what: string): void {
   });
 }
 
+/** Whoever got hold of a lesser credential must not lock its person out. */
+export function assertNoMore({ role }: Principal, its: Role): void {
+  if (hasRole(role, its)) return;
+  throw new BooError('forbidden', `It allows more than what you ask with: the role ${its}, not ${role}.`, {
+    details: { needs: its, role },
+  });
+}
+
+const unused = { tokens: 0, lastUsedAt: null };
 const useOf = ({ tokens, lastUsedAt }: TokenUse) => ({ tokens, lastUsedAt: lastUsedAt?.toISOString() ?? null });
 
 function personOf({ createdAt, id, name, role, createdBy, ...use }: PersonRow & TokenUse): Person {

@@ -15,9 +15,10 @@ import type { Principal, Role } from '../protocol/principal.ts';
 import { ask } from '../store/ask.ts';
 import type { Sql } from '../store/database.ts';
 import { findIdentity, type Identity, insertIdentity } from '../store/identities.ts';
-import { isNameTaken, setPersonRole } from '../store/people.ts';
+import { isNameTaken } from '../store/people.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Grants } from './grants.ts';
+import { changeRole, endAccessOf } from './person-changes.ts';
 import { roleByClaims, type RoleRule } from './role-rules.ts';
 
 export interface SingleSignOnSettings {
@@ -58,8 +59,11 @@ export interface SingleSignOnApi {
   readonly name: string;
   /** Where to send the browser, and what it has to remember. Throws `provider_failed`. */
   begin(redirectUri: string): Promise<{ url: string; memory: string }>;
-  /** `answer`: the URL that the provider sent the browser to. Throws `unauthorized`, `forbidden`, `provider_failed`. */
-  finish(answer: URL, memory: string | undefined): Promise<SignOn>;
+  /**
+   * `answer`: the URL that the provider sent the browser to. `tell` gets whose access has ended by it.
+   * Throws `unauthorized`, `forbidden`, `provider_failed`.
+   */
+  finish(answer: URL, memory: string | undefined, tell: (person: Principal) => void): Promise<SignOn>;
 }
 
 const timeoutSeconds = 10;
@@ -94,7 +98,7 @@ export class SingleSignOn implements SingleSignOnApi {
     return { url: url.href, memory: Buffer.from(JSON.stringify({ state, nonce, verifier })).toString('base64url') };
   }
 
-  async finish(answer: URL, remembered: string | undefined): Promise<SignOn> {
+  async finish(answer: URL, remembered: string | undefined, tell: (person: Principal) => void): Promise<SignOn> {
     const { settings, clock, logger } = this.#parts;
     const begun = readMemory(remembered);
     // Also what a page of somebody else has begun, for itself.
@@ -106,6 +110,7 @@ export class SingleSignOn implements SingleSignOnApi {
     const role = roleByClaims(settings.roleRules, settings.roleClaim, claims);
     if (role === null) {
       logger.info({ subject: identity.subject, claim: settings.roleClaim }, 'Somebody without a role has signed in.');
+      await this.#shutOut(identity, tell);
       throw new BooError('forbidden', `${this.name} gives you no role here. Ask whoever runs this server for one.`);
     }
     const principal = await this.#enter(identity, namesIn(claims), role);
@@ -130,15 +135,23 @@ export class SingleSignOn implements SingleSignOnApi {
     }
   }
 
+  /** Whoever had a role and has none any more keeps nothing that they could come in by. */
+  async #shutOut(identity: Identity, tell: (person: Principal) => void): Promise<void> {
+    const known = await ask(() => findIdentity(this.#parts.sql, identity));
+    if (!known || known.isRemoved) return;
+    const { personId: id, name, role } = known;
+    await endAccessOf(this.#parts, id);
+    tell({ id, name, role });
+    this.#parts.logger.info({ person: id }, 'Somebody has lost their role at the provider, and what they had ended.');
+  }
+
   async #enter(identity: Identity, names: readonly string[], role: Role): Promise<Principal> {
-    const { sql, grants, logger } = this.#parts;
+    const { sql, logger } = this.#parts;
     const known = await ask(() => findIdentity(sql, identity));
     if (known) {
       const { personId: id, name, isRemoved } = known;
       if (isRemoved) throw new BooError('forbidden', `${name} was removed from this server by one of its owners.`);
-      if (known.role !== role && (await ask(() => setPersonRole(sql, id, role)))) {
-        // Also what was opened with the former role.
-        grants.end(({ principal }) => principal.id === id);
+      if (known.role !== role && (await changeRole(this.#parts, id, role))) {
         logger.info({ person: id, role, was: known.role }, 'Somebody has signed in with another role.');
       }
       return { id, name, role };

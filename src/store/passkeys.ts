@@ -109,15 +109,8 @@ export async function notePasskeyUse(db: Sql, id: string, counter: number): Prom
 }
 
 /** False if there is no such passkey, or not of this person. */
-export async function deletePasskey(
-  db: Sql,
-  id: string,
-  of: { personId: string | null; roles: readonly Role[] } | 'all',
-): Promise<boolean> {
-  const whose =
-    of === 'all'
-      ? db`true`
-      : db`person_id is not distinct from ${of.personId}::uuid and role = any (${[...of.roles]}::text[])`;
+export async function deletePasskey(db: Sql, id: string, of: { personId: string | null } | 'all'): Promise<boolean> {
+  const whose = of === 'all' ? db`true` : db`person_id is not distinct from ${of.personId}::uuid`;
   const rows = await db`delete from boocode.passkeys where id = ${id} and ${whose} returning id`;
   return rows.length > 0;
 }

@@ -59,17 +59,51 @@ export async function setPersonRole(db: Sql, id: string, role: Role): Promise<bo
   return rows.length > 0;
 }
 
-/** Their tokens end, and so do the invitations that they have made. False if there is no such person. */
+/** What lets somebody in, and the invitations that they have made: of those that `gone` has. */
+const endings = (db: Sql) => db`
+  revoked as (
+    update boocode.access_tokens set revoked_at = clock_timestamp()
+    where person_id in (select id from gone) and revoked_at is null),
+  forgotten as (delete from boocode.passkeys where person_id in (select id from gone)),
+  unlinked as (delete from boocode.sign_in_codes where person_id in (select id from gone) and used_at is null),
+  uninvited as (delete from boocode.invites where created_by_id in (select id from gone) and used_at is null)`;
+
+/** They can no longer come in. False if there is no such person. */
 export async function removePerson(db: Sql, id: string): Promise<boolean> {
   const rows = await db`
     with gone as (update boocode.people set removed_at = clock_timestamp() where id = ${id} and removed_at is null returning id),
-    revoked as (
-      update boocode.access_tokens set revoked_at = clock_timestamp()
-      where person_id in (select id from gone) and revoked_at is null),
-    forgotten as (delete from boocode.passkeys where person_id in (select id from gone)),
-    uninvited as (delete from boocode.invites where created_by_id in (select id from gone) and used_at is null)
+    ${endings(db)}
     select id from gone`;
   return rows.length > 0;
+}
+
+/** The person stays, and can be let in again. */
+export async function endAccess(db: Sql, id: string): Promise<void> {
+  await db`with gone as (select ${id}::uuid as id), ${endings(db)} select id from gone`;
+}
+
+/** Of the server's owner: all but the server's own token. */
+export async function endOwnersAccess(db: Sql): Promise<void> {
+  await db`
+    with revoked as (
+      update boocode.access_tokens set revoked_at = clock_timestamp() where person_id is null and revoked_at is null),
+    unlinked as (delete from boocode.sign_in_codes where person_id is null and used_at is null)
+    delete from boocode.passkeys where person_id is null`;
+}
+
+/** Those who were removed, the last one first. */
+export async function listRemoved(db: Sql): Promise<PersonRow[]> {
+  return db<PersonRow[]>`
+    select id, name, role, created_at as "createdAt", created_by as "createdBy"
+    from boocode.people where removed_at is not null order by removed_at desc, id limit 1000`;
+}
+
+/** Null if nobody with that id was removed. Fails with `isNameTaken` if somebody has the name now. */
+export async function readmitPerson(db: Sql, id: string): Promise<PersonRow | null> {
+  const [row] = await db<PersonRow[]>`
+    update boocode.people set removed_at = null where id = ${id} and removed_at is not null
+    returning id, name, role, created_at as "createdAt", created_by as "createdBy"`;
+  return row ?? null;
 }
 
 /** Of a row of `access_tokens`. Only the database's clock counts. */

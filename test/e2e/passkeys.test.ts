@@ -1,8 +1,10 @@
 // Passkeys with real signatures, on two hosts of one database: who has one signs in with it, and nobody else.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createClient, type Passkey, type PasskeyQuestion } from '../../src/client/client.ts';
+import { runCli } from '../../src/cli/run.ts';
 import { digestOf } from '../../src/people/grant.ts';
 import { type Lies, makePasskey, type SoftwarePasskey, usePasskey } from '../support/software-authenticator.ts';
+import { createFakeTerminal } from '../support/fake-terminal.ts';
 import { type Answer, openServer, type TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -305,10 +307,33 @@ describe('PASSKEY-4: passkeys', () => {
     expect((await weak.listPasskeys()).map(({ name }) => name)).toEqual(['laptop']);
     expect(await ivy.listPasskeys()).toEqual([]);
     await expect(ivy.listPasskeys({ everyone: true })).rejects.toMatchObject({ code: 'forbidden' });
-    for (const client of [weak, ivy])
-      await expect(client.removePasskey(row.id)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(weak.removePasskey(row.id)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(ivy.removePasskey(row.id)).rejects.toMatchObject({ code: 'not_found' });
     expect((await one.client.listPasskeys({ everyone: true })).map((each) => each.id)).toContain(row.id);
     await one.client.removePasskey(row.id);
     expect(await weak.listPasskeys()).toEqual([]);
+  });
+
+  test('are listed and removed by the command line', async () => {
+    const { token } = await person('Jo', 'member');
+    const run = async (...words: string[]) => {
+      const terminal = createFakeTerminal({});
+      const cli = { terminal, env: { HOME: '/nonexistent', BOOCODE_URL: one.url, BOOCODE_TOKEN: token }, exitCode: 0 };
+      await runCli(cli, words);
+      return { code: cli.exitCode, out: terminal.stdout, err: terminal.stderr };
+    };
+    expect((await run('passkey')).err).toContain('There are none.');
+    const { row } = await add(token, { name: 'laptop' });
+    expect((await run('passkey')).out).toMatch(/Jo +laptop +member +boo\.example\.org +\d+s ago +never/);
+    expect(JSON.parse((await run('passkey', 'list', '--json')).out)).toEqual([row]);
+    expect(await run('passkey', 'list', '--all')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('need the role owner'),
+    });
+    expect((await run('passkey', 'remove', row.id.slice(0, 13))).err).toBe('Removed: laptop, of Jo.\n');
+    expect(await run('passkey', 'remove', row.id)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('No passkey'),
+    });
   });
 });

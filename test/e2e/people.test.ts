@@ -132,6 +132,28 @@ describe('PEOPLE-5: a token', () => {
     expect(JSON.stringify(await server.client.listTokens({ everyone: true }))).not.toContain('boo_');
   });
 
+  test('PEOPLE-9: is revoked by none of its person’s that allows less, unless that is its own', async () => {
+    const { client, person, made } = await add('Wim', 'owner');
+    const make = async (role: Role) => {
+      const { id, token } = await server.client.createToken({ name: role, personId: person.id, role });
+      return { id, client: clientOf(token) };
+    };
+    const [member, viewer, other] = [await make('member'), await make('viewer'), await make('viewer')];
+    for (const [weak, strong] of [
+      [viewer, made.id],
+      [viewer, member.id],
+      [member, made.id],
+    ] as const) {
+      await expect(weak.client.revokeToken(strong)).rejects.toMatchObject({ code: 'forbidden' });
+    }
+    // What counts is what a token allows now.
+    await server.client.patchPerson(person.id, { role: 'viewer' });
+    await viewer.client.revokeToken(member.id);
+    await other.client.revokeToken(viewer.id);
+    await other.client.revokeToken(other.id);
+    expect((await client.me()).principal.role).toBe('viewer');
+  });
+
   test('of somebody who is removed ends at once, and so do their live socket, feed and terminal', async () => {
     const { client, person } = await add('Finn', 'member');
     const chat = await client.createChat({ cwd: server.workDir, backend: 'claude_pty' });
@@ -258,6 +280,9 @@ describe('PEOPLE-8: the command line', () => {
     expect((await run(nia, 'people', '--json')).out).toContain('"people":[{"id":"owner"');
     expect((await run(token, 'people', 'remove', 'nia')).err).toContain('Removed: nia.');
     await refused(clientOf(nia));
+    expect((await run(token, 'people', 'list', '--removed')).out).toMatch(/^nia +member +0/m);
+    expect((await run(token, 'people', 'readmit', 'Nia')).err).toContain('nia is here again, with the role member');
+    await refused(clientOf(nia));
   });
 
   test('invites, and says what is wrong', async () => {
@@ -275,6 +300,7 @@ describe('PEOPLE-8: the command line', () => {
       [['token', 'create', '--name', 'x', '--person', 'nobody'], "Nobody here is called 'nobody'"],
       [['people', 'role', 'ada', 'king'], "'king' is not a role"],
       [['people', 'remove', 'owner'], 'always there'],
+      [['people', 'readmit', 'ada-lovelace'], 'Nobody called'],
       [['token', 'revoke', 'abc'], 'No token has an id that starts with abc.'],
     ] as const) {
       const { code, err } = await run(token, ...words);

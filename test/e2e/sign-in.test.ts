@@ -1,4 +1,5 @@
 // Browsers that sign in by links, on two hosts of one database, which the second one reaches through a proxy.
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadSocket } from '../../src/cli/node-socket.ts';
 import { type BooClient, createClient, type Role } from '../../src/client/client.ts';
@@ -132,6 +133,27 @@ describe('SESSION-4: a session', () => {
     await expect(clientAt(one).signIn(code)).rejects.toMatchObject({ code: 'unauthorized' });
     await one.restart();
     expect((await clientAt(one, token).me()).principal.id).toBe('owner');
+  });
+});
+
+describe('SESSION-5: a new token of the server', () => {
+  test('ends what its owner has besides, if that is asked for, and nothing of others', async () => {
+    const nia = await person('Nia', 'owner');
+    const browser = await signInAt(one, await linkBy(one.client));
+    const made = clientAt(one, (await one.client.createToken({ name: 'build' })).token);
+    const code = await linkBy(browser.client);
+    await one.sql`
+      insert into boocode.passkeys (id, credential_id, user_handle, rp_id, public_key, counter, name, role)
+      values (${randomUUID()}, 'a', 'b', 'localhost', 'c', 0, 'phone', 'owner')`;
+    await nia.rotateServerToken({ endSessions: true });
+    for (const client of [browser.client, made, one.client]) {
+      await expect(client.me()).rejects.toMatchObject({ code: 'unauthorized' });
+    }
+    await expect(clientAt(one).signIn(code)).rejects.toMatchObject({ code: 'unauthorized' });
+    expect(await nia.listPasskeys({ everyone: true })).toEqual([]);
+    expect((await nia.me()).principal.name).toBe('Nia');
+    await one.restart();
+    expect((await one.client.me()).principal.id).toBe('owner');
   });
 });
 

@@ -129,6 +129,40 @@ describe('OIDC-2: nobody comes in', () => {
     expect(page).toContain('Max was removed from this server');
   });
 
+  test('OIDC-3: whom the provider has taken the role from, and what they had has ended', async () => {
+    provider.people['lea'] = { name: 'Lea', groups: ['staff'] };
+    const { me, client } = await signIn('lea');
+    const { id } = me!.principal;
+    const given = await server.client.createToken({ name: 'build', personId: id });
+    const link = await client!.makeSignInLink();
+    provider.people['lea']['groups'] = ['nobody'];
+    expect((await signIn('lea')).status).toBe(403);
+    for (const token of [client!, createClient({ url: server.url, token: given.token })]) {
+      await expect(token.me()).rejects.toMatchObject({ code: 'unauthorized' });
+    }
+    const late = await server.call('POST', '/v1/sign-in', { body: { code: codeIn(link.url) }, headers: {} });
+    expect(late.status).toBe(401);
+    const { items } = await server.client.audit({ act: 'endSingleSignOn', limit: 5 });
+    expect(items[0]).toMatchObject({ person: { name: 'Lea' }, outcome: 'refused', details: { ended: true } });
+    // The others have kept theirs, and she comes back with her role.
+    provider.people['lea']['groups'] = ['staff'];
+    expect((await signIn('lea')).me!.principal).toEqual(me!.principal);
+  });
+
+  test('OIDC-4: but whom an owner has readmitted comes in as before', async () => {
+    provider.people['noa'] = { name: 'Noa', groups: ['staff'] };
+    const { me, client } = await signIn('noa');
+    const { id } = me!.principal;
+    await server.client.removePerson(id);
+    expect((await signIn('noa')).status).toBe(403);
+    await expect(client!.readmitPerson(id)).rejects.toMatchObject({ code: 'unauthorized' });
+    expect((await server.client.listRemovedPeople()).map(({ name }) => name)).toContain('Noa');
+    expect(await server.client.readmitPerson(id)).toMatchObject({ id, name: 'Noa', tokens: 0 });
+    await expect(client!.me()).rejects.toMatchObject({ code: 'unauthorized' });
+    expect((await signIn('noa')).me!.principal).toEqual(me!.principal);
+    await expect(server.client.readmitPerson(id)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
   test('in a browser that has not begun it, or that has begun another one', async () => {
     const mine = await begin();
     const theirs = await begin();

@@ -28,6 +28,9 @@ export function createMemoryPeople(token: string): PeopleApi {
   return {
     me: ({ principal }) => ({ principal, token: null }),
     list: () => Promise.resolve([own]),
+    listRemoved: () => Promise.resolve([]),
+    readmit: () => Promise.resolve(own),
+    endOwners: () => Promise.resolve(),
     listTokens: () => Promise.resolve([accessToken]),
     listInvites: () => Promise.resolve([invite]),
     openSession: () => Promise.resolve(token),
