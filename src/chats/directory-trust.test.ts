@@ -168,6 +168,8 @@ describe('TRUST-5: rules in the local settings', () => {
     ['are not if another setting changes too', rules([]), rules(['ls'], { hooks: {} }), ['ls'], false],
     ['are not if another kind of permission changes too', rules([]), '{"permissions":{"deny":["ls"]}}', ['ls'], false],
     ['are not if the file cannot be parsed', rules(['ls']), '{', ['ls'], false],
+    ['are not if the file has no list of them', rules([]), '{"permissions":{"allow":"ls"}}', ['ls'], false],
+    ['are not if the trusted file has none', '{"permissions":{"allow":1}}', rules(['ls']), ['ls'], false],
     ['are not if the trusted file cannot be parsed', '{', rules(['ls']), ['ls'], false],
   ])('%s', async (_what, before, after, kept, isTrusted) => {
     const withLocal = (text: string | null): Files =>

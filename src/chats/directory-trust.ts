@@ -150,7 +150,7 @@ function compare(before: readonly TrustedFile[], now: readonly DirectoryFile[]):
 }
 
 /** True if the only change is more rules in the file where the agent stores rules that a person told it to remember. */
-function isOnlyRules({ path, before, after }: TrustFile, kept: readonly unknown[]): boolean {
+export function isOnlyRules({ path, before, after }: TrustFile, kept: readonly unknown[]): boolean {
   if (path !== '.claude/settings.local.json' || after === null) return false;
   const [old, now] = [withoutRules(before ?? '{}'), withoutRules(after)];
   if (old === null || now === null || old.rest !== now.rest) return false;
@@ -164,6 +164,7 @@ function withoutRules(text: string): { rest: string; rules: unknown[] } | null {
   try {
     const { permissions = {}, ...settings } = JSON.parse(text) as { permissions?: { allow?: unknown[] } };
     const { allow = [], ...others } = permissions;
+    if (!Array.isArray(allow)) return null;
     return { rest: JSON.stringify([settings, others]), rules: allow };
   } catch {
     return null;

@@ -19,7 +19,7 @@ import { makeSignInLink, urlFor, type SignInLinksOptions } from './sign-in-links
 // The same number of levels up from src/http and from dist/http.
 const openApiFile = new URL('../../openapi.json', import.meta.url);
 
-const text = (contentType: string, body: string): Response =>
+const text = (contentType: string, body: string | Uint8Array<ArrayBuffer>): Response =>
   new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
 
 export function systemRoutes(chats: Chats, door: { basePath?: string } & SignInLinksOptions): Route[] {
@@ -72,7 +72,7 @@ export function systemRoutes(chats: Chats, door: { basePath?: string } & SignInL
         responses: { 200: { description: 'OpenAPI 3.1.', schema: z.record(z.string(), z.unknown()) } },
       },
       {},
-      async () => text('application/json', await readFile(openApiFile, 'utf8')),
+      async () => text('application/json', await readFile(openApiFile)),
     ),
     route(
       {

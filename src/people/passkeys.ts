@@ -215,7 +215,7 @@ const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer
 const clientData = z.looseObject({ challenge: z.string().max(200), crossOrigin: z.literal(false).optional() });
 
 /** Undefined if no browser says such a thing for a page of its own. */
-function challengeIn(clientDataJSON: string): string | undefined {
+export function challengeIn(clientDataJSON: string): string | undefined {
   try {
     return clientData.parse(JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString('utf8'))).challenge;
   } catch {

@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
 import { freePort } from '../../test/support/free-port.ts';
 import { openIdentityProvider } from '../../test/support/identity-provider.mjs';
@@ -40,5 +41,25 @@ test('OIDC-2: a provider that is away is told, and asked again once it may be ba
     }
   } finally {
     await provider.close();
+  }
+});
+
+test('OIDC-2 FUZZ-1: a provider that tells no address to sign in at cannot be asked', async () => {
+  const port = await freePort();
+  const issuer = `http://127.0.0.1:${port}`;
+  const described = { issuer, authorization_endpoint: null, token_endpoint: `${issuer}/t`, jwks_uri: `${issuer}/k` };
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(described));
+  });
+  await new Promise<void>((resolve) => void server.listen(port, '127.0.0.1', resolve));
+  try {
+    const settings = { issuer, clientId: 'boocode', clientSecretFile: null, scopes: 'openid', roleClaim: 'roles' };
+    const unused = {} as Pick<SingleSignOnParts, 'sql' | 'grants'>;
+    const parts = { ...unused, settings: { ...settings, roleRules: [], sessionHours: 1 } };
+    const signOn = new SingleSignOn({ ...parts, clock: new ManualClock(), logger: silentLog });
+    await expect(signOn.begin('http://127.0.0.1:1/end')).rejects.toMatchObject({ code: 'provider_failed' });
+  } finally {
+    server.closeAllConnections();
+    server.close();
   }
 });

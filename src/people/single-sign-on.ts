@@ -87,14 +87,21 @@ export class SingleSignOn implements SingleSignOnApi {
     const state = oidc.randomState();
     const nonce = oidc.randomNonce();
     const verifier = oidc.randomPKCECodeVerifier();
-    const url = oidc.buildAuthorizationUrl(config, {
-      redirect_uri: redirectUri,
-      scope: this.#parts.settings.scopes,
-      code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
-      code_challenge_method: 'S256',
-      state,
-      nonce,
-    });
+    const challenge = await oidc.calculatePKCECodeChallenge(verifier);
+    let url: URL;
+    try {
+      url = oidc.buildAuthorizationUrl(config, {
+        redirect_uri: redirectUri,
+        scope: this.#parts.settings.scopes,
+        code_challenge: challenge,
+        code_challenge_method: 'S256',
+        state,
+        nonce,
+      });
+    } catch (error) {
+      // It describes itself without an address to sign in at.
+      throw this.#unreachable(error);
+    }
     return { url: url.href, memory: Buffer.from(JSON.stringify({ state, nonce, verifier })).toString('base64url') };
   }
 

@@ -1,5 +1,5 @@
 /** Every parser of input from outside, with what is fed to it. A new route is among them by itself. */
-import fc, { type Arbitrary } from 'fast-check';
+import fc from 'fast-check';
 import { readConfig } from '../../src/config.ts';
 import { requestCosts } from '../../src/agents/claude-pty/cost-receiver.ts';
 import { mapTranscriptLines } from '../../src/agents/claude/mapping/map-history.ts';
@@ -13,38 +13,19 @@ import { parseMessage } from '../../src/http/socket-messages.ts';
 import { createTrustedProxies } from '../../src/http/trusted-proxies.ts';
 import { readImage } from '../../src/lib/images/read-image.ts';
 import { keyIdOf, openSigned, sign } from '../../src/peers/signature.ts';
-import { BooError } from '../../src/protocol/error.ts';
 import { liveClientMessage } from '../../src/protocol/live.ts';
 import { terminalClientMessage } from '../../src/protocol/terminal.ts';
 import { settings } from '../../src/settings.ts';
 import { readDatabaseUrl } from '../../src/store/database-address.ts';
 import { parseDiff } from '../../src/web/text/unified-diff.ts';
 import { createTestApp, testToken } from '../support/test-app.ts';
+import { agentTargets } from './agent-targets.ts';
+import { clientTargets } from './client-targets.ts';
 import { anything, bodiesOf } from './json-schema.ts';
-
-export interface Target {
-  name: string;
-  input: Arbitrary<unknown>;
-  /** Throws if the input was neither accepted nor refused with one clear error. */
-  readonly feed: (value: never) => unknown;
-}
-
-function target<T>(name: string, input: Arbitrary<T>, feed: (value: T) => unknown): Target {
-  return { name, input, feed: feed as (value: never) => unknown };
-}
-
-/** Refused in words is fine; anything else that is thrown is not. */
-function refusable(parse: () => unknown): void {
-  try {
-    parse();
-  } catch (error) {
-    if (!(error instanceof BooError) || error.code === 'internal' || error.message === '') throw error;
-  }
-}
+import { serverTargets } from './server-targets.ts';
+import { refusable, type Target, target, text } from './target.ts';
 
 const chatId = '11111111-1111-4111-8111-111111111111';
-const text = fc.oneof(fc.string({ maxLength: 200 }), fc.string({ unit: 'binary', maxLength: 200 }));
-
 function routeTargets(): Target[] {
   const limits = { failuresPerSource: Infinity, failuresInAll: Infinity };
   const quotas = { chatsPerHour: 0, chatsPerDay: 0, prompts: 0 };
@@ -71,7 +52,17 @@ function routeTargets(): Target[] {
     const declared = declaredFor(handler);
     return declared === undefined || declared === 'guard' ? [] : [declared];
   });
-  return routes.flatMap((route) => {
+  const headers = target(
+    'headers of requests',
+    fc.dictionary(fc.constantFrom(...headerNames), fc.oneof(text.map(onWire), fc.constantFrom(...headerValues)), {
+      maxKeys: 4,
+    }),
+    async (given) => {
+      for (const path of ['/v1/info', '/v1/single-sign-on/end?state=s&code=c', `/v1/chats/${chatId}/events`])
+        await ask('GET', path, given);
+    },
+  );
+  const found = routes.flatMap((route) => {
     const path = route.path.replaceAll(/\{\w+\}/g, chatId);
     const names = Object.keys((route.schemas.query as { shape?: object } | undefined)?.shape ?? {});
     const found = [
@@ -95,7 +86,26 @@ function routeTargets(): Target[] {
     }
     return found;
   });
+  return [headers, ...found];
 }
+
+/** What a header can hold: a server in front of it has refused the rest. */
+const onWire = (value: string): string => value.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '').trim();
+const headerNames = [
+  'host origin authorization cookie accept boocode-client last-event-id user-agent content-type',
+  'sec-websocket-protocol x-forwarded-for forwarded',
+].flatMap((names) => names.split(' '));
+const headerValues = [
+  'localhost [::1 localhost. a@b null http://localhost:1 Bearer -1 999999999999999999999999999999'.split(' '),
+  [
+    'Bearer a b',
+    'boocode-single-sign-on=e30',
+    'a=%ff; =; ;;',
+    '__proto__=1',
+    'text/event-stream',
+    'for="[::1]:x";proto=,,',
+  ],
+].flat();
 
 const encode = (part: string): string => encodeURIComponent(Buffer.from(part).toString());
 
@@ -175,6 +185,9 @@ const key = { id: 'k', secret: 's'.repeat(32) };
 
 export const targets: Target[] = [
   ...routeTargets(),
+  ...serverTargets,
+  ...agentTargets,
+  ...clientTargets,
   target('messages of the live socket', bodiesOf(liveClientMessage), (value) =>
     refusable(() => parseMessage(liveClientMessage, Buffer.from(JSON.stringify(value) ?? 'x'))),
   ),

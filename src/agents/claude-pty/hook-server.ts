@@ -86,7 +86,7 @@ function serve(socket: Socket, onCall: (call: HookCall) => void): void {
     if (size > maxInputBytes) return void socket.destroy();
     chunks.push(chunk);
     if (chunk.at(-1) !== endOfInput) return;
-    const input = parse(Buffer.concat(chunks).subarray(0, -1).toString('utf8'));
+    const input = readHookInput(Buffer.concat(chunks).subarray(0, -1).toString('utf8'));
     if (!input) return void socket.destroy();
     onCall({
       input,
@@ -98,7 +98,8 @@ function serve(socket: Socket, onCall: (call: HookCall) => void): void {
   });
 }
 
-function parse(text: string): Readonly<Record<string, unknown>> | undefined {
+/** What a hook was given; undefined if it is no object, or larger than any. */
+export function readHookInput(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     // A command can find this socket, and megabytes of empty lists take seconds to parse.
     if (createJsonScan(jsonBounds)(Buffer.from(text)) !== undefined) return undefined;

@@ -23,6 +23,12 @@ export interface LoopbackReceiverOptions {
 
 const maxBodyBytes = 8 * 1024 * 1024;
 
+/** Throws what only says that it is refused. */
+export function readReport(body: string, jsonBounds: LoopbackReceiverOptions['jsonBounds']): unknown {
+  if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('The input is too large.');
+  return JSON.parse(body);
+}
+
 export async function openLoopbackReceiver({ keyOf, jsonBounds }: LoopbackReceiverOptions): Promise<LoopbackReceiver> {
   const listeners = new Map<string, Listener>();
   const server = createServer((request, response) => {
@@ -33,8 +39,7 @@ export async function openLoopbackReceiver({ keyOf, jsonBounds }: LoopbackReceiv
     }
     readBody(request)
       .then(async (body) => {
-        if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('The input is too large.');
-        const input: unknown = JSON.parse(body);
+        const input = readReport(body, jsonBounds);
         // The session may have been forgotten meanwhile.
         const answer = JSON.stringify((await listeners.get(key)?.(input)) ?? {});
         response.writeHead(200, { 'content-type': 'application/json' }).end(answer);

@@ -35,7 +35,7 @@ export async function defaultModel({ trusted, cwd, directory }: Spec, env: Env):
   return env['ANTHROPIC_MODEL'] || texts.map(modelOf).find((model) => model !== undefined) || 'default';
 }
 
-function modelOf(settings: string): string | undefined {
+export function modelOf(settings: string): string | undefined {
   try {
     return asText(asRecord(JSON.parse(settings))['model']) || undefined;
   } catch {

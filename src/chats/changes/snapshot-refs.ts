@@ -65,18 +65,29 @@ export async function readMoments({ top }: Place, env: GitEnvironment): Promise<
   const format = '%(refname)%00%(tree)%00%(parent)%00%(contents:body)';
   const args = ['for-each-ref', '--sort=-creatordate', `--count=${maxMoments}`, `--format=${format}`, 'refs/boocode/'];
   const { stdout } = await git(args, { cwd: top, env, maxBytes: 16 * 1024 * 1024 });
-  const moments = stdout.split('\n').flatMap((line): Moment[] => {
-    const [name = '', tree = '', parent = '', facts = ''] = line.split('\0');
-    const [, chatId, turn] = /^refs\/boocode\/([^/]+)\/([^/]+)$/.exec(name) ?? [];
-    if (chatId === undefined || turn === undefined || turn === startName || !facts.startsWith('{')) return [];
-    const { at, workingTree } = JSON.parse(facts) as Partial<Facts>;
-    if (at === undefined || workingTree !== treeName(top)) return [];
-    const isEnd = turn.endsWith(endSuffix);
-    const turnId = isEnd ? turn.slice(0, -endSuffix.length) : turn;
-    return [{ chatId, turnId, isEnd, at, tree, head: parent === '' ? null : parent }];
-  });
+  const moments = stdout.split('\n').flatMap((line) => momentIn(line, top) ?? []);
   // A turn begins after another one has ended, if both have the same state.
   return moments.toSorted((one, other) => one.at - other.at || Number(other.isEnd) - Number(one.isEnd));
+}
+
+/** An agent can make such references too, with anything in them. */
+export function momentIn(line: string, top: string): Moment | undefined {
+  const [name = '', tree = '', parent = '', facts = ''] = line.split('\0');
+  const [, chatId, turn] = /^refs\/boocode\/([^/]+)\/([^/]+)$/.exec(name) ?? [];
+  if (chatId === undefined || turn === undefined || turn === startName) return undefined;
+  const { at, workingTree } = factsIn(facts);
+  if (typeof at !== 'number' || workingTree !== treeName(top)) return undefined;
+  const isEnd = turn.endsWith(endSuffix);
+  const turnId = isEnd ? turn.slice(0, -endSuffix.length) : turn;
+  return { chatId, turnId, isEnd, at, tree, head: parent === '' ? null : parent };
+}
+
+function factsIn(text: string): Partial<Facts> {
+  try {
+    return text.startsWith('{') ? (JSON.parse(text) as Partial<Facts>) : {};
+  } catch {
+    return {};
+  }
 }
 
 interface Facts {
