@@ -11,9 +11,9 @@ import { createSerial } from '../lib/serial.ts';
 import { Withdrawals } from '../lib/withdrawals.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
-import { chatSessionStore } from '../store/chat-session-store.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
+import { chatTranscripts } from './chat-transcripts.ts';
 import type { ChatSession } from './chat-session.ts';
 import type { OpenDecisions } from './open-decisions.ts';
 import { asideCostAdded } from './session-cost.ts';
@@ -112,7 +112,7 @@ export class Asides {
       model,
       effort,
       question,
-      sessionStore: chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
+      sessionStore: chatTranscripts(sql, log, agents.agentFor(agent).foldSummary),
     };
     // It starts like any agent, and takes as much memory.
     const place = await admission.enter({ chatId, signal, onChanged: () => undefined }, () => undefined);

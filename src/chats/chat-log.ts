@@ -65,6 +65,9 @@ export class ChatLog {
     this.#onFenced = () => parts.onFenced();
   }
 
+  /** What the chat's agents have had is taken out from now on. */
+  readonly knowSecrets = async (): Promise<void> => this.#secrets?.prepare();
+
   /** True while a write is under way. */
   get isBusy(): boolean {
     return this.#waiting > 0;
@@ -82,7 +85,7 @@ export class ChatLog {
     this.#waiting += 1;
     return this.#serial(async () => {
       if (this.#isLeft) throw new FencedError(this.lease.chatId, `This host has dropped chat ${this.lease.chatId}.`);
-      if (this.#secrets) await this.#secrets.prepare();
+      await this.knowSecrets();
       const decided = await decide();
       if (!decided) return null;
       const write = this.#redacted(decided);

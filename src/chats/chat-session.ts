@@ -6,7 +6,6 @@ import { isWithin } from '../lib/is-within.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
-import { chatSessionStore } from '../store/chat-session-store.ts';
 import { chatSideFiles } from '../store/chat-side-files.ts';
 import type { Write } from '../store/events.ts';
 import { findLastTurnAt } from '../store/turns.ts';
@@ -15,12 +14,13 @@ import { StartPlace, type StartPurpose, WaitEnded } from './start-place.ts';
 import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
 import { directoriesOf } from './sandbox-floor.ts';
+import { chatTranscripts } from './chat-transcripts.ts';
 import { keepAsking } from './keep-asking.ts';
 import { lookAtDirectory } from './directory-trust.ts';
 import { costAdded, costResumed } from './session-cost.ts';
 import { fullNotice, isScheduled, noteScheduled } from './schedules/agent-schedules.ts';
 import { redactedError } from './secrets/redacted-error.ts';
-import { redactedSessionStore, redactedSideFiles } from './secrets/redacted-store.ts';
+import { redactedSideFiles } from './secrets/redacted-store.ts';
 import { agentWrite } from './turn.ts';
 import { arrive, noteBranch } from './arrival.ts';
 
@@ -271,10 +271,7 @@ export class ChatSession {
       ...sandbox,
       ...begins,
       variables,
-      sessionStore: redactedSessionStore(
-        chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
-        log.redaction,
-      ),
+      sessionStore: chatTranscripts(sql, log, agents.agentFor(agent).foldSummary),
       sideFiles: redactedSideFiles(chatSideFiles(sql, log.lease), log.redaction),
       onUnprompted: (events) => queue.addUnprompted(events),
       onEvent: (event) => this.#record(event),

@@ -1,9 +1,10 @@
 /** All sessions that a chat ever had, with the agent's own files for them. */
 import type { Agent, NativeSession } from '../agents/agent.ts';
 import { findAgentSessions } from '../store/agent-sessions.ts';
-import { type ChatSessionStore, chatSessionStore } from '../store/chat-session-store.ts';
+import type { ChatSessionStore } from '../store/chat-session-store.ts';
 import { chatSideFiles } from '../store/chat-side-files.ts';
 import type { ChatContext } from './chat-context.ts';
+import { chatTranscripts } from './chat-transcripts.ts';
 import type { ChatSettings } from './chat-settings.ts';
 
 type Parts = Pick<ChatContext, 'sql' | 'log' | 'agents'> & { settings: Pick<ChatSettings, 'rowHere'> };
@@ -31,7 +32,7 @@ async function ofEach(
   const { lease } = log;
   const { cwd, agent: name } = settings.rowHere;
   const agent = agents.agentFor(name);
-  const store = chatSessionStore(sql, lease, agent.foldSummary);
+  const store = chatTranscripts(sql, log, agent.foldSummary);
   const current = await findAgentSessions(sql, lease.chatId);
   // Including those from before the agent started another one.
   const stored = await store.listSessions(lease.chatId);

@@ -7,9 +7,9 @@ import { randomUUID } from 'node:crypto';
 import { BooError } from '../protocol/error.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import { findAgentSession, setSessionId } from '../store/agent-sessions.ts';
-import { chatSessionStore } from '../store/chat-session-store.ts';
 import { findTooLongPrompt, markRewound, readPromptsFrom } from '../store/rewinds.ts';
 import type { ChatContext } from './chat-context.ts';
+import { chatTranscripts } from './chat-transcripts.ts';
 import type { ChatSession } from './chat-session.ts';
 
 /** Between turns only. Throws BooError `not_found`, `invalid_request`. */
@@ -32,7 +32,7 @@ export async function rewindConversation(
     prompts.length > 0 &&
     from !== null &&
     (await own.rewindSession?.({
-      sessionStore: chatSessionStore(sql, log.lease, own.foldSummary),
+      sessionStore: chatTranscripts(sql, log, own.foldSummary),
       cwd,
       from,
       to,

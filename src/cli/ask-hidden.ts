@@ -13,8 +13,9 @@ export async function askHidden(
   stdin: NodeJS.ReadStream,
   output: NodeJS.WriteStream,
 ): Promise<string> {
-  output.write(question);
+  // First: what is typed at the sight of the question is not shown either.
   stdin.setRawMode(true);
+  output.write(question);
   const decoder = new StringDecoder('utf8');
   let line = '';
   try {

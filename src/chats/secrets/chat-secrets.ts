@@ -7,6 +7,7 @@ export class ChatSecrets {
   readonly #secrets: Secrets;
   readonly #chatId: string;
   #isKnown = false;
+  #preparing: Promise<void> | undefined;
 
   constructor(secrets: Secrets, chatId: string) {
     this.#secrets = secrets;
@@ -17,6 +18,12 @@ export class ChatSecrets {
   /** Before the chat's first write: a person may type a value before any agent has it. */
   async prepare(): Promise<void> {
     if (this.#isKnown || !this.#secrets.isUsed) return;
+    // Writes that wait for it go on in the order in which they came.
+    this.#preparing ??= this.#read().finally(() => (this.#preparing = undefined));
+    await this.#preparing;
+  }
+
+  async #read(): Promise<void> {
     this.redaction.add(await this.#secrets.knownOf(this.#chatId));
     this.#isKnown = true;
   }

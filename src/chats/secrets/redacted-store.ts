@@ -1,6 +1,6 @@
 /** Stores that take a chat's secrets out of what they are given, whoever gives it. */
 import type { Redaction } from '../../lib/redaction.ts';
-import type { SessionStore } from '../../protocol/session-store.ts';
+import type { SessionStore, SessionStoreEntry } from '../../protocol/session-store.ts';
 import type { SideFileStore } from '../../protocol/side-files.ts';
 import type { Sql } from '../../store/database.ts';
 
@@ -17,8 +17,34 @@ export function redactedSql(sql: Sql, redaction: Redaction): Sql {
   });
 }
 
-export function redactedSessionStore<T extends SessionStore>(store: T, redaction: Redaction): T {
-  return { ...store, append: (key, entries) => store.append(key, redaction.deep(entries)) };
+/** What a chat's stores need to know of its secrets. */
+export interface Redacting {
+  readonly redaction: Redaction;
+  /** Before the first write and comparison: an agent may have had a value in a process that is gone. */
+  readonly knowSecrets: () => Promise<void>;
+}
+
+/** A store that changes what it is given. */
+export interface RedactedSessionStore {
+  /** How an entry would be stored, so that one from a file is found among the stored ones. */
+  storedForm(): Promise<(entry: SessionStoreEntry) => SessionStoreEntry>;
+}
+
+export function redactedSessionStore<T extends SessionStore>(
+  store: T,
+  { redaction, knowSecrets }: Redacting,
+): T & RedactedSessionStore {
+  return {
+    ...store,
+    async append(key, entries) {
+      await knowSecrets();
+      await store.append(key, redaction.deep(entries));
+    },
+    async storedForm() {
+      await knowSecrets();
+      return (entry) => redaction.deep(entry);
+    },
+  };
 }
 
 export function redactedSideFiles(store: SideFileStore, redaction: Redaction): SideFileStore {

@@ -4,15 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newChat } from '../../../test/support/new-chat.ts';
-import { openChatLog } from '../../../test/support/open-chat-log.ts';
+import { openChatLog, openChatSettings } from '../../../test/support/open-chat-log.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.ts';
+import type { Agent, AgentDirectory } from '../../agents/agent.ts';
 import { silentLog } from '../../lib/log.ts';
 import { Redaction } from '../../lib/redaction.ts';
 import type { Delta } from '../../protocol/event.ts';
 import type { Principal } from '../../protocol/principal.ts';
+import type { SessionStore } from '../../protocol/session-store.ts';
+import { openAgentSession } from '../../store/agent-sessions.ts';
 import { insertChat } from '../../store/chats.ts';
 import { insertDecision } from '../../store/decisions.ts';
 import { Feed } from '../feed.ts';
+import { leaveDirectory, storeSessions } from '../kept-sessions.ts';
 import { turnStart } from '../turn.ts';
 import { ChatSecrets } from './chat-secrets.ts';
 import { redactedSessionStore } from './redacted-store.ts';
@@ -191,7 +195,7 @@ test('SECRET-5: a chat’s log takes values out of events, their rows, settings,
   let stored = '';
   const store = redactedSessionStore(
     { append: async (_, entries) => void (stored = JSON.stringify(entries)), load: async () => null },
-    log.redaction,
+    log,
   );
   await store.append({ projectKey: 'p', sessionId: 's' }, [{ type: 'user', message: { content: [value] } }]);
   const rows = await sql`select to_jsonb(e)::text as row from boocode.events e union all
@@ -200,5 +204,27 @@ test('SECRET-5: a chat’s log takes values out of events, their rows, settings,
   expect(all).not.toContain('of-seventeen');
   expect(all.match(/\[secret LOGGED\]/g)?.length).toBeGreaterThanOrEqual(6);
   expect(ofLog.text(value)).toBe('[secret LOGGED]');
+  await sql`delete from boocode.secrets`;
+});
+
+test('SECRET-5: what an agent’s files have more is stored without values, whatever the host knew of them before', async () => {
+  const { sql } = database;
+  const own = new Secrets({ sql, keys: new SecretKeys(keyFile), refuses: () => false, logger: silentLog });
+  await own.set(owner, { name: 'LEFT', value });
+  const { id } = await insertChat(sql, newChat());
+  await own.choose(owner, id, 'LEFT');
+  const log = await openChatLog(sql, { secrets: new ChatSecrets(own, id) });
+  const settings = await openChatSettings(sql, log);
+  const of = { agent: 'claude', backend: 'claude_sdk', sessionId: randomUUID() } as const;
+  await openAgentSession(sql, log.lease, of);
+  const left = async ({ sessionId, sessionStore }: { sessionId: string; sessionStore: SessionStore }) =>
+    sessionStore.append({ projectKey: 'chat', sessionId }, [{ type: 'note', content: value }]);
+  const agent = { foldSummary: () => ({ data: {} }), storeSession: left, leaveDirectory: left } as unknown as Agent;
+  const agents = { agentFor: () => agent } as unknown as AgentDirectory;
+  await storeSessions({ sql, log, agents, settings });
+  await leaveDirectory({ sql, log, agents, settings });
+  const rows = await sql<{ content: string }[]>`
+    select entry ->> 'content' as content from boocode.claude_session_entries where session_id = ${of.sessionId}`;
+  expect(rows.map(({ content }) => content)).toEqual(['[secret LEFT]', '[secret LEFT]']);
   await sql`delete from boocode.secrets`;
 });

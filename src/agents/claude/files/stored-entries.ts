@@ -12,6 +12,15 @@ interface ChatStore extends SessionStore {
   turnsAmong(ids: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
+/** A store that takes something out of what it is given, such as secrets. */
+interface ChangingStore extends SessionStore {
+  storedForm(): Promise<(entry: SessionStoreEntry) => SessionStoreEntry>;
+}
+
+export async function storedFormIn(store: SessionStore): Promise<(entry: SessionStoreEntry) => SessionStoreEntry> {
+  return 'storedForm' in store ? (store as ChangingStore).storedForm() : (entry) => entry;
+}
+
 export function knowsTurns(store: SessionStore): store is ChatStore {
   return 'turnsAmong' in store;
 }

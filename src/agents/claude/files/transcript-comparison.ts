@@ -2,7 +2,7 @@
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { isUuidV7 } from '../../../lib/uuid.ts';
 import { isRecordOfRequest } from '../native-sessions/read-lines.ts';
-import { knowsTurns, storedEntries } from './stored-entries.ts';
+import { knowsTurns, storedEntries, storedFormIn } from './stored-entries.ts';
 import { sizeOf, transcriptLines } from './transcript-lines.ts';
 
 export interface TranscriptComparison {
@@ -31,7 +31,7 @@ export async function compareTranscript(
 ): Promise<TranscriptComparison> {
   // The file first, so that what the program writes and the mirror stores meanwhile does not count as surplus.
   const size = (await sizeOf(file)) ?? 0;
-  const missing = new Missing();
+  const missing = new Missing(await storedFormIn(store));
   for await (const entry of storedEntries(store, key)) {
     missing.add(entry);
     onStored(entry);
@@ -76,6 +76,11 @@ export async function* surplusOf(
 /** Stored entries that have not been found in the file yet. */
 class Missing {
   readonly #counts = new Map<string, number>();
+  readonly #storedForm: (entry: SessionStoreEntry) => SessionStoreEntry;
+
+  constructor(storedForm: (entry: SessionStoreEntry) => SessionStoreEntry) {
+    this.#storedForm = storedForm;
+  }
 
   get isEmpty(): boolean {
     return this.#counts.size === 0;
@@ -88,7 +93,7 @@ class Missing {
 
   /** Removes an entry that the file contains; false if the store lacks it. */
   take(local: SessionStoreEntry): boolean {
-    const identity = identityOf(local);
+    const identity = local.uuid ?? identityOf(this.#storedForm(local));
     const count = this.#counts.get(identity) ?? 0;
     if (count > 1) this.#counts.set(identity, count - 1);
     else this.#counts.delete(identity);

@@ -68,6 +68,26 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     expect(await store.load(key)).toEqual(whole);
   });
 
+  test('SECRET-5: an entry without a uuid that has a secret’s value is found in the store, which has it without', async () => {
+    const redact = (entry: SessionStoreEntry): SessionStoreEntry =>
+      JSON.parse(JSON.stringify(entry).replaceAll('the-value', '[secret NAME]')) as SessionStoreEntry;
+    const redacted: SessionStore = Object.assign(new InMemorySessionStore(), {
+      append: (to: typeof key, entries: SessionStoreEntry[]) => store.append(to, entries.map(redact)),
+      load: () => store.load(key),
+      storedForm: () => Promise.resolve(redact),
+    });
+    const whole = [user('a'), mode('the-value'), mode('the-value'), user('b', 'the-value'), mode('y')];
+    await redacted.append(key, whole.slice(0, 2));
+    await putFile(whole);
+    await storeSurplus(redacted, place);
+    expect(await store.load(key)).toEqual(whole.map(redact));
+    await reconcileTranscript(redacted, place);
+    await storeSurplus(redacted, place);
+    expect(await store.load(key)).toEqual(whole.map(redact));
+    // It lacks nothing of what is stored, so the agent goes on with what it knows.
+    expect(await fileNow()).toBe(lines(whole));
+  });
+
   describe('TURN-27: what follows a prompt that the log does not know', () => {
     const [known, unknown, later] = [uuidV7(), uuidV7(), uuidV7()];
     const answer = (uuid: string): SessionStoreEntry => ({ type: 'assistant', uuid });
