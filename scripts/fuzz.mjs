@@ -42,12 +42,12 @@ const timer = setInterval(() => {
     // To load the modules can take minutes where much else runs.
     if (each.isOver || each.heardAt === null || Date.now() - each.heardAt < silentMs) continue;
     each.output.push(`“${each.name}” has not answered for ${silentMs / 1000} seconds: a case of it hangs.\n`);
-    each.child.kill('SIGKILL');
+    kill(each.child);
   }
 }, tellEveryMs);
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
-    for (const { child } of all) child.kill('SIGKILL');
+    for (const { child } of all) kill(child);
     process.exit(130);
   });
 }
@@ -78,6 +78,8 @@ function start(share) {
         BOOCODE_FUZZ_SHARE: `${share}/${workers}`,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, so that what it has started ends with it.
+      detached: true,
     },
   );
   const worker = { child, name: 'The start', done: 0, heardAt: null, output: [], isOver: false, code: null };
@@ -94,6 +96,14 @@ function start(share) {
     });
   });
   return worker;
+}
+
+function kill({ pid }) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It is over.
+  }
 }
 
 function tell() {
