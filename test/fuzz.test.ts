@@ -1,6 +1,7 @@
 // The short form; `npm run fuzz` runs it with at least a million cases, in several processes.
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { removePlaces } from './fuzz/place.ts';
 import { targets } from './fuzz/targets.ts';
 
 const runs = Number(process.env['BOOCODE_FUZZ_RUNS'] ?? 20);
@@ -32,6 +33,8 @@ async function inTime(fed: unknown): Promise<void> {
   });
   await Promise.race([fed, late]).finally(() => clearTimeout(timer));
 }
+
+afterAll(removePlaces);
 
 describe('FUZZ-1: whatever comes from outside is accepted, or refused with one clear error', () => {
   test.each(own)(

@@ -1,7 +1,5 @@
 /** Of agents: what they post to the host, what they draw, their files, and those of a directory that is not trusted. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { readDisplayedText } from '../../src/agents/claude-pty/display-receiver.ts';
 import { readHookInput } from '../../src/agents/claude-pty/hook-server.ts';
@@ -24,18 +22,8 @@ import { isOnlyRules } from '../../src/chats/directory-trust.ts';
 import { OutputFilter } from '../../src/terminal/output-filter.ts';
 import { pasteKeys } from '../../src/terminal/pasted-text.ts';
 import { anything } from './json-schema.ts';
+import { place } from './place.ts';
 import { refusableLater, spoiltText, type Target, target, text, wordsOf } from './target.ts';
-
-let directory: string | undefined;
-function place(...names: string[]): string {
-  if (directory === undefined) {
-    const made = mkdtempSync(join(tmpdir(), 'boocode-fuzz-'));
-    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
-    mkdirSync(join(made, 'repository', '.claude'), { recursive: true });
-    directory = made;
-  }
-  return join(directory, ...names);
-}
 
 const hookNames = ['PreToolUse', 'PostToolUse', 'UserPromptSubmit', 'MessageDisplay', 'Stop', 'SessionStart'];
 const hooks = fc.record(
@@ -169,8 +157,8 @@ export const agentTargets: Target[] = [
   }),
   target('settings of a directory', fc.tuple(settingsTexts, settingsTexts), async ([one, other]) => {
     const cwd = place('repository');
-    writeFileSync(join(cwd, '.claude', 'settings.json'), one);
-    writeFileSync(join(cwd, '.mcp.json'), other);
+    writeFileSync(place('repository', '.claude', 'settings.json'), one);
+    writeFileSync(place('repository', '.mcp.json'), other);
     modelOf(one);
     await refusableLater(() => readDirectoryContent(cwd, place('config')));
   }),

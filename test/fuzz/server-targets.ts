@@ -1,10 +1,8 @@
 /** Of the server itself: settings, files that it is given, people, secrets and what other servers answer. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc, { type Arbitrary } from 'fast-check';
 import {
@@ -37,18 +35,8 @@ import { setSecret } from '../../src/protocol/secret.ts';
 import { settings } from '../../src/settings.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { anything, bodiesOf } from './json-schema.ts';
+import { place } from './place.ts';
 import { refusable, refusableLater, spoiltText, type Target, target, text, wordsOf } from './target.ts';
-
-/** Made with the first case, because a list of targets is also read without running them. */
-let directory: string | undefined;
-function place(name: string): string {
-  if (directory === undefined) {
-    const made = mkdtempSync(join(tmpdir(), 'boocode-fuzz-'));
-    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
-    directory = made;
-  }
-  return join(directory, name);
-}
 
 const sha256 = (of: string | Buffer): string => createHash('sha256').update(of).digest('hex');
 
