@@ -311,7 +311,9 @@ export class ChatSession {
   /** The strictest of what the chat asks for and what is set for where its agent will work. */
   async #sandbox(cwd: string): Promise<Pick<AgentSessionSpec, 'sandbox' | 'sandboxNetwork'>> {
     const { settings, sandbox: floor } = this.#context;
-    return (await floor?.inForce(settings.row, directoriesOf(settings.row, cwd))) ?? settings.row;
+    const { sandbox, sandboxNetwork } =
+      (await floor?.inForce(settings.row, directoriesOf(settings.row, cwd))) ?? settings.row;
+    return { sandbox, sandboxNetwork };
   }
 
   /** The secrets of the chat: only a start of the program applies them. */
