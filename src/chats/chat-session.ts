@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { AgentSession, AgentSessionSpec, ContinuedCall } from '../agents/agent-backend.ts';
-import { isWithin } from '../lib/is-within.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
@@ -13,7 +12,7 @@ import { FencedError } from '../store/storage-error.ts';
 import { StartPlace, type StartPurpose, WaitEnded } from './start-place.ts';
 import { changingChat } from './changes/changing-chat.ts';
 import type { ChatContext } from './chat-context.ts';
-import { directoriesOf } from './sandbox-floor.ts';
+import { directoriesOf, madeFor } from './sandbox-floor.ts';
 import { chatTranscripts } from './chat-transcripts.ts';
 import { keepAsking } from './keep-asking.ts';
 import { lookAtDirectory } from './directory-trust.ts';
@@ -320,9 +319,7 @@ export class ChatSession {
   async #variables(): Promise<AgentSessionSpec['variables']> {
     const { secrets, log, settings } = this.#context;
     if (!secrets) return undefined;
-    const { cwd, worktree } = settings.row;
-    const madeFor = worktree && isWithin(cwd, worktree.path) ? [worktree.directory] : [];
-    return log.retrying(() => secrets.variables([settings.directory, ...madeFor]));
+    return log.retrying(() => secrets.variables([settings.directory, ...madeFor(settings.row)]));
   }
 
   /** The agent's process is gone. Not every agent says what has ended with it. */

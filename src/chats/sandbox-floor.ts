@@ -99,12 +99,15 @@ export class SandboxFloor {
   }
 }
 
+/** The directory that a chat's worktree was made for, if it works in one of its own. */
+export const madeFor = ({ cwd, worktree }: Pick<ChatRow, 'cwd' | 'worktree'>): string[] =>
+  worktree && isWithin(cwd, worktree.path) ? [worktree.directory] : [];
+
 /** Where a chat works: where its agent does, and, if that is a worktree of its own, the directory that it was made for. */
 export function directoriesOf(
-  { cwd, worktree, agentDirectory }: Pick<ChatRow, 'cwd' | 'worktree' | 'agentDirectory'>,
-  directory = cwd,
+  { agentDirectory, ...row }: Pick<ChatRow, 'cwd' | 'worktree' | 'agentDirectory'>,
+  directory = row.cwd,
 ): string[] {
-  const madeFor = worktree && isWithin(cwd, worktree.path) ? [worktree.directory] : [];
   const ofAgent = agentDirectory ? [agentDirectory.cwd] : [];
-  return [...new Set([directory, cwd, ...madeFor, ...ofAgent])];
+  return [...new Set([directory, row.cwd, ...madeFor(row), ...ofAgent])];
 }

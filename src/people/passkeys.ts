@@ -26,7 +26,7 @@ import {
 } from '../store/passkeys.ts';
 import { digestOf, type Grant, lesserRole, newCode, owner, personIdOf } from './grant.ts';
 import { assertNoMore } from './people.ts';
-import { readMadePasskey, readPasskeyUse } from './passkey-answers.ts';
+import { bytesOf, readMadePasskey, readPasskeyUse } from './passkey-answers.ts';
 import type { SignedIn, SignInCodes } from './sign-ins.ts';
 
 export interface PasskeysParts {
@@ -208,8 +208,6 @@ export class Passkeys {
 
 /** Without what is private. */
 export type PasskeysApi = Pick<Passkeys, keyof Passkeys>;
-
-const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(text, 'base64url'));
 
 /** What the browser says that was signed; whether it was is checked later. */
 const clientData = z.looseObject({ challenge: z.string().max(200), crossOrigin: z.literal(false).optional() });
